@@ -78,3 +78,31 @@ class GivenGates:
         self.windows = windows
         for listener in self._listeners:
             listener(key)
+
+
+@dataclass(slots=True)
+class GatesByCharger:
+    """The gates that a test gives to each charger."""
+
+    given: dict[ChargerId, GivenGates] = field(default_factory=dict)
+    _listeners: list[Callable[[ChargerKey], None]] = field(default_factory=list)
+
+    def of(self, charger_id: ChargerId) -> GivenGates:
+        return self.given.setdefault(charger_id, GivenGates(windows=None))
+
+    def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None:
+        return self.of(charger_id).gate(tenant_id, charger_id, at)
+
+    def narrowings(
+        self, tenant_id: TenantId, charger_id: ChargerId, start: datetime, end: datetime
+    ) -> tuple[NarrowedWindow, ...]:
+        return self.of(charger_id).narrowings(tenant_id, charger_id, start, end)
+
+    def on_gate_change(self, listener: Callable[[ChargerKey], None]) -> None:
+        self._listeners.append(listener)
+
+    def give(self, key: ChargerKey, *windows: NarrowedWindow, is_advisory: bool = False) -> None:
+        gates = self.of(key[1])
+        gates.windows, gates.is_advisory = windows, is_advisory
+        for listener in self._listeners:
+            listener(key)

@@ -13,6 +13,12 @@ from zoneinfo import ZoneInfo
 
 TEN_MINUTES, DAY = timedelta(minutes=10), timedelta(days=1)
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+ALLOWING = {"freevend", "own_vehicle", "agreement_vehicle", "ad_hoc", "reservation"}
+STARTING = {"own_and_agreement": {"own", "agreement"}, "own_only": {"own"}}  # at a level of the energy gate
+FREEVEND_WOULD_ADMIT = {
+    *("unknown_identifier", "vehicle_not_valid", "agreement_not_started", "agreement_ended"),
+    *("agreement_not_here", "agreement_not_now"),
+}
 Identifier = tuple[str, str]  # kind and a name for the value, however it was spelt
 
 
@@ -90,6 +96,22 @@ class Charger:
     wrong_pins: list[datetime] = field(default_factory=list)
     reservation_only: bool = False
     reserved: dict[str, Reservation] = field(default_factory=dict)  # by name
+    narrowed: list[tuple[datetime, datetime, str]] = field(
+        default_factory=list
+    )  # start, end, level; none overlaps another
+    is_advised_only: bool = False
+
+    def level_at(self, at: datetime, known_at: datetime | None = None, *, advised: bool = False) -> str:
+        """Who may start. `known_at`: now, where `at` is ahead of it; from the next change on it may be as narrow as can be."""
+        if self.is_advised_only and not advised:
+            return "open"
+        edges = [edge for start, end, _ in self.narrowed for edge in (start, end)]
+        if known_at is not None and any(known_at < edge <= at for edge in edges):
+            return "own_only"
+        return next((level for start, end, level in self.narrowed if start <= at < end), "open")
+
+    def mode_with_energy_at(self, at: datetime) -> str:
+        return "managed" if self.level_at(at) != "open" else self.mode_at(at)
 
     def mode_at(self, at: datetime, known_at: datetime | None = None) -> str:
         """`known_at`: now, where `at` is ahead of it; a reservation is in the plan until it is lost."""
@@ -151,6 +173,7 @@ class Verdict:
     would_deny: str | None
     expected_mode: str
     access_class: str
+    is_unknown: bool = field(default=False, compare=False)
 
 
 @dataclass
@@ -244,16 +267,29 @@ class Model:
     ) -> Verdict:
         charger, vehicle = self.chargers[charger_id], self.vehicles.get(self.holder(identifier) or "")
         mode, access_class = charger.mode_at(at, known_at), vehicle.access_class if vehicle else "unknown"
-        reason = "freevend" if mode == "freevend" else self._row(charger_id, connector, identifier, vehicle, at)
-        allowed = reason in ("freevend", "own_vehicle", "agreement_vehicle", "ad_hoc", "reservation")
-        if not allowed and charger.enforcement == "observe":
-            return Verdict(True, "observed", reason, mode, access_class)
-        return Verdict(allowed, reason, None, mode, access_class)
+        row = self._row(charger_id, connector, identifier, vehicle, at)
+        levels = charger.level_at(at, known_at), charger.level_at(at, known_at, advised=True)
+        reason, advised = (self._at_level(level, mode, row, access_class) for level in levels)
+        told_mode = "managed" if levels[0] != "open" else mode
+        is_unknown = row == "unknown_identifier"
+        if reason in ALLOWING and advised not in ALLOWING:
+            return Verdict(True, "observed", advised, told_mode, access_class, is_unknown)
+        if reason not in ALLOWING and charger.enforcement == "observe":
+            return Verdict(True, "observed", reason, told_mode, access_class, is_unknown)
+        return Verdict(reason in ALLOWING, reason, None, told_mode, access_class, is_unknown and reason != "freevend")
+
+    def _at_level(self, level: str, mode: str, row: str, access_class: str) -> str:
+        """The reason where energy leaves the charger to `level`, and the rows of managed access come to `row`."""
+        if level == "open":
+            return "freevend" if mode == "freevend" else row
+        if row in ("ad_hoc", "agreement_vehicle") and access_class not in STARTING[level]:
+            return "energy_restricted"
+        return "energy_restricted" if mode == "freevend" and row in FREEVEND_WOULD_ADMIT else row
 
     def decided(self, charger_id: str, identifier: Identifier | None, at: datetime, verdict: Verdict) -> None:
         """Remember what a recorded decision means for later ones."""
         is_pin = identifier is not None and identifier[0] == "pin"
-        if is_pin and "unknown_identifier" in (verdict.reason, verdict.would_deny):
+        if is_pin and verdict.is_unknown:
             self.chargers[charger_id].wrong_pins.append(at)
 
     def over(self, where: str, connector: int, at: datetime) -> None:

@@ -24,6 +24,7 @@ from access_policy.application.reservation_lifecycle.reloading import reload_cha
 from access_policy.domain.identifiers import Identifier
 from access_policy.domain.ids import ChargerId
 from tests.support.depot_in_memory import SettableClock
+from tests.support.energy import GatesByCharger
 from tests.support.following import AtOnce
 from tests.support.office import ACME, Office
 from tests.support.places import read_models_at
@@ -49,13 +50,14 @@ class ServiceInMemory:
         self.loop = asyncio.new_event_loop()
         self.store = inline_memory_store()
         self.clock = SettableClock(now)
+        self.gates = GatesByCharger()
         self.office = Office(self.store, self.clock)
         self._directory = tempfile.TemporaryDirectory()
         self._models: ReadModels | None = None
         self._open()
 
     def _open(self) -> None:
-        self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords)
+        self.office = Office(self.store, self.clock, self.office.vault, self.office.passwords, gates=self.gates)
         depot = self.office.depot
         self.view, self.live, self.decider, self.decisions = depot.view, depot.live, depot.decider, depot.decisions
         self._sessions = depot.sessions

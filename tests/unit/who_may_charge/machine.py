@@ -51,11 +51,13 @@ from access_policy.domain.ids import (
 from access_policy.domain.mode_schedule.rules import Edge, RuleEndsBeforeItStarts, RuleNeverOccurs, RuleOverlapsItself
 from access_policy.domain.reservations.errors import ChargerReserved, GroupFull, ReservationInvalid, ReservationOver
 from access_policy.domain.reservations.reservation import Place, ReservationGroup, ReservationSource
+from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocNotPossible
 from access_policy.domain.vehicle_registry.agreements import Agreement, AgreementHours
 from access_policy.domain.vehicle_registry.errors import IdentifierTaken
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
 from tests.support import reference_model as model
+from tests.support.energy import a_window
 from tests.support.office import ACME, putting_charger, putting_depot
 from tests.support.presented import SPELLINGS, UNREADABLE, presented, spelt
 from tests.support.service_in_memory import ServiceInMemory
@@ -657,6 +659,45 @@ class WhoMayCharge(RuleBasedStateMachine):
         }
         assert stored == expected, f"at {self.now}: stored {stored}, expected {expected}"
 
+    # --- energy ------------------------------------------------------------------------------------------------------
+
+    @step(
+        3,
+        charger=chargers,
+        ahead=st.sampled_from([timedelta(0), timedelta(0), MINUTE, HOUR]),
+        lasting=st.lists(st.sampled_from([MINUTE, HOUR, 5 * HOUR, 2 * DAY]), max_size=2),
+        narrower_first=st.booleans(),
+        advisory=st.sampled_from((False, False, False, True)),
+        key=known,
+    )
+    def narrow(
+        self,
+        charger: str,
+        ahead: timedelta,
+        lasting: list[timedelta],
+        narrower_first: bool,
+        advisory: bool,
+        key: model.Identifier,
+    ) -> None:
+        """Power becomes short at the charger for up to two spans of different levels, or is not short any more."""
+        self.counted("narrow")
+        levels = sorted((GateLevel.OWN_AND_AGREEMENT, GateLevel.OWN_ONLY), reverse=narrower_first)
+        at, windows = self.now + ahead, []
+        for level, span in zip(levels, lasting, strict=False):
+            windows.append(a_window(at, at + span, level))
+            at += span
+        known = self.model.chargers[charger]
+        known.narrowed = [(each.starts_at, each.ends_at, each.level.value) for each in windows]
+        known.is_advised_only = advisory
+        self.service.gates.give((ACME, ChargerId(charger)), *windows, is_advisory=advisory)
+        self._modes_agree(charger)
+        for instant in (self.now, self.now + ahead):
+            if instant > self.now:
+                self.service.clock.set(instant)
+                self.settle()
+            for asking in (key, ("rfid", "bus"), ("mac", "truck")):
+                self.attempt(charger, asking, 0)
+
     # --- time, and the service itself --------------------------------------------------------------------------------
 
     @step(4, span=spans)
@@ -687,6 +728,7 @@ class WhoMayCharge(RuleBasedStateMachine):
             found |= {model.instant(today + DAY * n, time(0), charger.zone) for n in (1, 2, 3)}
             found |= {edge for start, end, _ in charger.overrides.values() for edge in (start, end)}
             found |= {at + 10 * MINUTE for at in charger.wrong_pins[-1:]}
+            found |= {edge for start, end, _ in charger.narrowed for edge in (start, end)}
             for each in charger.rules.values():
                 near = (w for w in model.windows(each, today + 7 * DAY) if w[1] > self.now)
                 found |= {edge for window in near for edge in window}
@@ -915,8 +957,9 @@ class WhoMayCharge(RuleBasedStateMachine):
             assert not is_allowed(valid_until), (charger, key, valid_until)
 
     def _modes_agree(self, charger: str) -> None:
-        expected = self.service.view.charger(ACME, ChargerId(charger)).expected(self.now)
-        assert expected.mode == self.model.chargers[charger].mode_at(self.now), (charger, self.now, expected)
+        expected = self.service.view.charger(ACME, ChargerId(charger)).timeline_now(self.now).at(self.now)
+        planned = self.model.chargers[charger].mode_with_energy_at(self.now)
+        assert expected.mode == planned, (charger, self.now, expected)
 
     def _all_modes_agree(self) -> None:
         for charger in self.model.chargers:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
 from access_policy.domain.access.reasons import Reason
-from access_policy.domain.access.refusals import row_of
+from access_policy.domain.access.refusals import is_wrong_pin, row_of
 from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId
@@ -28,7 +28,7 @@ def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | 
     A charger that uses a message id twice within a connection must not receive a permission that was revoked.
     """
     recent = now - earlier.lineage.decided_for <= REDELIVERED_WITHIN
-    locked_by_itself = (row_of(earlier), row_of(again)) == (Reason.UNKNOWN_IDENTIFIER, Reason.PIN_LOCKED_OUT)
+    locked_by_itself = is_wrong_pin(earlier) and row_of(again) is Reason.PIN_LOCKED_OUT
     return recent and type(earlier) is type(again) and (row_of(earlier) is row_of(again) or locked_by_itself)
 
 

@@ -71,7 +71,10 @@ def _reload_denial(live: RecentActivity, row: Row) -> None:
 
 def _reload_wrong_pin(live: RecentActivity, row: Row, place: ChargerKey | EntranceKey) -> None:
     refused_for = row["would_deny"] or row["reason"]
-    if row["identifier_kind"] == IdentifierKind.PIN and refused_for == Reason.UNKNOWN_IDENTIFIER:
+    is_unknown = refused_for == Reason.UNKNOWN_IDENTIFIER or (
+        refused_for == Reason.ENERGY_RESTRICTED and row["vehicle_id"] is None
+    )
+    if row["identifier_kind"] == IdentifierKind.PIN and is_unknown:
         live.wrong_pin((place, ActorId(row["actor"])), row["decided_for"])
 
 

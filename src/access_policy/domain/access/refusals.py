@@ -26,8 +26,9 @@ def row_of(decided: Decided) -> Reason:
 
 def is_wrong_pin(decided: Decided) -> bool:
     identifier = decided.lineage.identifier
-    is_pin = identifier is not None and identifier.kind is IdentifierKind.PIN
-    return is_pin and refused_for(decided) is Reason.UNKNOWN_IDENTIFIER
+    if identifier is None or identifier.kind is not IdentifierKind.PIN:
+        return False
+    return Reason.UNKNOWN_IDENTIFIER in (refused_for(decided), decided.lineage.restricted_as)
 
 
 def is_unknown(decided: Decided) -> bool:
