@@ -19,7 +19,7 @@ from access_policy.application.deciding.decider import AttemptDecider
 from access_policy.application.deciding.decision_maker import DecisionMaker
 from access_policy.application.deciding.effects import DecisionEffects, DecisionListener
 from access_policy.application.deciding.identifying import IdentifierResolver
-from access_policy.application.decision_view.narrowing import NO_GATES, Gates, Narrowing
+from access_policy.application.decision_view.narrowing import Gates, Narrowing
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import Append, EventStore, StreamId
@@ -29,6 +29,7 @@ from access_policy.application.presence.condition_recorder import ConditionRecor
 from access_policy.application.presence.connection_records import ConnectionRecords
 from access_policy.application.recording.group_commit import GroupCommit
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
+from access_policy.application.site_energy.gates import EnergyGates
 from access_policy.application.streams import depot_stream, policy_stream, registry_stream, tenant_of
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy import policy as policies
@@ -105,7 +106,7 @@ class DepotInMemory:
     commits: Any = None
     listener: DecisionListener | None = None
     profiles: ProfileCatalogue = field(default_factory=ProfileCatalogue.packaged)
-    gates: Gates = NO_GATES
+    gates: Gates | None = None  # None: those of the energy of its site
     freevend_seen: list[tuple[ChargerId, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -113,8 +114,9 @@ class DepotInMemory:
         self.commits = self.commits or GroupCommit(self.store)
         parts = (self.view, self.live, self.streams, self.commits)
         self.identifiers = IdentifierResolver(self.view, self.pseudonyms)
-        self.decisions = DecisionMaker(self.view, self.live, self.identifiers, self.gates)
-        self.narrowing = Narrowing(self.view, self.gates, self.clock)
+        self.gates = gates = self.gates or EnergyGates(self.view, self.live, self.clock)
+        self.decisions = DecisionMaker(self.view, self.live, self.identifiers, gates)
+        self.narrowing = Narrowing(self.view, gates, self.clock)
         deciding = (self.identifiers, self.decisions, DecisionEffects(self.live, self.commits, listener=self.listener))
         self.decider = AttemptDecider(*parts, *deciding, self.clock)
         self.sessions = Sessions(

@@ -69,7 +69,6 @@ from access_policy.application.commands.on_site import ChangeSite
 from access_policy.application.commands.reservation_drafts import ReservablePlaces, ReservationHolders
 from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.context import Context
-from access_policy.application.decision_view.narrowing import NO_GATES
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.secrets import Holder
@@ -220,7 +219,7 @@ class Office:
     unknown: Any = field(default_factory=Nowhere)
     views: Any = field(default_factory=Nowhere)
     connections: Any = field(default_factory=Nowhere)
-    gates: Any = NO_GATES
+    gates: Any = None  # None: those of the energy of its sites
     of_reservations: Any = None  # the depots of reservations; None: as far as `depot` has followed the log
     of_envelopes: Any = None  # the depots of envelopes; None: likewise
 

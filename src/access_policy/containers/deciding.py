@@ -20,6 +20,7 @@ from access_policy.application.deciding.effects import DecisionEffects
 from access_policy.application.deciding.entrance_decider import EntranceDecider
 from access_policy.application.deciding.entrance_decisions import EntranceDecisions
 from access_policy.application.deciding.identifying import IdentifierResolver
+from access_policy.application.decision_view.narrowing import Narrowing
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import TYPES, DecisionView
@@ -71,6 +72,7 @@ class Deciding(containers.DeclarativeContainer):
     books = providers.Singleton(ReservationBooks, stores.store, view)
     sites = providers.Singleton(SiteEnergies, stores.store, view)
     energy_gates = providers.Singleton(EnergyGates, view, recent_activity, clock)
+    narrowing = providers.Singleton(Narrowing, view, energy_gates, clock)
 
     measurements = providers.Singleton(Measurements)
     commits = providers.Singleton(GroupCommit, stores.store, committed=measurements.provided.committed)
@@ -85,7 +87,7 @@ class Deciding(containers.DeclarativeContainer):
     )
 
     identifiers = providers.Singleton(IdentifierResolver, view, stores.pseudonyms)
-    decisions = providers.Singleton(DecisionMaker, view, recent_activity, identifiers)
+    decisions = providers.Singleton(DecisionMaker, view, recent_activity, identifiers, energy_gates)
     traced_decisions = providers.Singleton(traced_decisions, decisions, stores.traces)
     traced_commits = providers.Singleton(traced_commits, spooled_commits, stores.traces)
     effects = providers.Singleton(

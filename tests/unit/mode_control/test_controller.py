@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from access_policy.application.decision_view.narrowing import NO_GATES, Gates
+from access_policy.application.decision_view.narrowing import Gates
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.mode_application.controller import ControllerTimings, ModeController
 from access_policy.application.mode_application.reconcile import ReconcileResult
@@ -63,7 +63,7 @@ class Looks:
 
 @asynccontextmanager
 async def controlling(
-    looks: Looks, pace: ControllerTimings | None = None, gates: Gates = NO_GATES
+    looks: Looks, pace: ControllerTimings | None = None, gates: Gates | None = None
 ) -> AsyncIterator[tuple[DepotInMemory, ModeController]]:
     depot = await DepotInMemory(memory_store(), gates=gates).opened()
     reconciler: Any = looks

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from access_policy.adapters.ocpp.profiles.catalogue import ProfileCatalogue
-from access_policy.application.decision_view.narrowing import NO_GATES, Gates
+from access_policy.application.decision_view.narrowing import Gates
 from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -165,7 +165,7 @@ async def yard() -> AsyncIterator[Yard]:
 class yard_of:  # noqa: N801  reads as the sentence it is used in
     """A charger with this profile, managed by night, and the view followed as the service does."""
 
-    def __init__(self, profile: str, own: dict[str, str] | None = None, gates: Gates = NO_GATES) -> None:
+    def __init__(self, profile: str, own: dict[str, str] | None = None, gates: Gates | None = None) -> None:
         self._gates = gates
         self._profile = profile
         self._own = own or {}

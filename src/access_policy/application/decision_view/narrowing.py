@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -78,6 +79,12 @@ class Narrowing:
             async for charger in in_turns(due):
                 charger.timeline_now(now)
             await asyncio.sleep(LOOK_S)
+
+    def freshen(self, key: ChargerKey) -> None:
+        """Find the windows of one charger anew if they are due, before its plan is shown. One that the view does not know yet has
+        none."""
+        with suppress(ChargerUnknown):
+            self.view.charger(*key).timeline_now(self.clock.now())
 
     def gate_changed(self, key: ChargerKey) -> None:
         """Narrow the charger's plan anew, and tell the listeners of its policy."""

@@ -32,6 +32,7 @@ def background_jobs(container: Container) -> Iterator[Job]:
         yield "view keeper", c.deciding.keeper().run()
         yield "spool", c.deciding.spooled_commits().run()
         yield "energy gates", c.deciding.energy_gates().run()
+        yield "narrowed plans", c.deciding.narrowing().run()
     if decides and c.settings().oidc_issuer is not None:
         yield "issuer's keys", c.identity.keys().run()
     if decides and not c.settings().is_alone:

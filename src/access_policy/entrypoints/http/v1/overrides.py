@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from access_policy.application.commands import Done
 from access_policy.application.commands.lift_override import LiftOverride
 from access_policy.application.commands.override_mode import OverrideMode
+from access_policy.application.decision_view.narrowing import Narrowing
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, OverrideId, TenantId
@@ -73,6 +74,7 @@ async def override_mode(
     call: ChangeCall,
     policies: Policies,
     handler: Annotated[Handler, provided(lambda c: c.commands.override_mode)],
+    narrowing: Annotated[Narrowing, provided(lambda c: c.deciding.narrowing)],
 ) -> OverrideMade:
     """The override ends at `until`, after `for`, or at the next transition of the timeline: give exactly one of them. Where
     power is short, an override to freevend opens no access: `narrowings` has these windows."""
@@ -86,6 +88,7 @@ async def override_mode(
         expected_version=call.expected_version,
     )
     done = await call(handler, command)
+    narrowing.freshen((call.caller.tenant_id, command.charger_id))
     policy, made = await _made(policies, call.caller.tenant_id, command.charger_id, done)
     narrowed = policy.narrowed_between(made.starts_at, made.ends_at) if made.mode is AccessMode.FREEVEND else ()
     return OverrideMade(

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
+from access_policy.application.decision_view.narrowing import Narrowing
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Invalid
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, timeline
 from access_policy.entrypoints.http.auth import READERS, Caller, requires
-from access_policy.entrypoints.http.dependencies import Clock, Policies
+from access_policy.entrypoints.http.dependencies import Clock, Policies, provided
 from access_policy.entrypoints.http.fields import Instant, ResponseModel, UtcInstant, utc_text
 from access_policy.entrypoints.http.responses import json_in_pieces, set_etag
 from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
@@ -54,6 +55,7 @@ async def get_timeline(
     caller: Caller,
     policies: Policies,
     clock: Clock,
+    narrowing: Annotated[Narrowing, provided(lambda c: c.deciding.narrowing)],
     charger_id: str,
     from_: Annotated[Instant | None, Query(alias="from")] = None,
     until: Annotated[Instant | None, Query()] = None,
@@ -70,6 +72,8 @@ async def get_timeline(
             f"A timeline must end after it starts and cover at most {HORIZON_MAX.days} days; change 'until'.",
             pointer="/until",
         )
+    if as_of is None:
+        narrowing.freshen((caller.tenant_id, ChargerId(charger_id)))
     policy = await _policy(policies, caller.tenant_id, ChargerId(charger_id), as_of)
     zone = ZoneInfo(policy.settings.time_zone)
     narrowings = [NarrowingShown.of(each) for each in policy.narrowed_between(start, end)]
