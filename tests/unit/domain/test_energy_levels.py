@@ -193,6 +193,16 @@ def test_a_silent_source_holds_its_envelope_past_its_end() -> None:
     assert (over.state, before.state) == (EnvelopeState.EXPIRED, EnvelopeState.EXPIRED)
 
 
+def test_an_envelope_held_past_its_end_does_not_hide_one_that_has_not_ended() -> None:
+    older = received(envelope(import_limit_w=100 * KW, valid_until=NOON + 4 * HOUR))
+    newer = received(envelope(E2, sequence=2, import_limit_w=450 * KW, valid_until=NOON + HOUR))
+    known = site(older, newer).envelopes.by_id.values()
+
+    found = standings(known, {"dso": NOON + HOUR - MINUTE}, 15 * MINUTE, NOON + HOUR)
+
+    assert sorted(each.limit_w or 0 for each in found) == [100 * KW, 450 * KW]
+
+
 @pytest.mark.parametrize(
     ("limit_w", "at", "state", "counts_w"),
     [

@@ -68,21 +68,28 @@ def standings(
     envelopes: Iterable[KnownEnvelope], offline: Mapping[str, datetime], hold_max: timedelta, at: datetime
 ) -> list[Standing]:
     """One node's envelopes at `at`. Of a source's envelopes for the same time only the one with the highest sequence counts,
-    also if it is withdrawn; the others are `received`."""
+    also if it is withdrawn; the others are `received`. One that silence holds past its end counts beside those that have not
+    ended: silence loosens nothing."""
     found = [standing(each, offline.get(each.envelope.source), hold_max, at) for each in envelopes]
-    highest: dict[str, int] = {}
+    in_time: dict[str, int] = {}  # the highest sequences, by source
+    at_all: dict[str, int] = {}
     for each in found:
-        if _claims(each, at):
-            source = each.known.envelope.source
-            highest[source] = max(highest.get(source, -1), each.known.envelope.sequence)
-    return [_received(each) if _is_superseded(each, highest) else each for each in found]
+        envelope, is_in_time = each.known.envelope, _is_in_time(each, at)
+        if is_in_time:
+            in_time[envelope.source] = max(in_time.get(envelope.source, -1), envelope.sequence)
+        if is_in_time or each.limit_w is not None:
+            at_all[envelope.source] = max(at_all.get(envelope.source, -1), envelope.sequence)
+    return [
+        _received(each) if _is_superseded(each, in_time if _is_in_time(each, at) else at_all) else each
+        for each in found
+    ]
 
 
-def _claims(each: Standing, at: datetime) -> bool:
+def _is_in_time(each: Standing, at: datetime) -> bool:
+    """The envelope is meant for `at`, and says something about it."""
     envelope = each.known.envelope
-    if each.state is EnvelopeState.WITHDRAWN:
-        return envelope.valid_from <= at < envelope.valid_until
-    return each.limit_w is not None
+    is_meant = envelope.valid_from <= at < envelope.valid_until
+    return is_meant and (each.limit_w is not None or each.state is EnvelopeState.WITHDRAWN)
 
 
 def _is_superseded(each: Standing, highest: Mapping[str, int]) -> bool:
