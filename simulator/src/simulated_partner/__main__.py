@@ -2,8 +2,9 @@
 
     python -m simulated_partner --versions-url https://HOST/ocpi/versions --token TOKEN --certificate C.pem --key K.pem
 
-It registers, reads the booking locations, books the first free slot, moves it by an hour, waits for pushes, and cancels. The
-certificate is of the partner's own server, which the operator calls back.
+It registers, pushes a token, reads the booking locations, books the first free slot, moves it by an hour and cancels, and
+waits for the push of each. It ends with 1, and says why, if something else happens. The certificate is of the partner's own
+server, which the operator calls back.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import argparse
 import asyncio
 import ssl
 import sys
-from datetime import datetime, timedelta
+import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +22,93 @@ import httpx
 
 from simulated_partner.partner import SimulatedPartner
 from simulated_partner.requests import booking_request, booking_token, cancelled
+from simulated_partner.requests import token as pushed_token
+from simulated_wire.frames import Frame
 from simulated_wire.server import serving
 
 HOUR = timedelta(hours=1)
 
 
+class Unexpected(Exception):
+    """The operator did not answer, or push, as the play goes; the message says what to do."""
+
+
 async def play(partner: SimulatedPartner, versions_url: str, token: str, wait_s: float) -> None:
-    await partner.register(versions_url, token)
-    found = (await partner.locations()).answered["data"]
-    place, slot = next((each, slot) for each in found for slot in _slots(each))
+    """Raises `Unexpected`."""
+    await _register(partner, versions_url, token)
+    card = "04A1B2C3D4E5F6"
+    _understood(await partner.push_token(pushed_token(card, datetime.now(UTC), party=partner.party)))
+    found = _understood(await partner.locations())["data"]
+    place, slot = next(((each, slot) for each in found for slot in _slots(each)), (None, None))
+    if place is None or slot is None:
+        raise Unexpected("You may book no place with a free slot: ocpi-partners put ... --depot DEPOT.")
     start = datetime.fromisoformat(slot["start_date_time"]).replace(minute=0, second=0, microsecond=0) + 24 * HOUR
     where = {"location_id": place["location_id"], "booking_location_id": place["id"], "party": partner.party}
-    tokens = [booking_token("04A1B2C3D4E5F6", partner.party)]
+    tokens = [booking_token(card, partner.party)]
+    request_id = f"SIM-{uuid.uuid4().hex[:8]}"  # of this run: a booking that was cancelled is never revived
     first, moved = (
-        booking_request("SIM-1", begins, begins + HOUR, tokens=tokens, **where) for begins in (start, start + HOUR)
+        booking_request(request_id, begins, begins + HOUR, tokens=tokens, **where) for begins in (start, start + HOUR)
     )
-    for request in (first, moved, cancelled(moved)):
-        await partner.book(request)
-        await asyncio.sleep(wait_s)
+    for request, expected in ((first, "RESERVED"), (moved, "RESERVED"), (cancelled(moved), "CANCELED")):
+        await _ask(partner, request, expected, wait_s)
+
+
+async def _register(partner: SimulatedPartner, versions_url: str, token: str) -> None:
+    try:
+        answer = await partner.register(versions_url, token)
+    except (KeyError, StopIteration) as error:
+        raise Unexpected(
+            "The operator refused the registration token; make a new one: ocpi-partners invite."
+        ) from error
+    _understood(answer)
+
+
+async def _ask(partner: SimulatedPartner, request: dict[str, Any], expected: str, wait_s: float) -> None:
+    """Book, and wait until the operator has pushed the booking with as many requests as it then has."""
+    booking = _understood(await partner.book(request))["data"]
+    last = booking["booking_requests"][-1]
+    if (booking["reservation_status"], last["request_status"]) != (expected, "ACCEPTED"):
+        raise Unexpected(f"The booking is {booking['reservation_status']}, its request {last['request_status']}.")
+
+    def is_pushed() -> bool:
+        pushed = partner.pushed.get(booking["id"], {})
+        is_expected = pushed.get("reservation_status") == expected
+        return is_expected and len(pushed["booking_requests"]) == len(booking["booking_requests"])
+
+    try:
+        await partner.until(is_pushed, wait_s)
+    except TimeoutError:
+        raise Unexpected(
+            f"No push came within {wait_s:g} s. May the operator reach {partner.url} (ACCESS_POLICY_WEBHOOK_NETWORKS), "
+            "and does it trust the certificate (ACCESS_POLICY_CA_FILE)?"
+        ) from None
+
+
+def _understood(frame: Frame) -> dict[str, Any]:
+    """The envelope of an answer with status code 1000."""
+    answer: dict[str, Any] = frame.answered
+    if answer.get("status_code") != 1000:
+        raise Unexpected(f"{frame.method} {frame.url}: {frame.text()}")
+    return answer
 
 
 def _slots(place: dict[str, Any]) -> list[dict[str, Any]]:
     return [slot for calendar in place.get("calendars", []) for slot in calendar["available_timeslots"]]
 
 
-async def main(arguments: argparse.Namespace) -> None:
+async def main(arguments: argparse.Namespace) -> str:
+    """Empty, or what was not as expected."""
     context = ssl.create_default_context(cafile=arguments.ca)
     async with httpx.AsyncClient(verify=context) as client:
         partner = SimulatedPartner("", client, arguments.party)
         async with serving(partner, arguments.host, arguments.port, arguments.certificate, arguments.key):
             try:
                 await play(partner, arguments.versions_url, arguments.token, arguments.wait)
+            except Unexpected as unexpected:
+                return str(unexpected)
             finally:
                 sys.stdout.write(partner.frames.text("frames of OCPI"))
+    return ""
 
 
 if __name__ == "__main__":
@@ -65,5 +121,5 @@ if __name__ == "__main__":
     parser.add_argument("--certificate", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
     parser.add_argument("--ca", type=Path, default=None, help="CA of the operator's certificate")
-    parser.add_argument("--wait", type=float, default=3.0, help="seconds to wait for pushes")
-    asyncio.run(main(parser.parse_args()))
+    parser.add_argument("--wait", type=float, default=15.0, help="seconds to wait for each push")
+    sys.exit(asyncio.run(main(parser.parse_args())) or None)
