@@ -177,6 +177,12 @@ async def _group(yard: Yard, _: Ids) -> Ids:
     return {}
 
 
+async def _entrance(yard: Yard, _: Ids) -> Ids:
+    body = {"name": "North gate", "charger_ids": ["bay-1", "bay-2"]}
+    await yard.send("PUT", "/depots/north/entrances/gate", body)
+    return {}
+
+
 async def _reservation(yard: Yard, _: Ids) -> Ids:
     """This afternoon; and the vehicle that replaces that of the reservation."""
     now = datetime.now(UTC)
@@ -339,6 +345,7 @@ async def _oscp_provider(yard: Yard, _: Ids) -> Ids:
 
 PREPARED: Final[Mapping[str, Prepare]] = {
     "lift": _override,
+    **dict.fromkeys(("entrances list", "entrances show", "entrances remove", "decide"), _entrance),
     **dict.fromkeys(("reservations make", "reservation-groups list", "reservation-groups show"), _group),
     **dict.fromkeys(
         (

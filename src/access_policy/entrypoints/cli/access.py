@@ -20,6 +20,7 @@ from access_policy.entrypoints.cli.history import (
     Until,
     identifier,
     period,
+    place_of,
     print_newest,
 )
 from access_policy.entrypoints.cli.identities import place, whole_id
@@ -75,12 +76,13 @@ def list_attempts(
     reason: Annotated[str | None, typer.Option(help="Reason code, such as unknown_identifier")] = None,
     would_deny: Annotated[str | None, typer.Option(help="Under observe: the reason that would have denied it")] = None,
     charger: ChargerOption = None,
+    entrance: Annotated[str | None, typer.Option(help="Attempts at this entrance only; its whole id")] = None,
     depot: DepotOption = None,
     begin: Since = None,
     until: Until = None,
     limit: Limit = 50,
 ) -> None:
-    """List attempts, newest first."""
+    """List attempts at chargers and entrances, newest first."""
     session = session_of(ctx)
     charger, depot = place(session, charger, depot)
     rows = session.pages(
@@ -90,6 +92,7 @@ def list_attempts(
         reason=reason,
         would_deny=would_deny,
         charger_id=charger,
+        entrance_id=entrance,
         depot_id=depot,
         **period(session, begin, until, charger=charger, depot=depot),
     )
@@ -188,7 +191,7 @@ def _reason(row: Any) -> str:
 
 _LAYOUT: list[Column] = [
     ("when", field("occurred_at")),
-    ("charger", field("charger_id")),
+    ("charger", place_of),
     ("decision", field("decision")),
     ("reason", _reason),
     ("vehicle", field("vehicle_id")),
@@ -202,14 +205,27 @@ def decide(
     ctx: typer.Context,
     charger_id: Charger,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="rfid, mac, emaid, pin, plate or other")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="The identifier, in any spelling")],
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="The identifier, in any spelling", show_default=False)
+    ] = None,
+    entrance: Annotated[
+        str | None, typer.Option(help="Decide at this entrance: leave CHARGER out; the whole id of the entrance")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Instant of the decision [default: now]")] = None,
     record: Annotated[bool, typer.Option("--record", help="Record it as an attempt")] = False,
 ) -> None:
-    """Decide whether an identifier may charge here, with the explanation. Nothing is recorded without --record."""
+    """Decide whether an identifier may charge at a charger, or enter at an entrance (`decide --entrance gate plate B-AB1234`),
+    with the explanation. Nothing is recorded without --record."""
     session = session_of(ctx)
-    charger_id = whole_id(session, "chargers", charger_id)
-    body = compact(charger_id=charger_id, at=session.instant(at, charger=charger_id))
+    if entrance is None:
+        charger_id = whole_id(session, "chargers", charger_id)
+        where = {"charger_id": charger_id}
+    else:
+        kind, value = _shifted(charger_id, kind, value)
+        where = {"entrance_id": entrance}
+    if value is None:
+        raise typer.BadParameter("VALUE is missing; give the identifier after its kind")
+    body = where | compact(at=session.instant(at, charger=where.get("charger_id")))
     body |= {"identifier": {"kind": kind, "value": value}, "dry_run": not record}
     answer = session.command("POST", "/v1/access-decisions", body)
     if document(session, answer):
@@ -217,8 +233,17 @@ def decide(
     session.out.print(styled(answer["decision"]), f": {answer['reason']}", sep="")
     _explanation(session, answer["explanation"])
     if answer["valid_until"] is not None:
-        until = local(answer["valid_until"], session.zones.of({"charger_id": charger_id}))
-        session.out.print(f"valid until {until}", markup=False)
+        zone = session.zones.of({"charger_id": answer["deciding_charger_id"] or charger_id})
+        session.out.print(f"valid until {local(answer['valid_until'], zone)}", markup=False)
+    if answer["driver_text"] is not None:
+        session.out.print(f"the driver reads: {answer['driver_text']['text']}", markup=False)
+
+
+def _shifted(kind: str, value: str, more: str | None) -> tuple[str, str]:
+    """The words of a decision at an entrance, where no charger comes first."""
+    if more is not None:
+        raise typer.BadParameter("--entrance takes the place of CHARGER; give KIND and VALUE only")
+    return kind, value
 
 
 def _explanation(session: Session, steps: list[Any]) -> None:

@@ -44,6 +44,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("schedules", "schedules", "Schedules that many chargers of a depot follow"),
         Entry("reservations", "reservation_group", "Chargers held for vehicles, and the dispatch sheet"),
         Entry("reservation-groups", "reservation_groups", "Sets of chargers, any of which satisfies a reservation"),
+        Entry("entrances", "entrances", "Barriers and doors of a depot, and the chargers behind them"),
         Entry("rules", "rules", "Recurring windows with a mode"),
         Entry("exceptions", "exceptions", "Whole days with another mode"),
         Entry("calendars", "calendars", "Holiday calendars that the chargers of a depot share"),

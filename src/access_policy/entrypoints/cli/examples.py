@@ -11,7 +11,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "lift": ("lift bay-1", "lift 'bay-*'"),
     "timeline": ("timeline bay-1", "timeline --depot north", "timeline 'bay-*' --from tomorrow --until 3d"),
-    "decide": ("decide bay-1 rfid 04A1B2C3D4E5F6", "decide bay-1 rfid 04A1B2C3D4E5F6 --at 'tomorrow 22:30'"),
+    "decide": (
+        "decide bay-1 rfid 04A1B2C3D4E5F6",
+        "decide bay-1 rfid 04A1B2C3D4E5F6 --at 'tomorrow 22:30'",
+        "decide --entrance gate rfid 04A1B2C3D4E5F6",
+    ),
     "report": ("report --by day,charger --from 30d", "report --by reason --depot north --csv denials.csv"),
     "login": ("login https://charging.example --name depot", "login https://charging.example < token.txt"),
     "attempts list": ("attempts list --decision denied --from 2h", "attempts list --charger bay-1 --from yesterday"),
@@ -40,6 +44,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "reservations apply": ("reservations apply PLAN --partial",),
     "reservations export": ("reservations export north --from today --until 7d --output sheet.csv",),
     "reservation-groups put": ("reservation-groups put north fast --name Fast --charger bay-1 --charger bay-2",),
+    "entrances put": ("entrances put north gate --name 'North gate' --charger bay-1 --charger bay-2 --early 30",),
+    "entrances list": ("entrances list north",),
+    "entrances show": ("entrances show north gate",),
+    "entrances remove": ("entrances remove north gate",),
     "reservation-groups list": ("reservation-groups list north",),
     "reservation-groups show": ("reservation-groups show north fast",),
     "exceptions add": (

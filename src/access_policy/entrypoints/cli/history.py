@@ -43,6 +43,11 @@ def print_newest(
         session.err.print(f"these are the newest {limit}; show more with --limit")
 
 
+def place_of(row: Any) -> str:
+    """The charger or the entrance of an attempt."""
+    return str(row["charger_id"]) if row["entrance_id"] is None else f"entrance {row['entrance_id']}"
+
+
 def identifier(row: Any) -> str:
     return "" if row["identifier"] is None else f"{row['identifier']['kind']} {row['identifier']['masked']}"
 

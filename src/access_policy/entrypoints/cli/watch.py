@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from access_policy.domain.plurals import counted
-from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier
+from access_policy.entrypoints.cli.history import ChargerOption, DepotOption, identifier, place_of
 from access_policy.entrypoints.cli.identities import place
 from access_policy.entrypoints.cli.printing import in_local_times, session_of, shown
 from access_policy.entrypoints.cli.session import Session
@@ -97,7 +97,7 @@ def _words(name: str, row: Any) -> list[Any]:
         case "attempt":
             who = row["vehicle_id"] or identifier(row)
             charge = _charge(row["session"])
-            return [row["occurred_at"], row["charger_id"], row["decision"], row["reason"], who, charge]
+            return [row["occurred_at"], place_of(row), row["decision"], row["reason"], who, charge]
         case "mode_change":
             return [row["requested_at"], row["charger_id"], row["mode"], row["outcome"], row["how_known"]]
         case "charger":
