@@ -10,18 +10,25 @@ import pytest
 
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
-from access_policy.application.streams import condition_stream, policy_stream, reservation_book_stream
+from access_policy.application.streams import (
+    attempt_stream,
+    condition_stream,
+    policy_stream,
+    registry_stream,
+    reservation_book_stream,
+)
 from access_policy.domain.access.denial import Denial
-from access_policy.domain.access.events import AccessDenied, DenialSignal
+from access_policy.domain.access.events import AccessDenied, ChargingStarted, DenialSignal, SessionDecision
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, CauseKind
 from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
-from access_policy.domain.ids import ChargerKey, DepotId, VehicleId
+from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, VehicleId
 from access_policy.domain.reservations.events import ReservationEvent
 from access_policy.domain.reservations.reservation import Holder, HolderIdentifier, Place, Reservation
 from access_policy.domain.reservations.terms import ReservationTerms
+from access_policy.domain.vehicle_registry.registry import AccessClass, VehicleDescription
 from tests.support import reservations
 from tests.support.depot_in_memory import (
     BAY,
@@ -34,12 +41,14 @@ from tests.support.depot_in_memory import (
     TENANT,
     DepotInMemory,
     HashedPseudonyms,
+    identified,
     rfid,
     settings_of,
 )
 from tests.support.stores import memory_store
+from tests.unit.decisions.test_sessions import start_of
 
-GUEST = rfid("04AAAAAAAAAAAA")
+GUEST, COURIER = rfid("04AAAAAAAAAAAA"), rfid("04BBBBBBBBBBBB")
 MINUTES = timedelta(minutes=1)
 AFTERNOON = DAY + timedelta(hours=2)  # freevend by the charger's own plan
 
@@ -161,6 +170,35 @@ async def test_a_group_that_owes_its_last_free_charger_refuses_a_visitor(depot: 
     assert with_two_free is Reason.OWN_VEHICLE
     assert await decided(depot, BUS, NIGHT + MINUTES) is Reason.RESERVED_FOR_OTHER
     assert await decided(depot, GUEST, NIGHT + MINUTES) is Reason.RESERVATION
+
+
+async def test_visitors_authorised_at_the_last_two_chargers_of_a_group_at_once_are_decided_again_at_their_starts(
+    depot: DepotInMemory,
+) -> None:
+    at_fast = reserved(start=NIGHT, place=Place(group_id=reservations.FAST))
+    await recorded(depot, reservations.group_put(BAY, OTHER_BAY), reservations.made(at_fast, at=DAY))
+    courier = VehicleDescription(name="Courier", access_class=AccessClass.OWN)
+    registry = depot.view.registry(TENANT)
+    added = registry.put_vehicle(VehicleId("courier"), courier, [identified(COURIER)])
+    await depot.record(registry_stream(TENANT), registry.version, added)
+    depot.clock.set(NIGHT)
+
+    async def asked(card: Identifier, charger_id: ChargerId) -> Reason:
+        attempt = depot.attempt(card, charger=charger_id, message_id=f"asked {card.value}")
+        return (await depot.decider.authorize(attempt)).event.reason
+
+    async def started(card: Identifier, charger_id: ChargerId) -> SessionDecision:
+        report = replace(start_of(card), charger_id=charger_id, transaction_ids=(f"t {card.value}",))
+        started = await depot.sessions.start(report)
+        history = await depot.store.load(attempt_stream(TENANT, started.attempt_id))
+        return next(each.event.decision for each in history if isinstance(each.event, ChargingStarted))
+
+    both = await asked(BUS, BAY), await asked(COURIER, OTHER_BAY)
+    first, second = await started(BUS, BAY), await started(COURIER, OTHER_BAY)
+
+    assert Reason.RESERVED_FOR_OTHER not in both, "no charge has started, so two chargers are free"
+    assert (first, second) == (SessionDecision.ALLOWED, SessionDecision.DENIED)
+    assert await asked(GUEST, OTHER_BAY) is Reason.RESERVATION
 
 
 async def test_a_charger_for_reservations_only_refuses_everyone_else(depot: DepotInMemory) -> None:

@@ -22,7 +22,8 @@ class ReservationsHere:
     `of_holder`: those of the party that presents itself, of this charger or of a group with it, over or not, by their start.
     `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
     groups of this charger, and in groups that share chargers with those. `free`: the chargers of each such group that are
-    free, without this one. `is_required`: the charger is usable with a reservation only. `version` is the book's.
+    free, without this one: an authorisation whose charge has not started takes none, and each start is decided again (ADR
+    0047). `is_required`: the charger is usable with a reservation only. `version` is the book's.
     `moments`: made of the others where it is not given.
     """
 
