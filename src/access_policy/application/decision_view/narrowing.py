@@ -81,8 +81,8 @@ class Narrowing:
             await asyncio.sleep(LOOK_S)
 
     def freshen(self, key: ChargerKey) -> None:
-        """Find the windows of one charger anew if they are due, before its plan is shown. One that the view does not know yet has
-        none."""
+        """Find the windows of one charger anew if they are due, before its plan is shown. One that the view does not know yet
+        has none."""
         with suppress(ChargerUnknown):
             self.view.charger(*key).timeline_now(self.clock.now())
 

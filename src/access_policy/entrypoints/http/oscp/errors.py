@@ -34,8 +34,7 @@ class OscpErrors(TranslatedProblems):
 def _message(document: Mapping[str, Any]) -> str:
     """A header takes printable ASCII characters."""
     detail = str(document["detail"])
-    errors = [
-        f"{each['pointer']}: {each['message']}" for each in document.get("errors", []) if each["message"] != detail
-    ]
+    all_errors = document.get("errors", [])
+    errors = [f"{each['pointer']}: {each['message']}" for each in all_errors if each["message"] not in detail]
     text = " ".join([detail, *errors])[:MESSAGE_MAX]
     return "".join(each if " " <= each <= "~" else "?" for each in text).strip()
