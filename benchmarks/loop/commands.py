@@ -127,6 +127,20 @@ COMMANDS: dict[str, Line] = {
     "schedules rename": line("schedules rename {cli_schedule} Weekdays"),
     "schedules leave": line("schedules leave {cli_schedule} cli-{s.number}"),
     "schedules follow": line("schedules follow {cli_schedule} cli-{s.number} --dry-run"),
+    "energy put-policy": line("energy put-policy {s.depot} --enable --own-only-below-w 10000"),
+    "energy policy": line("energy policy {s.depot}"),
+    "energy put-node": line("energy put-node {s.depot} cli --kind circuit --parent site"),
+    "energy nodes": line("energy nodes {s.depot}"),
+    "energy put-envelope": line(
+        "energy put-envelope {s.depot} site cli --limit-w 900000000 --sequence {s.number} --from 2040-01-01T06:00:00Z "
+        "--until 2040-01-01T08:00:00Z"
+    ),
+    "energy envelopes": line("energy envelopes {s.depot} --limit 1000"),
+    "energy measure": line("energy measure {s.depot} cli 1000"),
+    "energy show": line("energy show {s.depot}"),
+    "energy charger": line("energy charger {s.charger}"),
+    "energy withdraw-envelope": line("energy withdraw-envelope cli"),
+    "energy remove-node": line("energy remove-node {s.depot} cli"),
     "reservation-groups put": line("reservation-groups put {s.depot} cli-fast --name Cli --charger {s.charger}"),
     "reservation-groups list": line("reservation-groups list {s.depot}"),
     "reservation-groups show": line("reservation-groups show {s.depot} cli-fast"),
@@ -160,6 +174,7 @@ COMMANDS: dict[str, Line] = {
     "sessions end": line("sessions end {attempt} --reason Lost"),
     "report": line("report --by day,charger"),
     "unenrolled": line("unenrolled"),
+    "energy-report": line("energy-report --part lineage"),
     "reservation-report": line("reservation-report --by day,charger"),
     "mode-compliance": line("mode-compliance --by day,charger"),
     "mode-changes": line("mode-changes"),

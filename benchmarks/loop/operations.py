@@ -174,6 +174,38 @@ def put_reservation_group(s: Scene) -> None:
     s.ask("PUT", f"/v1/depots/{s.depot}/reservation-groups/fast", body)
 
 
+def put_energy_policy(s: Scene) -> None:
+    body = {"enabled": True, "own_and_agreement_below_w": 20_000, "own_only_below_w": 10_000, "hysteresis_w": s.number}
+    s.ask("PUT", f"/v1/depots/{s.depot}/energy-policy", body)
+
+
+def put_energy_node(s: Scene) -> None:
+    """The site and the charger below it, with a limit that leaves enough for all."""
+    nodes = f"/v1/depots/{s.depot}/energy-nodes"
+    s.ask("PUT", f"{nodes}/site", {"kind": "site", "limit_w": 900_000_000 + s.number})
+    s.ask("PUT", f"{nodes}/bay", {"kind": "charger", "parent_id": "site", "charger_id": s.charger, "limit_w": 22_000})
+
+
+def remove_energy_node(s: Scene) -> None:
+    nodes = f"/v1/depots/{s.depot}/energy-nodes"
+    s.ask("PUT", f"{nodes}/gone", {"kind": "circuit", "parent_id": "site"})
+    s.ask("DELETE", f"{nodes}/gone")
+
+
+def operating_envelope(s: Scene) -> dict[str, object]:
+    window = {"valid_from": s.instant(), "valid_until": s.instant(hours=6)}
+    return {"depot_id": s.depot, "node_id": "site", "source": "bench", "import_limit_w": 900_000_000, **window}
+
+
+def put_operating_envelope(s: Scene) -> None:
+    s.ask("PUT", f"/v1/operating-envelopes/env-{s.number}", {**operating_envelope(s), "sequence": s.number})
+
+
+def record_measurements(s: Scene) -> None:
+    item = {"depot_id": s.depot, "observed_at": s.instant(), "demand_w": s.number}
+    s.ask("POST", "/v1/measurements", {"items": [{**item, "node_id": node_id} for node_id in ("site", "bay")]})
+
+
 def put_entrance(s: Scene) -> None:
     s.ask("PUT", f"/v1/depots/{s.depot}/entrances/gate", {"name": f"Gate {s.number}"})
 
@@ -319,6 +351,12 @@ def report_reservations(s: Scene) -> None:
     s.ask("GET", f"/v1/reports/reservations?from={s.instant(days=-30)}&until={s.instant(days=60)}&group_by=day,charger")
 
 
+def report_energy(s: Scene) -> None:
+    query = f"from={s.instant(days=-30)}&until={s.instant(days=1)}&group_by=day,charger,level"
+    for part in ("starts", "limits", "lineage"):
+        s.ask("GET", f"/v1/reports/energy?{query}&part={part}")
+
+
 def report_mode_compliance(s: Scene) -> None:
     query = f"from={s.instant(days=-90)}&until={s.instant(days=1)}&group_by=day,charger"
     for accept in REPORT_FORMATS:
@@ -344,6 +382,16 @@ def take_event(s: Scene) -> None:
         s.ask("POST", "/v1/events", event, ok=[409])
 
 
+AGGREGATES = (
+    "agreement_id",
+    "vehicle_id",
+    "booking_id",
+    "envelope_id",
+    "source",
+    "depot_id",
+)  # the first that is there
+
+
 def messages(s: Scene, way: str) -> dict[str, dict[str, object]]:
     """One of each type that is taken in, by its type. `way` tells those that come by HTTP from those that come by a queue."""
     subject = f"{way}-{s.number}"
@@ -356,6 +404,18 @@ def messages(s: Scene, way: str) -> dict[str, dict[str, object]]:
         "BookingReserved": {**of_depot, **reservation(s, start=s.instant(days=60 + s.number), end=ends)},
         "BookingChanged": {**of_depot, **reservation(s, start=s.instant(days=60 + s.number, hours=1), end=ends)},
         "BookingCanceled": of_depot,
+        "OperatingEnvelopeChanged": {
+            "envelope_id": subject,
+            "sequence": s.number,
+            **operating_envelope(s),
+            "source": way,
+        },
+        "OperatingEnvelopeWithdrawn": {"envelope_id": subject, "depot_id": s.depot},
+        "DemandMeasured": {
+            "depot_id": s.depot,
+            "items": [{"node_id": "site", "observed_at": s.instant(), "demand_w": s.number}],
+        },
+        "EnergySourceOffline": {"depot_id": s.depot, "source": way, "offline_at": s.instant(days=30 + s.number)},
     }
     return {kind: _message(s, kind, subject, version, each) for version, (kind, each) in enumerate(data.items(), 1)}
 
@@ -376,8 +436,8 @@ def _message(s: Scene, kind: str, subject: str, version: int, data: dict[str, ob
             "tenant_id": TENANT,
             "occurred_at": s.instant(),
             "aggregate": {
-                "type": next(name for name in ("agreement", "vehicle", "booking") if f"{name}_id" in data),
-                "id": subject,
+                "type": next(name for name in AGGREGATES if name in data).removesuffix("_id"),
+                "id": next(data[name] for name in AGGREGATES if name in data),
                 "version": version,
             },
             "data": data,
@@ -480,6 +540,20 @@ OPERATIONS: dict[str, Drive] = {
     "put_reservation_group": put_reservation_group,
     "get_reservation_group": get("/v1/depots/{s.depot}/reservation-groups/fast"),
     "list_reservation_groups": get("/v1/depots/{s.depot}/reservation-groups"),
+    "put_energy_policy": put_energy_policy,
+    "get_energy_policy": get("/v1/depots/{s.depot}/energy-policy"),
+    "put_energy_node": put_energy_node,
+    "get_energy_node": get("/v1/depots/{s.depot}/energy-nodes/site"),
+    "list_energy_nodes": get("/v1/depots/{s.depot}/energy-nodes"),
+    "remove_energy_node": remove_energy_node,
+    "put_operating_envelope": put_operating_envelope,
+    "get_operating_envelope": get("/v1/operating-envelopes/env-{s.number}"),
+    "list_operating_envelopes": get("/v1/operating-envelopes?depot_id={s.depot}&limit=200"),
+    "list_ignored_envelopes": get("/v1/depots/{s.depot}/ignored-envelopes?limit=200"),
+    "record_measurements": record_measurements,
+    "get_depot_energy": get("/v1/depots/{s.depot}/energy"),
+    "get_charger_energy": get("/v1/chargers/{s.charger}/energy"),
+    "withdraw_operating_envelope": send("DELETE", "/v1/operating-envelopes/env-{s.number}"),
     "make_reservation": make_reservation,
     "list_reservations": list_reservations,
     "get_availability": get_availability,
@@ -528,6 +602,7 @@ OPERATIONS: dict[str, Drive] = {
     "report_access": report_access,
     "report_mode_compliance": report_mode_compliance,
     "report_reservations": report_reservations,
+    "report_energy": report_energy,
     "report_unenrolled_identifiers": report_unenrolled_identifiers,
     "stream": get("/v1/stream?last_event_id=0&follow=false"),
     "list_mode_changes": get("/v1/mode-changes?limit=200"),

@@ -193,6 +193,20 @@ async def _reservation(yard: Yard, _: Ids) -> Ids:
     return {"RESERVATION": made["reservation_id"]}
 
 
+async def _energy(yard: Yard, _: Ids) -> Ids:
+    """A site with a charger, whose power an envelope limits for an hour."""
+    await yard.send("PUT", "/depots/north/energy-policy", {"enabled": True, "own_only_below_w": 22_000})
+    await yard.send("PUT", "/depots/north/energy-nodes/main", {"kind": "site", "limit_w": 200_000})
+    bay = {"kind": "charger", "parent_id": "main", "charger_id": "bay-1", "limit_w": 150_000}
+    await yard.send("PUT", "/depots/north/energy-nodes/bay-1", bay)
+    now = datetime.now(UTC)
+    start, end = (f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (0, 1))
+    window = {"valid_from": start, "valid_until": end}
+    of = {"depot_id": "north", "node_id": "main", "source": "operator", "sequence": 1, "import_limit_w": 90_000}
+    await yard.send("PUT", "/operating-envelopes/noon", {**of, **window})
+    return {}
+
+
 async def _dispatch_plan(yard: Yard, _: Ids) -> Ids:
     return {"PLAN": await yard.planned("/reservations", (yard.place / "sheet.csv").read_text(), "?depot_id=north")}
 
@@ -353,6 +367,21 @@ PREPARED: Final[Mapping[str, Prepare]] = {
             *("reservations cancel", "reservations export"),
         ),
         _reservation,
+    ),
+    **dict.fromkeys(
+        (
+            *(
+                "energy show",
+                "energy charger",
+                "energy nodes",
+                "energy put-node",
+                "energy remove-node",
+                "energy policy",
+            ),
+            *("energy put-policy", "energy envelopes", "energy put-envelope", "energy withdraw-envelope"),
+            "energy measure",
+        ),
+        _energy,
     ),
     **dict.fromkeys(("reservations plan", "reservations apply"), _dispatch_plan),
     "overrides": _override,

@@ -66,6 +66,38 @@ def booking_canceled(booking_id: str, version: int) -> dict[str, Any]:
     return incoming("BookingCanceled", booking_id, version, {"booking_id": booking_id, "depot_id": "north"})
 
 
+def envelope_changed(envelope_id: str, version: int, **data: Any) -> dict[str, Any]:
+    """40 kW for the row of the depot north, for an afternoon; its sequence is the version unless another is given."""
+    whole = {
+        "envelope_id": envelope_id,
+        "depot_id": "north",
+        "node_id": "row-1",
+        "source": "grid",
+        "sequence": version,
+        "valid_from": "2026-11-18T10:00:00Z",
+        "valid_until": "2026-11-18T20:00:00Z",
+        "import_limit_w": 40_000,
+        **data,
+    }
+    return incoming("OperatingEnvelopeChanged", envelope_id, version, whole)
+
+
+def envelope_withdrawn(envelope_id: str, version: int) -> dict[str, Any]:
+    data = {"envelope_id": envelope_id, "depot_id": "north"}
+    return incoming("OperatingEnvelopeWithdrawn", envelope_id, version, data)
+
+
+def demand_measured(version: int, *items: tuple[str, str, int]) -> dict[str, Any]:
+    """Each item: node, instant and watts."""
+    measured = [{"node_id": node, "observed_at": at, "demand_w": watts} for node, at, watts in items]
+    return incoming("DemandMeasured", "north", version, {"depot_id": "north", "items": measured})
+
+
+def source_offline(version: int, offline_at: str = "2026-11-18T11:59:00Z") -> dict[str, Any]:
+    data = {"depot_id": "north", "source": "grid", "offline_at": offline_at}
+    return incoming("EnergySourceOffline", "grid", version, data)
+
+
 def agreement_changed(agreement_id: str, version: int, **data: Any) -> dict[str, Any]:
     whole = {
         "agreement_id": agreement_id,

@@ -41,7 +41,17 @@ class MarkedTenant:
     async def seed(self, store: RecorderEventStore) -> None:
         self.ids = {
             f"{name}_id": f"{self.known}-{name}"
-            for name in ("depot", "charger", "vehicle", "agreement", "calendar", "group", "entrance")
+            for name in (
+                "depot",
+                "charger",
+                "vehicle",
+                "agreement",
+                "calendar",
+                "group",
+                "entrance",
+                "node",
+                "envelope",
+            )
         }
         self.ids |= {"name": f"{self.known}-profile", "tenant_id": self.tenant_id}
         await self._site()
@@ -83,6 +93,7 @@ class MarkedTenant:
             "/depots/{depot_id}/reservation-groups/{group_id}",
             {"name": secret, "charger_ids": [self.ids["charger_id"]]},
         )
+        await self._energy()
         gate = {"name": secret, "charger_ids": [self.ids["charger_id"]]}
         await self.done("PUT", "/depots/{depot_id}/entrances/{entrance_id}", gate)
         of_charger = {"depot_id": self.ids["depot_id"], "charger_id": self.ids["charger_id"]}
@@ -91,6 +102,14 @@ class MarkedTenant:
         self.ids["reservation_id"] = reserved["reservation_id"]
         for made in (rule, exception, override):
             self.ids |= {name: made[name] for name in ("rule_id", "exception_id", "override_id") if name in made}
+
+    async def _energy(self) -> None:
+        await self.done("PUT", "/depots/{depot_id}/energy-policy", {"enabled": True})
+        await self.done("PUT", "/depots/{depot_id}/energy-nodes/{node_id}", {"kind": "site", "limit_w": 100_000})
+        window = {"valid_from": "2026-11-18T00:00:00Z", "valid_until": "2026-11-19T00:00:00Z"}
+        place = {"depot_id": self.ids["depot_id"], "node_id": self.ids["node_id"], "source": self.secret}
+        limit = {"sequence": 1, "import_limit_w": 90_000}
+        await self.done("PUT", "/operating-envelopes/{envelope_id}", {**place, **window, **limit})
 
     async def _registry(self) -> None:
         agreement = {"name": self.secret, "fleet": self.secret, "valid_from": "2026-01-01T00:00:00Z"}

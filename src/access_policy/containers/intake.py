@@ -1,4 +1,4 @@
-"""Event intake: other services' events about vehicles, agreements and bookings."""
+"""Event intake: other services' events about vehicles, agreements, bookings and the energy of sites."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake.sqs import SqsIntake
+from access_policy.application.intake.energy import EnergyMessages
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.clock import Clock
 from access_policy.settings import Settings
@@ -21,6 +22,13 @@ class EventIntake(containers.DeclarativeContainer):
     records = providers.DependenciesContainer()
     commands = providers.DependenciesContainer()
 
+    energy = providers.Singleton(
+        EnergyMessages,
+        commands.receive_envelope,
+        commands.withdraw_envelope,
+        commands.record_measurements,
+        commands.report_energy_source,
+    )
     receiver = providers.Singleton(
         Intake,
         records.intake,
@@ -31,6 +39,7 @@ class EventIntake(containers.DeclarativeContainer):
         commands.put_agreement,
         commands.receive_booking,
         commands.cancel_booking,
+        energy,
     )
     queue: providers.Selector[SqsIntake | None] = providers.Selector(
         providers.Callable(queue_kind, settings.provided.intake_url),

@@ -13,13 +13,16 @@ from access_policy.application.plan.reader import PlanReader
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.access_report import AccessReports
 from access_policy.application.queries.audit_entries import AuditExport
+from access_policy.application.queries.charger_energy import ChargerNarrowings
 from access_policy.application.queries.charger_export import ChargerExport
+from access_policy.application.queries.energy_report import EnergyReports
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
 from access_policy.application.queries.mode_compliance import ModeCompliance
 from access_policy.application.queries.open_while_managed import OpenWhileManaged
 from access_policy.application.queries.probe import Probe
 from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.queries.reservation_report import ReservationReports
+from access_policy.application.queries.site_state import SiteStates
 from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
 from access_policy.application.what_if.recent import RecentWhatIf
 from access_policy.application.what_if.replay import WhatIf
@@ -74,6 +77,19 @@ class Queries(containers.DeclarativeContainer):
     plan = providers.Singleton(PlanReader, read_side.views, deciding.view, plan_facts, clock)
     reservation_reports = providers.Singleton(
         ReservationReports, read_side.views, deciding.view.provided.zone_of, clock
+    )
+    site_states = providers.Singleton(
+        SiteStates,
+        deciding.view,
+        deciding.energy_gates,
+        deciding.recent_activity,
+        stores.store,
+        read_side.views,
+        clock,
+    )
+    charger_narrowings = providers.Singleton(ChargerNarrowings, read_side.views, deciding.energy_gates, clock)
+    energy_reports = providers.Singleton(
+        EnergyReports, read_side.views, deciding.view.provided.zone_of, deciding.view.provided.depots_of
     )
     free_windows = providers.Singleton(FreeWindows, deciding.view, clock, deciding.profiles)
     rule_previews = providers.Singleton(RulePreviews, deciding.policies, clock)

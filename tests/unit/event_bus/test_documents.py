@@ -20,7 +20,18 @@ from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, BadEve
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import PUBLISHED, TYPES
 from tests.support.histories import histories
-from tests.support.incoming import CARD, agreement_changed, booked, booking_canceled, commissioned, decommissioned
+from tests.support.incoming import (
+    CARD,
+    agreement_changed,
+    booked,
+    booking_canceled,
+    commissioned,
+    decommissioned,
+    demand_measured,
+    envelope_changed,
+    envelope_withdrawn,
+    source_offline,
+)
 from tests.support.rows import log_of
 from tests.unit.event_bus.schemas import Schema, broken_for_readers, broken_for_senders, closed
 from tests.unit.event_stores.samples import SAMPLES
@@ -91,6 +102,13 @@ SENT = {
     "BookingReserved.v1.json": [booked("b", 1), booked("c", 1, connector_id=2, terms={"late_stop_min": 30})],
     "BookingChanged.v1.json": [booked("b", 2, "BookingChanged", charger_id=None, group_id="fast", holder={})],
     "BookingCanceled.v1.json": [booking_canceled("b", 3)],
+    "OperatingEnvelopeChanged.v1.json": [
+        envelope_changed("e", 1),
+        envelope_changed("e", 2, fallback={"import_limit_w": 0, "valid_until": "2026-11-19T00:00:00Z"}),
+    ],
+    "OperatingEnvelopeWithdrawn.v1.json": [envelope_withdrawn("e", 3)],
+    "DemandMeasured.v1.json": [demand_measured(1, ("main", "2026-11-18T11:58:00Z", 10_000))],
+    "EnergySourceOffline.v1.json": [source_offline(1)],
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert
 
 from access_policy.adapters.ocpp.errors import OcppVersion
-from access_policy.adapters.read_models.tables import FAULTS, MODE_CHANGES, PIN_LOCKOUTS
+from access_policy.adapters.read_models.tables import ENERGY_IGNORED_ENVELOPES, FAULTS, MODE_CHANGES, PIN_LOCKOUTS
 from access_policy.application.ports.identity import Role
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.entrypoints.http import auth, dependencies
@@ -29,6 +29,8 @@ QUERIES = {
     "report_unenrolled_identifiers": PERIOD,
     "report_reservations": "from=2026-11-18T00:00:00Z&until=2027-01-31T00:00:00Z&group_by=depot,charger",
     "cancel_reservation": "reason=gone",
+    "report_energy": f"{PERIOD}&part=limits",
+    "list_operating_envelopes": "depot_id=bravo",
     "get_availability": "from=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z",
     "list_reservations": "from=2026-11-18T00:00:00Z&until=2027-01-31T00:00:00Z",
     "plan_dispatch_import": "depot_id=bravo",
@@ -37,6 +39,12 @@ QUERIES = {
 }
 DAYS = {"name": "Days", "mode": "freevend", "recurrence": "FREQ=DAILY", "start": "08:00", "end": "18:00"}
 RESERVED = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z", "holder": {"vehicle_id": "bus-7"}}
+LIMIT = {
+    "source": "grid",
+    "valid_from": "2026-11-18T00:00:00Z",
+    "valid_until": "2026-11-25T00:00:00Z",
+    "import_limit_w": 9_000,
+}
 BODIES: Mapping[str, Any] = {
     "allow_attempt": {"reason": "tonight", "for": "PT1H"},
     "add_holiday": {"date": "2027-01-01", "reason": "New Year", "calendar_ids": "all"},
@@ -48,6 +56,12 @@ BODIES: Mapping[str, Any] = {
     "replace_reservation": {"holder": {"vehicle_id": "bus-7"}, "reason": "gone"},
     "put_reservation_settings": {"horizon_days": 14},
     "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
+    "put_energy_node": {"kind": "site", "limit_w": 2},
+    "put_energy_policy": {"enabled": False},
+    "put_operating_envelope": {"depot_id": "bravo", "node_id": "bravo-main", "sequence": 2, **LIMIT},
+    "record_measurements": {
+        "items": [{"depot_id": "bravo", "node_id": "bravo-main", "observed_at": "2026-11-18T12:00:00Z", "demand_w": 1}]
+    },
     "put_entrance": {"name": "Gate", "charger_ids": ["bravo-bay"]},
     "put_ocpi_partner": {"name": "Hub", "own_party": "DE-BTF", "own_name": "Us", "bookable": [{"depot_id": "bravo"}]},
     "register_with_ocpi_partner": {"versions_url": "https://hub.invalid/", "token": "t"},
@@ -73,6 +87,8 @@ PATH_NAMES = {
     "group_id": "bravo-fast",
     "entrance_id": "bravo-gate",
     "provider_id": "bravo-dso",
+    "node_id": "bravo-main",
+    "envelope_id": "bravo-limit",
     "partner_id": "DE-HUB",
 }
 OTHERS = (("alfa",), ())  # scopes of callers who have nothing to do with the depot bravo
@@ -127,6 +143,13 @@ def given(depot: str) -> tuple[tuple[str, str, Any], ...]:
             {"name": f"{depot}-secret", "charger_ids": [bay]},
         ),
         ("PUT", f"/v1/depots/{depot}/oscp-providers/{depot}-dso", {"name": f"{depot}-secret", "groups": []}),
+        ("PUT", f"/v1/depots/{depot}/energy-policy", {"enabled": True, "enforcement": "advisory"}),
+        ("PUT", f"/v1/depots/{depot}/energy-nodes/{depot}-main", {"kind": "site", "limit_w": 1_000_000}),
+        (
+            "PUT",
+            f"/v1/operating-envelopes/{depot}-limit",
+            {"depot_id": depot, "node_id": f"{depot}-main", "sequence": 1, **LIMIT, "source": f"{depot}-secret"},
+        ),
         ("POST", "/v1/api-keys", {"name": f"{depot}-secret", "role": "viewer", "depot_ids": [depot]}),
         (
             "POST",
@@ -186,6 +209,19 @@ async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
                         source="charger",
                         locked_at=NOON,
                         locked_until=NOON,
+                    )
+                )
+                connection.execute(
+                    insert(ENERGY_IGNORED_ENVELOPES).values(
+                        tenant_id="acme",
+                        depot_id=depot,
+                        position=number,
+                        envelope_id=f"{depot}-ignored",
+                        node_id="none",
+                        source="grid",
+                        sequence=1,
+                        reason="unknown_node",
+                        ignored_at=NOON,
                     )
                 )
                 connection.execute(

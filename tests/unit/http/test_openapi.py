@@ -180,6 +180,10 @@ def _schema(api: HttpApi, role: Role = Role.ADMIN) -> schemathesis.BaseSchema:
     return _schemas[api.app, role]
 
 
+# The first of these that the data has is the subject's id.
+IDS_OF_SUBJECTS = ("vehicle_id", "agreement_id", "booking_id", "envelope_id", "source", "depot_id")
+
+
 def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str, Any]) -> None:
     """Let the case name what is there, in place of what nobody made; a part that is wrong on purpose stays so."""
     part = case.path_parameters if location is ParameterLocation.PATH else case.body
@@ -194,7 +198,7 @@ def _name(case: schemathesis.Case, location: ParameterLocation, there: dict[str,
     if case.operation.definition.raw["operationId"] == "take_event" and location is ParameterLocation.BODY:
         detail = part["detail"]
         detail["tenant_id"] = "acme"
-        ids = (detail["data"].get(name) for name in ("vehicle_id", "agreement_id", "booking_id"))
+        ids = (detail["data"].get(name) for name in IDS_OF_SUBJECTS)
         detail["aggregate"]["id"] = next(each for each in ids if each is not None)
     if case.meta.generation.mode is GenerationMode.POSITIVE:  # else a wrong header may be what is asked about
         for header in ("If-Match", "If-None-Match"):

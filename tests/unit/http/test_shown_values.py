@@ -36,6 +36,7 @@ WITHOUT_VALUES: Final = {
     "report_access": "a file with masked identifiers",
     "report_mode_compliance": "a file without identifiers",
     "report_reservations": "a file without identifiers",
+    "report_energy": "a file without identifiers",
     "report_unenrolled_identifiers": "masked identifiers",
     "export_chargers": "a file without identifiers of vehicles",
     "export_reservations": "a file without identifiers of vehicles",
@@ -50,6 +51,8 @@ QUERIES: Final = {
     "report_access": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger,reason",
     "report_mode_compliance": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
     "report_reservations": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&group_by=charger",
+    "report_energy": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z&part=lineage",
+    "list_operating_envelopes": "depot_id=zqknown-depot",
     "report_unenrolled_identifiers": "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z",
     "export_reservations": "depot_id=zqknown-depot",
 }

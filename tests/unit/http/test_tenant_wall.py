@@ -28,6 +28,14 @@ PLAIN = {"mode": "managed", "for": "PT1H", "reason": "visit"}
 PERIOD = "from=2026-11-01T00:00:00Z&until=2026-11-30T00:00:00Z"
 CARD = {"kind": "rfid", "value": "04A1B2C3D4E5F6"}  # of a vehicle of the other tenant
 RESERVED = {"start": "2026-12-01T18:00:00Z", "end": "2026-12-01T20:00:00Z", "holder": {"identifiers": [CARD]}}
+ENVELOPE = {
+    "source": "grid",
+    "sequence": 2,
+    "valid_from": "2026-11-18T00:00:00Z",
+    "valid_until": "2026-11-19T00:00:00Z",
+    "import_limit_w": 1,
+}
+DEMAND = {"observed_at": "2026-11-18T12:00:00Z", "demand_w": 1}
 CSV = b"vehicle_id,name,access_class,agreement_id\r\n{known}-vehicle,Van,agreement,{known}-agreement\r\n"
 SHEET_CSV = (
     b"assignment_id,vehicle_id,charger_id,from,until\r\n"
@@ -122,6 +130,20 @@ CALLS: dict[str, Call] = {
     "replace_reservation": Call(body={"holder": {"vehicle_id": "{known}-vehicle"}, "reason": "gone"}),
     "get_reservation_history": Call(),
     "cancel_reservation": Call(query="reason=gone"),
+    "put_energy_node": Call(body={"kind": "site"}, status=NOT_THERE | {409}),
+    "get_energy_node": Call(),
+    "list_energy_nodes": Call(),
+    "remove_energy_node": Call(),
+    "put_energy_policy": Call(body={"enabled": True}),
+    "get_energy_policy": Call(),
+    "put_operating_envelope": Call(body={"depot_id": "{known}-depot", "node_id": "{known}-node", **ENVELOPE}),
+    "get_operating_envelope": Call(),
+    "withdraw_operating_envelope": Call(),
+    "list_operating_envelopes": Call(query="depot_id={known}-depot"),
+    "list_ignored_envelopes": Call(),
+    "get_depot_energy": Call(),
+    "get_charger_energy": Call(),
+    "record_measurements": Call(body={"items": [{"depot_id": "{known}-depot", "node_id": "{known}-node", **DEMAND}]}),
     "put_reservation_group": Call(body={"name": "Fast", "charger_ids": ["{known}-charger"]}),
     "get_reservation_group": Call(),
     "list_reservation_groups": Call(),
@@ -181,6 +203,7 @@ CALLS: dict[str, Call] = {
         status=frozenset({404, 422}),
     ),
     "report_access": Call(query=f"{PERIOD}&group_by=charger,reason&charger_id={{known}}-charger", status=OK),
+    "report_energy": Call(query=f"{PERIOD}&part=limits&depot_id={{known}}-depot", status=OK),
     "report_reservations": Call(query=f"{PERIOD}&group_by=charger&charger_id={{known}}-charger", status=OK),
     "report_mode_compliance": Call(query=f"{PERIOD}&group_by=charger&charger_id={{known}}-charger", status=OK),
     "report_unenrolled_identifiers": Call(query=f"{PERIOD}&charger_id={{known}}-charger", status=OK),
@@ -335,7 +358,7 @@ async def _try_all(world: World) -> None:
             ids = {name: (own if place < position else theirs)[name] for place, name in enumerate(names)}
             await world.pair(operation, method, path, call, ids, KNOWN)
         if not names and operation not in ("take_event", "create_api_key"):
-            unnamed = Call(call.query, call.body, call.file, call.status | OK | MADE | {202, 422})
+            unnamed = Call(call.query, call.body, call.file, call.status | OK | MADE | {202, 204, 422})
             await world.pair(operation, method, path, unnamed, {}, OWN)
 
 

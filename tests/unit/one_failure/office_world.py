@@ -11,6 +11,7 @@ from typing import Any
 from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.application.commands import create_api_key, revoke_api_key
 from access_policy.application.context import Context
+from access_policy.application.intake.energy import EnergyMessages
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.api_keys import ApiKey
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
@@ -257,6 +258,12 @@ class OfficeWorld:
             handler["PutAgreement"],
             handler["ReceiveBooking"],
             handler["CancelBooking"],
+            EnergyMessages(
+                handler["ReceiveEnvelope"],
+                handler["WithdrawEnvelope"],
+                handler["RecordMeasurements"],
+                handler["ReportEnergySource"],
+            ),
         )
 
     async def lived(self, *commands: object) -> Any:

@@ -12,6 +12,12 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from access_policy.adapters.event_intake.bookings import BookingCanceled, BookingChanged, BookingReserved
+from access_policy.adapters.event_intake.energy import (
+    DemandMeasured,
+    EnergySourceOffline,
+    OperatingEnvelopeChanged,
+    OperatingEnvelopeWithdrawn,
+)
 from access_policy.adapters.event_intake.fields import (
     ClockTime,
     DetailOf,
@@ -178,9 +184,22 @@ CONSUMED_EVENTS: Final = (
     BookingReserved,
     BookingChanged,
     BookingCanceled,
+    OperatingEnvelopeChanged,
+    OperatingEnvelopeWithdrawn,
+    DemandMeasured,
+    EnergySourceOffline,
 )
 AnyEvent = Annotated[
-    VehicleCommissioned | VehicleDecommissioned | AgreementChanged | BookingReserved | BookingChanged | BookingCanceled,
+    VehicleCommissioned
+    | VehicleDecommissioned
+    | AgreementChanged
+    | BookingReserved
+    | BookingChanged
+    | BookingCanceled
+    | OperatingEnvelopeChanged
+    | OperatingEnvelopeWithdrawn
+    | DemandMeasured
+    | EnergySourceOffline,
     Field(discriminator="detail_type"),
 ]
 _READER: Final[TypeAdapter[AnyEvent]] = TypeAdapter(AnyEvent)

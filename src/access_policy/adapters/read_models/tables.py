@@ -353,3 +353,82 @@ RESERVATION_HISTORY = _table(
     Column("at", Instant),
     Column("told", JSON),
 )
+
+ENERGY_ENVELOPES = _table(
+    "energy_envelopes",
+    key("envelope_id"),
+    *(Column(name, TEXT) for name in ("depot_id", "node_id", "source")),
+    *(Column(name, Instant) for name in ("valid_from", "valid_until", "fallback_until", "received_at", "withdrawn_at")),
+    *(Column(name, BigInteger) for name in ("sequence", "import_limit_w", "fallback_limit_w", "position", "version")),
+    Index("energy_envelopes_by_time", "tenant_id", "depot_id", "received_at", "position"),
+    Index("energy_envelopes_by_end", "tenant_id", "depot_id", "valid_until"),
+)
+
+ENERGY_IGNORED_ENVELOPES = _table(
+    "energy_ignored_envelopes",
+    key("depot_id"),
+    Column("position", BigInteger, primary_key=True),
+    *(Column(name, TEXT) for name in ("envelope_id", "node_id", "source", "reason")),
+    Column("ignored_at", Instant),
+    Column("sequence", BigInteger),
+)
+
+ENERGY_LIMITS = _table(
+    "energy_limits",
+    key("depot_id"),
+    key("node_id"),
+    Column("position", BigInteger, primary_key=True),
+    Column("kind", TEXT),
+    Column("at", Instant),
+    Column("limit_w", BigInteger),
+    Column("is_there", Boolean),
+)
+
+ENERGY_DEMAND = _table(
+    "energy_demand",
+    key("depot_id"),
+    key("node_id"),
+    Column("minute", Instant, primary_key=True),
+    Column("observed_at", Instant),
+    Column("demand_w", BigInteger),
+)
+
+ENERGY_SILENCES = _table(
+    "energy_silences",
+    *(key(name) for name in ("depot_id", "reason", "feed")),
+    Column("position", BigInteger, primary_key=True),
+    *(Column(name, Instant) for name in ("since", "restored_at")),
+    Column("is_open", Boolean),
+)
+
+
+def _columns_of_gates() -> list[Column[Any]]:
+    """The gate that was evaluated, and the envelope whose limit binds."""
+    return [
+        *(Column(name, TEXT) for name in ("level", "limit_source", "envelope_id", "envelope_state")),
+        *(Column(name, Instant) for name in ("envelope_valid_from", "envelope_valid_until")),
+        *(Column(name, BigInteger) for name in ("effective_w", "committed_w", "threshold_w", "envelope_sequence")),
+        Column("is_advisory", Boolean),
+    ]
+
+
+ENERGY_GATES = _table(
+    "energy_gates",
+    key("charger_id"),
+    Column("position", BigInteger, primary_key=True),
+    *(Column(name, TEXT) for name in ("depot_id", "node_id")),
+    Column("at", Instant),
+    Column("is_narrower", Boolean),
+    *_columns_of_gates(),
+    Index("energy_gates_by_time", "tenant_id", "charger_id", "at", "position"),
+)
+
+ENERGY_STARTS = _table(
+    "energy_starts",
+    key("attempt_id"),
+    *(Column(name, TEXT) for name in ("depot_id", "charger_id", "decision", "reason", "would_deny", "binding_node_id")),
+    *(Column(name, Instant) for name in ("occurred_at", "observed_at")),
+    *(Column(name, BigInteger) for name in ("position", "site_version")),
+    *_columns_of_gates(),
+    Index("energy_starts_by_time", "tenant_id", "occurred_at", "position"),
+)

@@ -6,6 +6,7 @@ from sqlalchemy import or_, select
 
 from access_policy.adapters.read_models.attempt_views import AttemptViews
 from access_policy.adapters.read_models.charger_views import ChargerViews
+from access_policy.adapters.read_models.energy_views import EnergyViews
 from access_policy.adapters.read_models.registry_views import RegistryViews
 from access_policy.adapters.read_models.reservation_views import ReservationViews
 from access_policy.adapters.read_models.tables import AUDIT_ENTRIES, TENANTS
@@ -14,7 +15,7 @@ from access_policy.application.ports.views import AuditFilter, Page, Row
 from access_policy.domain.ids import TenantId
 
 
-class SqlViews(ChargerViews, AttemptViews, RegistryViews, ReservationViews):
+class SqlViews(ChargerViews, AttemptViews, RegistryViews, ReservationViews, EnergyViews):
     def within(self, depots: DepotScope) -> SqlViews:
         return SqlViews(self._engine, depots)
 

@@ -21,6 +21,7 @@ from access_policy.application.commands.remove_vehicle import RemoveVehicle
 from access_policy.application.commands.reservation_drafts import ReservationDraft
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
+from access_policy.application.intake.energy import EnergyMessages
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_intake import (
     NOTHING_TO_CANCEL,
@@ -43,13 +44,14 @@ from access_policy.domain.errors import Conflict, Refused
 from access_policy.domain.ids import ActorId, AgreementId, VehicleId
 from access_policy.domain.reservations.errors import ReservationOver, ReservationUnknown, TooLateToChange
 from access_policy.domain.reservations.reservation import PartnerRequest, ReservationSource
+from access_policy.domain.site_energy.errors import EnergyNotOptedIn
 from access_policy.domain.vehicle_registry.errors import AgreementDepotUnknown, AgreementNotThere, VehicleUnknown
 
 log = logging.getLogger(__name__)
 
 TRIES: Final = 5
 FITS_LATER: Final = (Conflict, AgreementDepotUnknown, AgreementNotThere, VehicleUnknown)
-FITS_NEVER: Final = (ReservationOver, TooLateToChange)
+FITS_NEVER: Final = (ReservationOver, TooLateToChange, EnergyNotOptedIn)
 
 OVERTAKEN: Final = "It was cancelled before it was received."
 
@@ -68,6 +70,7 @@ class Intake:
     put_agreement: Handler
     receive_booking: Handler
     cancel_booking: Handler
+    energy: EnergyMessages
 
     async def receive(self, event: IncomingEvent) -> IntakeResult:
         for _ in range(TRIES):
@@ -92,9 +95,9 @@ class Intake:
         raise TooBusy("the event's subject is being changed by others; send it again")
 
     async def _current_version(self, event: IncomingEvent) -> int:
-        """The subject's version; 0 if it does not exist. A booking's own versions order its messages."""
+        """The subject's version; 0 if it does not exist. Bookings and the energy of sites have an order of their own."""
         subject = event.subject
-        if subject.kind is SubjectKind.BOOKING:
+        if subject.kind not in (SubjectKind.VEHICLE, SubjectKind.AGREEMENT):
             return 0
         async with self.registries.locked(event.tenant_id) as registry:
             if subject.kind is SubjectKind.AGREEMENT:
@@ -162,6 +165,8 @@ class Intake:
                 except ReservationUnknown:
                     log.info("booking %s was cancelled before it was received", cancelled.booking_id)
                     return NOTHING_TO_CANCEL
+            case message:
+                return await self.energy(context, message)
         return ""
 
 

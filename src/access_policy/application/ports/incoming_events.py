@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import AgreementId, DepotId, TenantId, VehicleId
+from access_policy.domain.ids import AgreementId, DepotId, EnvelopeId, TenantId, VehicleId
 from access_policy.domain.reservations.reservation import Place
+from access_policy.domain.site_energy.envelopes import OperatingEnvelope
+from access_policy.domain.site_energy.measurements import Demand
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 
@@ -57,13 +59,57 @@ class BookingCanceled:
     reason: str
 
 
-Message = VehicleCommissioned | VehicleDecommissioned | AgreementChanged | BookingReceived | BookingCanceled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeChanged:
+    """The operating envelope has this content; it may be new."""
+
+    depot_id: DepotId
+    envelope: OperatingEnvelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeWithdrawn:
+    depot_id: DepotId
+    envelope_id: EnvelopeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandReceived:
+    """Measurements of one depot; the instant of each orders them."""
+
+    depot_id: DepotId
+    items: tuple[Demand, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergySourceSilent:
+    """The source of envelopes is silent from `offline_at` on, which may be ahead."""
+
+    depot_id: DepotId
+    source: str
+    offline_at: datetime
+
+
+Message = (
+    VehicleCommissioned
+    | VehicleDecommissioned
+    | AgreementChanged
+    | BookingReceived
+    | BookingCanceled
+    | EnvelopeChanged
+    | EnvelopeWithdrawn
+    | DemandReceived
+    | EnergySourceSilent
+)
 
 
 class SubjectKind(StrEnum):
     VEHICLE = "vehicle"
     AGREEMENT = "agreement"
     BOOKING = "booking"
+    ENVELOPE = "envelope"
+    DEMAND = "demand"
+    ENERGY_SOURCE = "energy_source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +141,11 @@ class IncomingEvent:
                 return Subject(SubjectKind.AGREEMENT, AgreementId(agreement.agreement_id))
             case BookingReceived(booking_id=booking_id) | BookingCanceled(booking_id=booking_id):
                 return Subject(SubjectKind.BOOKING, booking_id)
+            case EnvelopeChanged(envelope=envelope):
+                return Subject(SubjectKind.ENVELOPE, envelope.envelope_id)
+            case EnvelopeWithdrawn(envelope_id=envelope_id):
+                return Subject(SubjectKind.ENVELOPE, envelope_id)
+            case DemandReceived():
+                return Subject(SubjectKind.DEMAND, self.event_id)  # none is outdated: its instants order measurements
+            case EnergySourceSilent(depot_id=depot_id, source=source):
+                return Subject(SubjectKind.ENERGY_SOURCE, f"{depot_id}/{source}")

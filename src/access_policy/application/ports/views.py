@@ -14,7 +14,17 @@ from typing import Any, Protocol
 
 from access_policy.application.ports.identity import DepotScope
 from access_policy.domain.errors import Invalid
-from access_policy.domain.ids import AgreementId, AttemptId, ChargerId, DepotId, ReservationId, TenantId, VehicleId
+from access_policy.domain.ids import (
+    AgreementId,
+    AttemptId,
+    ChargerId,
+    DepotId,
+    EnergyNodeId,
+    EnvelopeId,
+    ReservationId,
+    TenantId,
+    VehicleId,
+)
 
 Row = Mapping[str, Any]
 
@@ -215,6 +225,63 @@ class Views(Protocol):
 
     async def reservation_history(self, tenant_id: TenantId, reservation_id: ReservationId) -> Sequence[Row]:
         """The steps of its history, oldest first: `kind`, `at`, `by` (empty for the service itself), `told`."""
+        ...
+
+    async def envelope(self, tenant_id: TenantId, envelope_id: EnvelopeId) -> Row | None: ...
+
+    async def envelopes(
+        self, tenant_id: TenantId, depot_id: DepotId, node_id: EnergyNodeId | None, *, cursor: str | None, limit: int
+    ) -> Page:
+        """The operating envelopes of a depot, or of one node, the newest received first."""
+        ...
+
+    async def ignored_envelopes(
+        self, tenant_id: TenantId, depot_id: DepotId, *, cursor: str | None, limit: int
+    ) -> Page:
+        """Envelopes that were received without effect, the newest first."""
+        ...
+
+    async def envelopes_between(
+        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
+    ) -> Sequence[Row]:
+        """Those whose validity meets `[since, until)`, in the order in which they were received."""
+        ...
+
+    async def energy_limits(self, tenant_id: TenantId, depot_id: DepotId, until: datetime) -> Sequence[Row]:
+        """The history of the nodes' static limits before `until`, oldest first; `is_there` False from a removal on."""
+        ...
+
+    async def energy_demand(
+        self, tenant_id: TenantId, depot_id: DepotId, node_id: EnergyNodeId, since: datetime, until: datetime
+    ) -> Sequence[Row]:
+        """The node's last measurement of each minute in `[since, until)`, oldest first."""
+        ...
+
+    async def energy_silences(
+        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
+    ) -> Sequence[Row]:
+        """The feeds that were silent in `[since, until)`, each since when and until when (None: still)."""
+        ...
+
+    async def gate_changes(
+        self, tenant_id: TenantId, charger_id: ChargerId, since: datetime, until: datetime
+    ) -> Sequence[Row]:
+        """The recorded changes of the charger's gate in `[since, until)`, oldest first, after the last one before."""
+        ...
+
+    async def energy_starts(
+        self,
+        tenant_id: TenantId,
+        since: datetime,
+        until: datetime,
+        *,
+        depot_id: str | None = None,
+        charger_id: str | None = None,
+        after: tuple[datetime, int] | None = None,
+        limit: int,
+    ) -> Sequence[Row]:
+        """Attempts that a gate judged in `[since, until)`, oldest first; of those after the given time and position at most
+        `limit`."""
         ...
 
     async def audit(self, tenant_id: TenantId, wanted: AuditFilter, *, cursor: str | None, limit: int) -> Page:

@@ -8,6 +8,8 @@ from access_policy.application.projections.changes import Projection
 from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.denied_identifiers import DENIED_IDENTIFIERS
 from access_policy.application.projections.depots import DEPOTS
+from access_policy.application.projections.energy import ENERGY
+from access_policy.application.projections.energy_starts import ENERGY_STARTS
 from access_policy.application.projections.faults import FAULTS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
 from access_policy.application.projections.pin_lockouts import PIN_LOCKOUTS
@@ -27,4 +29,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     TENANTS,
     AUDIT,
     RESERVATIONS,
+    ENERGY,
+    ENERGY_STARTS,
 )

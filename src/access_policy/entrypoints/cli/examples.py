@@ -50,6 +50,26 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "entrances remove": ("entrances remove north gate",),
     "reservation-groups list": ("reservation-groups list north",),
     "reservation-groups show": ("reservation-groups show north fast",),
+    "energy show": ("energy show north", "energy show north --at 'tomorrow 18:00'"),
+    "energy charger": ("energy charger bay-1 --until 'tomorrow 18:00'",),
+    "energy nodes": ("energy nodes north",),
+    "energy put-node": (
+        "energy put-node north main --kind site --limit-w 200000",
+        "energy put-node north bay-2 --kind charger --parent main --charger bay-2 --limit-w 150000",
+    ),
+    "energy remove-node": ("energy remove-node north bay-1",),
+    "energy policy": ("energy policy north",),
+    "energy put-policy": (
+        "energy put-policy north --enable --own-and-agreement-below-w 60000 --own-only-below-w 22000",
+        "energy put-policy north --enforcement advisory",
+    ),
+    "energy envelopes": ("energy envelopes north",),
+    "energy put-envelope": (
+        "energy put-envelope north main evening --limit-w 80000 --sequence 2 --from 'tomorrow 17:00' --until 'tomorrow 20:00'",
+    ),
+    "energy withdraw-envelope": ("energy withdraw-envelope noon",),
+    "energy measure": ("energy measure north main 118000",),
+    "energy-report": ("energy-report --by level,limit_source", "energy-report --part limits --depot north"),
     "exceptions add": (
         "exceptions add bay-1 freevend --reason 'open day' --date 2026-12-05",
         "exceptions add bay-1 'bay-*' freevend --reason 'open day' --date 2026-12-05",

@@ -155,6 +155,26 @@ def reservation_report(
     _report(session, "/v1/reports/reservations", query, csv, parquet, nothing="no reservations in this period")
 
 
+@app.command("energy-report")
+def energy_report(
+    ctx: typer.Context,
+    part: Annotated[str, typer.Option(help="starts, limits or lineage")] = "starts",
+    by: Annotated[
+        str, typer.Option(help="Comma-separated: day, depot, charger, level, limit_source, envelope")
+    ] = "day",
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
+    charger: ChargerOption = None,
+    depot: DepotOption = None,
+    csv: CsvFile = None,
+    parquet: ParquetFile = None,
+) -> None:
+    """Report starts that energy gates admitted and refused, time above limits, or each start with its envelope."""
+    session = session_of(ctx)
+    query = {"part": part, "group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
+    _report(session, "/v1/reports/energy", query, csv, parquet, nothing="no energy gates in this period")
+
+
 @app.command("mode-changes")
 def mode_changes(
     ctx: typer.Context,

@@ -19,13 +19,23 @@ from access_policy.application.ports.identity import DepotScope, Identity
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.depots.depot import DepotUnknown, ScheduleUnknown
 from access_policy.domain.depots.entrances import EntranceUnknown
-from access_policy.domain.ids import AttemptId, ChargerId, DepotId, EntranceId, ReservationId, ScheduleId, TenantId
+from access_policy.domain.ids import (
+    AttemptId,
+    ChargerId,
+    DepotId,
+    EntranceId,
+    EnvelopeId,
+    ReservationId,
+    ScheduleId,
+    TenantId,
+)
 from access_policy.domain.reservations.errors import ReservationUnknown
+from access_policy.domain.site_energy.errors import EnvelopeUnknown
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import not_found
 
-IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id", "reservation_id"})
+IN_PATHS: Final = frozenset({"charger_id", "depot_id", "attempt_id", "schedule_id", "reservation_id", "envelope_id"})
 IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_ids", "entrance_id", "schedule_id"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -49,6 +59,8 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
                 _require_entrance(request, caller, value)
             case "reservation_id":
                 await _require_reservation(request, caller, value)
+            case "envelope_id":
+                await _require_envelope(request, caller, value)
             case _:
                 await _require_charger(request, caller, value)
 
@@ -111,6 +123,13 @@ async def _require_reservation(request: Request, caller: Identity, reservation_i
         depot_id = DepotId(rows[0]["depot_id"]) if rows else None
     if depot_id is None or (caller.depots is not None and depot_id not in caller.depots):
         raise ReservationUnknown.named(reservation_id)
+
+
+async def _require_envelope(request: Request, caller: Identity, envelope_id: str) -> None:
+    """One that does not exist is left to the operation, which may create it."""
+    row = await container_of(request).read_side.views().envelope(caller.tenant_id, EnvelopeId(envelope_id))
+    if row is not None and caller.depots is not None and row["depot_id"] not in caller.depots:
+        raise EnvelopeUnknown.named(envelope_id)
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:

@@ -14,6 +14,12 @@ from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.ports.views import ReportFilter, ReservationFilter
 from access_policy.application.queries.access_report import AccessReports, GroupBy
 from access_policy.application.queries.compliance_measures import ComplianceGroup
+from access_policy.application.queries.energy_report import (
+    EnergyGroupBy,
+    EnergyQuestion,
+    EnergyReportPart,
+    EnergyReports,
+)
 from access_policy.application.queries.mode_compliance import ON_TIME_S, ComplianceQuestion, ModeCompliance
 from access_policy.application.queries.report_columns import Report, ReportInvalid
 from access_policy.application.queries.reservation_report import ReservationGroupBy, ReservationReports
@@ -23,11 +29,12 @@ from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import Instant
 from access_policy.entrypoints.http.responses import Responses, json_in_pieces
+from access_policy.entrypoints.http.v1 import energy_report_models as energy
 from access_policy.entrypoints.http.v1 import report_models as models
 
 router = APIRouter(tags=["reports"])
 
-Group = TypeVar("Group", GroupBy, ComplianceGroup, ReservationGroupBy)
+Group = TypeVar("Group", GroupBy, ComplianceGroup, ReservationGroupBy, EnergyGroupBy)
 PARQUET: Final = "application/vnd.apache.parquet"
 FILES: Final[Responses] = {
     200: {
@@ -208,6 +215,46 @@ async def report_reservations(
     report = await reservation_reports(caller.tenant_id, groups, wanted)
     head = models.ReservationReportHead(group_by=groups, from_=from_, until=until)
     return await answers(report, head, models.ReservationCount)
+
+
+@router.get(
+    "/reports/energy",
+    operation_id="report_energy",
+    dependencies=requires(READERS, some_depots=True),
+    response_model=energy.EnergyReport,
+    responses=FILES,
+)
+async def report_energy(
+    caller: Caller,
+    energy_reports: Annotated[EnergyReports, provided(lambda c: c.queries.energy_reports)],
+    answers: Answers,
+    from_: From,
+    until: Until,
+    part: EnergyReportPart = EnergyReportPart.STARTS,
+    group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(EnergyGroupBy))] = "day",
+    depot_id: Id = None,
+    charger_id: Id = None,
+) -> Response:
+    """What energy gates did in `[from, until)`, one part of the report at a time.
+
+    `starts`: attempts at gated chargers, counted by the columns of `group_by`. `limits`: for each node of the sites, the time
+    for which its measured demand was above its static limit and above an envelope; a measurement stands until the next one, for
+    at most five minutes. `lineage`: each attempt with the envelope and the limit that it was decided by, and what became of
+    its session. With `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and
+    rows.
+    """
+    wanted = EnergyQuestion(since=from_, until=until, depot_id=depot_id, charger_id=charger_id, depots=caller.depots)
+    groups = _groups_of(EnergyGroupBy, group_by) if part is EnergyReportPart.STARTS else []
+    head = energy.EnergyReportHead(part=part, group_by=groups, from_=from_, until=until)
+    match part:
+        case EnergyReportPart.STARTS:
+            return await answers(
+                await energy_reports.starts(caller.tenant_id, groups, wanted), head, energy.EnergyStartCount
+            )
+        case EnergyReportPart.LIMITS:
+            return await answers(await energy_reports.limits(caller.tenant_id, wanted), head, energy.EnergyLimitRow)
+        case EnergyReportPart.LINEAGE:
+            return await answers(await energy_reports.lineage(caller.tenant_id, wanted), head, energy.EnergyLineageRow)
 
 
 def _written(row: dict[str, Any]) -> dict[str, Any]:

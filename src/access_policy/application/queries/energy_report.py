@@ -1,0 +1,204 @@
+"""How a site kept to its limits, what its gates refused, and each start with its envelope and its session."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from access_policy.application.ports.identity import DepotScope
+from access_policy.application.ports.views import PAGE_MAX, Row, Views
+from access_policy.application.queries.energy_limits import LIMIT_COLUMNS, node_rows
+from access_policy.application.queries.report_columns import (
+    ColumnType,
+    Report,
+    ReportColumn,
+    ReportInvalid,
+    check_rows,
+    columns_of,
+    instants,
+    local_values,
+    on_both_clocks,
+    row_order,
+)
+from access_policy.application.turns import in_turns
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.depots.depot import Depot
+from access_policy.domain.ids import DepotId, TenantId
+
+
+class EnergyGroupBy(StrEnum):
+    DAY = "day"  # the depot's local day of the attempt
+    DEPOT = "depot"
+    CHARGER = "charger"
+    LEVEL = "level"
+    LIMIT_SOURCE = "limit_source"
+    ENVELOPE = "envelope"
+
+
+class EnergyReportPart(StrEnum):
+    STARTS = "starts"
+    LIMITS = "limits"
+    LINEAGE = "lineage"
+
+
+COUNTS: Final = ("attempts", "admitted", "refused", "would_refuse", "sessions", "energy_wh")
+_COLUMN: Final = {
+    EnergyGroupBy.DEPOT: "depot_id",
+    EnergyGroupBy.CHARGER: "charger_id",
+    EnergyGroupBy.ENVELOPE: "envelope_id",
+}
+_AT_A_TIME: Final = 50
+LINEAGE: Final = (
+    *columns_of(ColumnType.TEXT, "attempt_id"),
+    *instants("occurred_at"),
+    *columns_of(ColumnType.TEXT, "depot_id", "charger_id", "decision", "reason", "would_deny"),
+    *columns_of(ColumnType.TEXT, "level", "limit_source", "binding_node_id", "envelope_id", "envelope_state"),
+    *columns_of(ColumnType.INTEGER, "envelope_sequence", "effective_w", "committed_w", "threshold_w", "data_age_s"),
+    *instants("session_started_at", "session_ended_at"),
+    *columns_of(ColumnType.INTEGER, "energy_wh"),
+    *columns_of(ColumnType.TEXT, "session_end_reason"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyQuestion:
+    """`[since, until)`; `depots` None: all depots of the tenant."""
+
+    since: datetime
+    until: datetime
+    depot_id: str | None = None
+    charger_id: str | None = None
+    depots: DepotScope = None
+
+
+def starts_columns(group_by: Sequence[EnergyGroupBy]) -> tuple[ReportColumn, ...]:
+    types = {EnergyGroupBy.DAY: ColumnType.DATE}
+    grouping = (ReportColumn(_COLUMN.get(each, each.value), types.get(each, ColumnType.TEXT)) for each in group_by)
+    return (*grouping, *columns_of(ColumnType.INTEGER, *COUNTS))
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyReports:
+    """`zone_of` returns a depot's zone, `depots_of` the depots of a tenant."""
+
+    views: Views
+    zone_of: Callable[[TenantId, DepotId], ZoneInfo]
+    depots_of: Callable[[TenantId], Any]
+
+    async def starts(self, tenant_id: TenantId, group_by: Sequence[EnergyGroupBy], wanted: EnergyQuestion) -> Report:
+        """Attempts at gated chargers, counted; one row per group, ascending. Raises `ReportInvalid`."""
+        _check(wanted)
+        counted: defaultdict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
+        async for row, session in self._rows(tenant_id, wanted):
+            values = self._values(tenant_id, row)
+            count_start(counted[tuple(values[each] for each in group_by)], row, session)
+            check_rows(len(counted))
+        names = [_COLUMN.get(each, each.value) for each in group_by]
+        shown = [
+            {**dict(zip(names, key, strict=True)), **counted[key]} for key in sorted(counted, key=row_order(names))
+        ]
+        return Report(starts_columns(group_by), shown)
+
+    async def lineage(self, tenant_id: TenantId, wanted: EnergyQuestion) -> Report:
+        """Each attempt with the envelope and the limit that it was decided by, and what became of its session."""
+        _check(wanted)
+        rows: list[dict[str, Any]] = []
+        async for row, session in self._rows(tenant_id, wanted):
+            rows.append(_lineage(row, session, self.zone_of(tenant_id, DepotId(row["depot_id"]))))
+            check_rows(len(rows))
+        return Report(LINEAGE, rows)
+
+    async def limits(self, tenant_id: TenantId, wanted: EnergyQuestion) -> Report:
+        """For each measured node the time above its limits. Raises `ReportInvalid`."""
+        _check(wanted)
+        depots: list[Depot] = [
+            each
+            for each in self.depots_of(tenant_id)
+            if wanted.depot_id in (None, each.depot_id) and (wanted.depots is None or each.depot_id in wanted.depots)
+        ]
+        rows: list[dict[str, Any]] = []
+        for depot in sorted(depots, key=lambda each: each.depot_id):
+            rows += await self._nodes(tenant_id, depot.depot_id, wanted)
+            check_rows(len(rows))
+        return Report(LIMIT_COLUMNS, rows)
+
+    async def _nodes(self, tenant_id: TenantId, depot_id: DepotId, wanted: EnergyQuestion) -> list[dict[str, Any]]:
+        limits = await self.views.energy_limits(tenant_id, depot_id, wanted.until)
+        envelopes = await self.views.envelopes_between(tenant_id, depot_id, wanted.since, wanted.until)
+        rows = []
+        for node_id in sorted({each["node_id"] for each in limits}):
+            demand = await self.views.energy_demand(tenant_id, depot_id, node_id, wanted.since, wanted.until)
+            of_node = [each for each in limits if each["node_id"] == node_id]
+            found = node_rows(
+                demand, of_node, [each for each in envelopes if each["node_id"] == node_id], until=wanted.until
+            )
+            rows.append({"depot_id": depot_id, "node_id": node_id, **found})
+        return rows
+
+    async def _rows(self, tenant_id: TenantId, wanted: EnergyQuestion) -> AsyncIterator[tuple[Row, Row | None]]:
+        """Each attempt that a gate judged, oldest first, with its row in the access log."""
+        after: tuple[datetime, int] | None = None
+        while True:
+            rows = await self.views.energy_starts(
+                tenant_id,
+                wanted.since,
+                wanted.until,
+                depot_id=wanted.depot_id,
+                charger_id=wanted.charger_id,
+                after=after,
+                limit=PAGE_MAX,
+            )
+            logged = await self.views.attempts_of(tenant_id, {each["attempt_id"] for each in rows})
+            by_id = {each["attempt_id"]: each for each in logged}
+            async for row in in_turns(rows, at_a_time=_AT_A_TIME):
+                yield row, by_id.get(row["attempt_id"])
+            if len(rows) < PAGE_MAX:
+                return
+            after = rows[-1]["occurred_at"], rows[-1]["position"]
+
+    def _values(self, tenant_id: TenantId, row: Row) -> Mapping[EnergyGroupBy, Any]:
+        zone = self.zone_of(tenant_id, DepotId(row["depot_id"]))
+        return {
+            EnergyGroupBy.DAY: local_values(row["occurred_at"], zone)["day"],
+            EnergyGroupBy.DEPOT: row["depot_id"],
+            EnergyGroupBy.CHARGER: row["charger_id"],
+            EnergyGroupBy.LEVEL: row["level"],
+            EnergyGroupBy.LIMIT_SOURCE: row["limit_source"],
+            EnergyGroupBy.ENVELOPE: row["envelope_id"],
+        }
+
+
+def count_start(counts: dict[str, int], row: Row, session: Row | None) -> None:
+    """`refused` and `would_refuse` are refusals for energy only; `admitted` are all attempts that were allowed."""
+    counts["attempts"] += 1
+    counts["admitted"] += row["decision"] == "allowed"
+    counts["refused"] += row["reason"] == Reason.ENERGY_RESTRICTED
+    counts["would_refuse"] += row["would_deny"] == Reason.ENERGY_RESTRICTED
+    if session is not None and session["session_started_at"] is not None:
+        counts["sessions"] += 1
+        counts["energy_wh"] += session["session_energy_wh"] or 0
+
+
+def _lineage(row: Row, session: Row | None, zone: ZoneInfo) -> dict[str, Any]:
+    observed_at = row["observed_at"]
+    plain = (each.name for each in LINEAGE if each.name in row and each.type in (ColumnType.TEXT, ColumnType.INTEGER))
+    logged: Mapping[str, Any] = session or {}
+    return {
+        **{name: row[name] for name in plain},
+        "data_age_s": None if observed_at is None else round((row["occurred_at"] - observed_at).total_seconds()),
+        **on_both_clocks("occurred_at", row["occurred_at"], zone),
+        **on_both_clocks("session_started_at", logged.get("session_started_at"), zone),
+        **on_both_clocks("session_ended_at", logged.get("session_ended_at"), zone),
+        "energy_wh": logged.get("session_energy_wh"),
+        "session_end_reason": logged.get("session_end_reason"),
+    }
+
+
+def _check(wanted: EnergyQuestion) -> None:
+    if wanted.until <= wanted.since:
+        raise ReportInvalid("'until' must be later than 'from'.", pointer="/until")

@@ -1,0 +1,82 @@
+"""Bodies of `/v1/reports/energy`. A row has the columns of its part, and the same columns as the files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from access_policy.application.queries.energy_report import EnergyGroupBy, EnergyReportPart
+from access_policy.domain.access.reasons import Reason
+from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
+from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
+from access_policy.entrypoints.http.v1.report_models import Day, Head, Local
+
+
+class EnergyStartCount(ResponseModel):
+    """The columns of `group_by`, and the counts. `refused`: refused for energy; `would_refuse`: admitted, because the gate was
+    advisory or the charger only observed."""
+
+    day: Day
+    depot_id: Annotated[str, Field(default=None)]
+    charger_id: Annotated[str, Field(default=None)]
+    level: Annotated[GateLevel, Field(default=None)]
+    limit_source: Annotated[LimitSource | None, Field(default=None)]
+    envelope_id: Annotated[str | None, Field(default=None)]
+    attempts: int
+    admitted: int
+    refused: int
+    would_refuse: int
+    sessions: int
+    energy_wh: int
+
+
+class EnergyLimitRow(ResponseModel):
+    """One node. Seconds with a measurement, and those of them above the static limit and above an envelope. `highest_w` is null
+    for a node that was never measured."""
+
+    depot_id: str
+    node_id: str
+    measured_s: int
+    above_static_s: int
+    above_envelope_s: int
+    highest_w: int | None
+    most_above_w: int
+
+
+class EnergyLineageRow(ResponseModel):
+    """One attempt: from the envelope to the decision and to what became of the session."""
+
+    attempt_id: str
+    occurred_at: UtcInstant
+    occurred_at_local: Local
+    depot_id: str
+    charger_id: str
+    decision: Literal["allowed", "denied"]
+    reason: Reason
+    would_deny: Reason | None
+    level: GateLevel
+    limit_source: LimitSource | None
+    binding_node_id: str | None
+    envelope_id: str | None
+    envelope_state: EnvelopeState | None
+    envelope_sequence: int | None
+    effective_w: int | None
+    committed_w: int | None
+    threshold_w: int | None
+    data_age_s: int | None
+    session_started_at: UtcInstant | None
+    session_started_at_local: Local | None
+    session_ended_at: UtcInstant | None
+    session_ended_at_local: Local | None
+    energy_wh: int | None
+    session_end_reason: str | None
+
+
+class EnergyReportHead(Head):
+    part: EnergyReportPart
+    group_by: list[EnergyGroupBy]
+
+
+class EnergyReport(EnergyReportHead):
+    rows: list[EnergyStartCount | EnergyLimitRow | EnergyLineageRow]

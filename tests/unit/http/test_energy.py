@@ -1,0 +1,217 @@
+"""The energy of a depot's site over HTTP: nodes, policy, envelopes and measurements, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.energy_api import BAY, CIRCUIT, ENVELOPE, POLICY, SITE, envelope, measured, opted_in
+from tests.support.http_api import HttpApi
+
+NODES = "/v1/depots/north/energy-nodes"
+
+
+def refusal(answer: Any) -> tuple[Any, ...]:
+    """Status, code and pointers."""
+    problem = answer.json()
+    return (
+        answer.status_code,
+        problem["type"].rpartition(":")[2],
+        *(each["pointer"] for each in problem.get("errors", [])),
+    )
+
+
+async def test_nodes_are_put_listed_after_their_parents_changed_and_removed(api: HttpApi) -> None:
+    await opted_in(api)
+    listed = (await api.get(NODES)).json()["items"]
+    shown = await api.get(f"{NODES}/row-1")
+    changed = await api.send("PUT", f"{NODES}/row-1", {**CIRCUIT, "limit_w": 50_000}, headers={"If-Match": "*"})
+    stale = await api.send("DELETE", f"{NODES}/bay-1", headers={"If-Match": '"1"'})
+
+    removed = await api.send("DELETE", f"{NODES}/bay-1")
+
+    assert [each["node_id"] for each in listed] == ["main", "row-1", "bay-1"]
+    assert (shown.json(), shown.headers["ETag"]) == (listed[1], f'"{listed[1]["version"]}"')
+    assert (changed.status_code, changed.json()["limit_w"]) == (200, 50_000)
+    assert (stale.status_code, removed.status_code) == (412, 204)
+    assert refusal(await api.get(f"{NODES}/bay-1")) == (404, "energy-node-not-found")
+
+
+@pytest.mark.parametrize(
+    ("node_id", "body", "found"),
+    [
+        ("row-1", {**CIRCUIT, "parent_id": "bay-1"}, (409, "energy-tree-broken", "/parent_id")),
+        ("main", {"kind": "site", "parent_id": "row-1"}, (409, "energy-tree-broken", "/parent_id")),
+        ("second", SITE, (409, "energy-tree-broken", "/parent_id")),
+        ("row-2", {**CIRCUIT, "parent_id": "nowhere"}, (404, "energy-node-not-found", "/parent_id")),
+        ("bay-2", {**BAY, "charger_id": "nowhere"}, (404, "charger-not-found", "/charger_id")),
+        ("bay-2", BAY, (409, "charger-has-energy-node", "/charger_id")),
+        ("row-2", {**CIRCUIT, "limit_w": -1}, (422, "invalid-request", "/limit_w")),
+        ("row-2", {**CIRCUIT, "limit_w": 1_000_000_001}, (422, "invalid-request", "/limit_w")),
+    ],
+)
+async def test_node_that_does_not_fit_the_tree_is_refused_with_a_pointer(
+    api: HttpApi, node_id: str, body: dict[str, Any], found: tuple[Any, ...]
+) -> None:
+    await opted_in(api)
+    before = (await api.get(NODES)).json()
+
+    answer = await api.send("PUT", f"{NODES}/{node_id}", body)
+
+    assert refusal(answer) == found
+    assert (await api.get(NODES)).json() == before
+
+
+async def test_node_with_others_below_it_is_not_removed(api: HttpApi) -> None:
+    await opted_in(api)
+
+    assert refusal(await api.send("DELETE", f"{NODES}/row-1")) == (409, "energy-node-in-use")
+
+
+async def test_policy_shows_defaults_until_it_is_set(api: HttpApi) -> None:
+    path = "/v1/depots/north/energy-policy"
+    before = (await api.get(path)).json()
+
+    put = await api.send("PUT", path, POLICY)
+
+    assert (before["enabled"], before["version"]) == (False, 0)
+    assert put.json() == (await api.get(path)).json()
+    assert {name: put.json()[name] for name in POLICY} == POLICY
+    narrower = {**POLICY, "own_only_below_w": 70_000}
+    assert refusal(await api.send("PUT", path, narrower)) == (422, "energy-policy-invalid", "/own_only_below_w")
+
+
+async def test_envelope_is_shown_with_its_state_and_withdrawn_for_good(api: HttpApi) -> None:
+    await opted_in(api)
+    fallback = {"import_limit_w": 20_000, "valid_until": "2026-11-19T00:00:00Z"}
+    sent = await envelope(api, fallback=fallback)
+    later = await envelope(
+        api, "env-2", sequence=2, valid_from="2026-11-19T10:00:00Z", valid_until="2026-11-19T11:00:00Z"
+    )
+    path = "/v1/operating-envelopes/env-1"
+    shown = (await api.get(path)).json()
+
+    withdrawn = [await api.send("DELETE", path) for _ in range(2)]
+
+    assert (shown, sent["state"], sent["fallback"], later["state"]) == (sent, "active", fallback, "pending")
+    assert [each.status_code for each in withdrawn] == [204, 204]
+    listed = (await api.get("/v1/operating-envelopes?depot_id=north")).json()["items"]
+    assert {each["envelope_id"]: each["state"] for each in listed} == {"env-1": "withdrawn", "env-2": "pending"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"sequence": 0}, (409, "operating-envelope-sequence-old", "/sequence")),
+        ({"node_id": "main", "sequence": 2}, (409, "operating-envelope-id-taken", "/envelope_id")),
+        ({"sequence": 2, "valid_until": "2026-11-18T10:00:00Z"}, (422, "operating-envelope-invalid", "/valid_until")),
+        ({"sequence": 2, "import_limit_w": -1}, (422, "invalid-request", "/import_limit_w")),
+    ],
+)
+async def test_envelope_that_contradicts_the_site_is_refused_and_changes_nothing(
+    api: HttpApi, changes: dict[str, Any], found: tuple[Any, ...]
+) -> None:
+    await opted_in(api)
+    sent = await envelope(api)
+
+    answer = await api.send("PUT", "/v1/operating-envelopes/env-1", {**ENVELOPE, **changes})
+
+    assert refusal(answer) == found
+    assert (await api.get("/v1/operating-envelopes/env-1")).json() == sent
+
+
+async def test_envelope_sent_again_changes_nothing_and_the_next_sequence_replaces_it(api: HttpApi) -> None:
+    await opted_in(api)
+    first = await envelope(api)
+
+    again = await envelope(api, status=200)
+    replaced = await envelope(api, status=200, sequence=2, import_limit_w=30_000)
+
+    assert again == first
+    assert (replaced["sequence"], replaced["import_limit_w"]) == (2, 30_000)
+
+
+async def test_depot_that_has_not_opted_in_accepts_neither_envelopes_nor_measurements(api: HttpApi) -> None:
+    await api.send("PUT", f"{NODES}/main", SITE)
+
+    sent = await api.send("PUT", "/v1/operating-envelopes/env-1", {**ENVELOPE, "node_id": "main"})
+    demand = await measured(api, "main", 1, "2026-11-18T11:59:00Z")
+
+    nowhere = await api.send("PUT", "/v1/operating-envelopes/env-1", {**ENVELOPE, "depot_id": "nowhere"})
+    assert refusal(sent) == (409, "energy-not-opted-in")
+    assert refusal(nowhere)[:2] == (404, "depot-not-found")
+    assert refusal(demand)[:2] == (409, "energy-not-opted-in")
+    assert refusal(await api.get("/v1/operating-envelopes/env-1")) == (404, "operating-envelope-not-found")
+
+
+async def test_measurements_are_recorded_all_or_none(api: HttpApi) -> None:
+    await opted_in(api)
+    first = {"depot_id": "north", "node_id": "main", "observed_at": "2026-11-18T11:59:00Z", "demand_w": 12_000}
+
+    unknown = await api.send("POST", "/v1/measurements", {"items": [first, {**first, "node_id": "nowhere"}]})
+    ahead = await api.send("POST", "/v1/measurements", {"items": [{**first, "observed_at": "2026-12-31T00:00:00Z"}]})
+    done = await api.send("POST", "/v1/measurements", {"items": [first]})
+
+    assert refusal(unknown) == (404, "energy-node-not-found", "/items/1/node_id")
+    assert refusal(ahead) == (422, "measurement-invalid", "/items/0/observed_at")
+    assert done.status_code == 204
+
+
+async def test_site_shows_demand_envelope_and_what_each_node_leaves(api: HttpApi) -> None:
+    await opted_in(api)
+    await envelope(api)
+    await measured(api, "main", 30_000, "2026-11-18T11:59:30Z")
+
+    shown = (await api.get("/v1/depots/north/energy")).json()
+
+    main, row, bay = shown["nodes"]
+    assert (shown["enabled"], shown["enforcement"], shown["degraded"]) == (True, "enforce", [])
+    assert (main["demand_w"], main["demand_age_s"], main["effective_w"], main["level"]) == (30_000, 30, 70_000, "open")
+    assert (row["envelope"]["envelope_id"], row["envelope"]["state"]) == ("env-1", "active")
+    assert (row["effective_w"], row["binding_node_id"], row["limit_source"]) == (40_000, "row-1", "FRESH_ENVELOPE")
+    assert (bay["level"], bay["binding_node_id"], bay["demand_age_s"]) == ("own_and_agreement", "row-1", None)
+
+
+async def test_site_in_the_past_is_as_it_was_recorded_and_ahead_as_planned(api: HttpApi) -> None:
+    await opted_in(api)
+    before = "2026-11-18T11:59:59Z"
+    await envelope(api)
+
+    past = (await api.get(f"/v1/depots/north/energy?at={before}")).json()
+    ahead = (await api.get("/v1/depots/north/energy?at=2026-11-18T21:00:00Z")).json()
+
+    assert past["nodes"] == []
+    assert [each["level"] for each in ahead["nodes"]] == ["open", "open", "open"]
+    assert ahead["nodes"][1]["envelope"]["state"] == "expired"
+
+
+async def test_charger_shows_its_gate_and_when_it_is_narrowed(api: HttpApi) -> None:
+    await opted_in(api)
+    await envelope(api)
+    tomorrow = {"valid_from": "2026-11-19T10:00:00Z", "valid_until": "2026-11-19T11:00:00Z"}
+    await envelope(api, "env-2", sequence=2, import_limit_w=10_000, **tomorrow)
+
+    shown = (await api.get("/v1/chargers/bay-1/energy")).json()
+
+    gate = shown["gate"]
+    assert (gate["level"], gate["node_path"], gate["envelope"]["envelope_id"]) == (
+        "own_and_agreement",
+        ["bay-1", "row-1", "main"],
+        "env-1",
+    )
+    narrowings = [(each["level"], each["envelope_id"], each["is_planned"]) for each in shown["narrowings"]]
+    assert narrowings[0] == ("own_and_agreement", "env-1", False)
+    assert ("own_only", "env-2", True) in narrowings
+    assert refusal(await api.get("/v1/chargers/bay-1/energy?until=2026-11-18T12:00:00Z")) == (
+        422,
+        "energy-range-invalid",
+        "/until",
+    )
+
+
+async def test_charger_of_a_depot_without_energy_has_no_gate(api: HttpApi) -> None:
+    shown = (await api.get("/v1/chargers/bay-1/energy")).json()
+
+    assert (shown["gate"], shown["narrowings"]) == (None, [])
+    assert (await api.get("/v1/depots/north/energy")).json()["nodes"] == []
