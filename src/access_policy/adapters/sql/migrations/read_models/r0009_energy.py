@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import VARCHAR
 
-revision = "read_models_0008"
-down_revision = "read_models_0007"
+revision = "read_models_0009"
+down_revision = "read_models_0008"
 
 TEXT = sa.String().with_variant(VARCHAR(collation="C"), "postgresql")
 INSTANT = sa.String(27).with_variant(VARCHAR(27, collation="C"), "postgresql")
