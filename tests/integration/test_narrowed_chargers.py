@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from access_policy.application.commands.override_mode import OverrideMode
+from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.put_energy_node import PutEnergyNode
 from access_policy.application.commands.put_energy_policy import PutEnergyPolicy
 from access_policy.application.commands.put_vehicle import PutVehicle
@@ -20,9 +21,9 @@ from access_policy.application.commands.receive_envelope import ReceiveEnvelope
 from access_policy.application.commands.withdraw_envelope import WithdrawEnvelope
 from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.domain.access.events import AccessAllowed
-from access_policy.domain.access_mode import AccessMode, CauseKind
+from access_policy.domain.access_mode import AccessMode, CauseKind, OnWindowStart
 from access_policy.domain.identifiers import IdentifierKind, identifier
-from access_policy.domain.ids import DepotId, EnergyNodeId, EnvelopeId, VehicleId
+from access_policy.domain.ids import ChargePointId, DepotId, EnergyNodeId, EnvelopeId, VehicleId
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy, GateEnforcement
 from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
@@ -143,6 +144,15 @@ async def test_freevend_charger_is_managed_while_an_envelope_narrows_it_and_free
 
 async def test_charge_goes_on_while_an_envelope_narrows_the_charger(tmp_path: Path) -> None:
     async with depot_with_energy(tmp_path, *SWITCHED[1]) as (service, charger):
+        stopping = PutCharger(
+            charger_id=BAY,
+            charge_point_id=ChargePointId("CP-1"),
+            depot_id=NORTH,
+            profile=SWITCHED[1][1],
+            baseline_mode=FREEVEND,
+            on_window_start=OnWindowStart.STOP_UNAUTHORISED,
+        )
+        await done(service, service.container.commands.put_charger(), stopping)
         started = asyncio.create_task(charger.plug_in(1, Vehicle()))
         await until(lambda: charger.connector(1).charging)
         await started
@@ -152,6 +162,9 @@ async def test_charge_goes_on_while_an_envelope_narrows_the_charger(tmp_path: Pa
         service.container.chargers.follow_up().look()
 
         assert charger.connector(1).charging
+        managed = OverrideMode(charger_id=BAY, mode=MANAGED, reason="a window of the plan", lasts=timedelta(hours=1))
+        await done(service, service.container.commands.override_mode(), managed)
+        await until(lambda: not charger.connector(1).charging)
 
 
 async def test_override_to_freevend_does_not_open_a_narrowed_charger(tmp_path: Path) -> None:
