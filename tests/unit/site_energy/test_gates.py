@@ -10,6 +10,7 @@ from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.site_energy.gates import EnergyGates
 from access_policy.domain.access.events import SessionDecision
+from access_policy.domain.charger_access_policy.events import ChargerAmended
 from access_policy.domain.ids import AttemptId, ChargerId
 from access_policy.domain.site_energy.events import AccessNarrowed, SiteEnergyEvent
 from access_policy.domain.site_energy.gate import Gate, GateLevel, LimitSource
@@ -264,3 +265,29 @@ async def test_a_change_of_the_tree_keeps_the_levels() -> None:
     assert depot.level() is OWN
     depot.clock.set(NOON + 5 * MINUTE)
     assert depot.level() is OPEN
+
+
+async def test_a_charge_at_the_only_connector_leaves_the_charger_itself_as_it_is() -> None:
+    depot = await Depot().opened()
+    depot.record(measured(demand(0)))
+    assert depot.level() is OPEN
+
+    depot.start(BAY)
+
+    assert depot.level() is OPEN
+    assert depot.level(BAY_2) is OPEN
+
+
+async def test_a_charge_at_one_of_two_connectors_counts_at_the_charger() -> None:
+    depot = await Depot().opened()
+    depot.record(measured(demand(0)))
+    assert depot.level() is OPEN
+    two = replace(builders.registered(), settings=builders.settings(connectors=2))
+    amended = ChargerAmended(charger_id=BAY, settings=two.settings)
+    await depot.view.follow(log_of(two, amended)[1:], 3)
+
+    depot.start(BAY)
+
+    found = depot.gate()
+    assert found is not None
+    assert (found.level, found.limit_source) == (OWN, LimitSource.CHARGER)

@@ -30,6 +30,7 @@ from access_policy.domain.site_energy.events import (
 )
 from access_policy.domain.site_energy.gate import Gate
 from access_policy.domain.site_energy.levels import Held
+from access_policy.domain.site_energy.site import SiteEnergy
 
 PRESENT: Final = timedelta(seconds=60)  # an attempt this old is decided by the gate of now
 TOLD_AT_ONCE_MAX: Final = 50  # chargers, in one turn of the event loop
@@ -58,6 +59,7 @@ class EnergyGates:
         self._on_gate_change: list[ChargerListener] = []
         self._woken = asyncio.Event()
         view.on_site_change(self._before, self._after)
+        view.on_policy_change(self._charger_changed)
         live.on_sessions_change(self._sessions_changed)
 
     # --- questions ------------------------------------------------------------------------------------------------
@@ -177,6 +179,16 @@ class EnergyGates:
             chargers |= set(self._stale[depot])
         self._tell(depot, chargers)
 
+    def _charger_changed(self, key: ChargerKey) -> None:
+        """It may have another number of connectors."""
+        policy = self._view.known_policy(*key)
+        depot = None if policy is None else (key[0], policy.settings.depot_id)
+        gates = None if depot is None else self._sites.get(depot)
+        if depot is None or gates is None or not gates.has(key[1]):
+            return
+        if (key[1] in gates.one_at_a_time) is not self._has_one_connector(key):
+            self._build_anew(depot)
+
     def _sessions_changed(self, key: ChargerKey) -> None:
         policy = self._view.known_policy(*key)
         if policy is None:
@@ -213,8 +225,17 @@ class EnergyGates:
             return None
         charging = (key[1] for key in self._live.chargers_with_sessions() if key[0] == depot[0])
         held = self._stale.pop(depot, None)
-        gates = self._sites[depot] = SiteGates(site, site.policy, charging, self._clock.now(), held)
+        alone = self._one_at_a_time(depot, site)
+        gates = self._sites[depot] = SiteGates(site, site.policy, charging, self._clock.now(), held, alone)
         return gates
+
+    def _one_at_a_time(self, depot: DepotKey, site: SiteEnergy) -> frozenset[ChargerId]:
+        """The chargers with one connector."""
+        return frozenset(each for each in site.tree.by_charger if self._has_one_connector((depot[0], each)))
+
+    def _has_one_connector(self, key: ChargerKey) -> bool:
+        policy = self._view.known_policy(*key)
+        return policy is not None and policy.settings.connectors == 1
 
     def _path(self, gates: SiteGates, tenant_id: TenantId, charger_id: ChargerId) -> ChargerPath | None:
         site = self._view.site_energy(tenant_id, self._depot_of(tenant_id, charger_id))

@@ -41,9 +41,11 @@ class SiteGates:
         running: Iterable[ChargerId],
         now: datetime,
         held: dict[ChargerId, Held] | None = None,
+        one_at_a_time: frozenset[ChargerId] = frozenset(),
     ) -> None:
-        """`held`: the levels until now, instead of the recorded ones."""
+        """`held`: the levels until now, instead of the recorded ones. `one_at_a_time`: the chargers with one connector."""
         self.now = now
+        self.one_at_a_time = one_at_a_time
         self._site = site
         self._policy = policy
         self._running = set(running)
@@ -102,6 +104,10 @@ class SiteGates:
         """The level in force now of a charger that has a node."""
         return self._held[charger_id]
 
+    def has(self, charger_id: ChargerId) -> bool:
+        """The charger has a node."""
+        return charger_id in self._held
+
     def levels(self) -> dict[ChargerId, Held]:
         """Those of all chargers."""
         return dict(self._held)
@@ -145,7 +151,7 @@ class SiteGates:
 
     def reload(self, node_id: EnergyNodeId, *, with_limits: bool) -> None:
         """Take the node's envelopes and demand from the site. `with_limits` False: only its demand has changed."""
-        here = self._site.node_here(node_id, self._below)
+        here = self._site.node_here(node_id, self._below, self.one_at_a_time)
         self._nodes[node_id] = here if with_limits else replace(here, known=self._nodes[node_id].known)
         self.look(node_id)
 
@@ -198,8 +204,9 @@ class SiteGates:
         if tree.root_id is None:
             return
         for node in tree.below(tree.root_id):
-            self._nodes[node.node_id] = self._site.node_here(node.node_id, self._below)
-            self._own[node.node_id] = slack_of(self._nodes[node.node_id], self._policy, self.now)
+            here = self._site.node_here(node.node_id, self._below, self.one_at_a_time)
+            self._nodes[node.node_id] = here
+            self._own[node.node_id] = slack_of(here, self._policy, self.now)
             self._schedule(node.node_id)
             self._least[node.node_id] = self._nearer(node.node_id)
             if node.charger_id is not None:

@@ -57,7 +57,8 @@ class KnownLimits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeHere:
     """A node and all that counts for it. `offline`: the instants from which sources are silent. Values that differ in demand
-    only may share `known`."""
+    only may share `known`. `one_at_a_time`: a charger with one connector, at which a new charge can begin only after the one
+    that draws has ended."""
 
     node: EnergyNode
     envelopes: Sequence[KnownEnvelope] = ()
@@ -65,6 +66,7 @@ class NodeHere:
     demand: Demand | None = None
     running: RunningBelow = NOTHING_RUNS
     planned_w: int | None = None  # the demand that a plan assumes
+    one_at_a_time: bool = False
     known: KnownLimits = field(default_factory=KnownLimits, compare=False, repr=False)
 
     def turns(self, policy: EnergyPolicy, after: datetime) -> Iterator[datetime]:
@@ -168,6 +170,8 @@ def _least_envelope(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Stand
 
 def _committed(here: NodeHere, policy: EnergyPolicy, at: datetime, limit_w: int) -> tuple[int, datetime | None]:
     """A running charge without any limit of its own may draw all that the node allows."""
+    if here.one_at_a_time:
+        return 0, None
     if here.planned_w is not None:
         return here.planned_w, None
     running_w = max(here.running.watts, limit_w) if here.running.unlimited else here.running.watts

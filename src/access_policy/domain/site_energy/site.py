@@ -6,7 +6,7 @@ follows from instants (`evaluation.py`), so that a missed event loosens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -84,10 +84,18 @@ class SiteEnergy:
             raise errors.EnergyNodeUnknown.named(node_id, pointer=pointer)
         return self.tree.by_id[node_id]
 
-    def node_here(self, node_id: EnergyNodeId, running: Mapping[EnergyNodeId, RunningBelow]) -> NodeHere:
-        """All that counts for the node. `running` as of `EnergyTree.running_below`."""
+    def node_here(
+        self,
+        node_id: EnergyNodeId,
+        running: Mapping[EnergyNodeId, RunningBelow],
+        one_at_a_time: Container[ChargerId] = (),
+    ) -> NodeHere:
+        """All that counts for the node. `running` as of `EnergyTree.running_below`; `one_at_a_time`: the chargers with one
+        connector."""
+        node = self.tree.by_id[node_id]
         return NodeHere(
-            node=self.tree.by_id[node_id],
+            node=node,
+            one_at_a_time=node.charger_id is not None and node.charger_id in one_at_a_time,
             envelopes=self.envelopes.at_node(node_id),
             offline=dict(self.offline),
             demand=self.demands.get(node_id),
