@@ -13,6 +13,7 @@ from benchmarks import (
     cluster,
     console,
     decisions,
+    energy,
     flood,
     outage,
     propagation,
@@ -42,6 +43,7 @@ ALL = [
     "loop",
     "switch",
     "reservations",
+    "energy",
     "revocation",
     "propagation",
     "storm",
@@ -85,6 +87,8 @@ def main() -> None:
         _switch()
     if "reservations" in wanted:
         _reservations(chosen.seconds)
+    if "energy" in wanted:
+        _energy()
     if "revocation" in wanted:
         _revocation()
     if "propagation" in wanted:
@@ -122,6 +126,16 @@ def _audit(seconds: float) -> None:
         f"{found.chaining:,.0f} with it (ratio {found.ratio:.3f}, median of {each}); "
         f"{found.chained:,} of {found.events:,} events chained at the end. Processor time: "
         f"{found.decision_cpu_us:.0f} us for a decision, and {found.chain_cpu_us:.0f} us in the other process to chain it\n"
+    )
+
+
+def _energy() -> None:
+    found = energy.measure()
+    print(
+        f"Energy gate of a charger among 1,000 nodes with {energy.ENVELOPES} envelopes: {found.unchanged:.1f} us, "
+        f"{found.changed:.1f} us for the first reading after a measurement of the site ({found.from_nothing:,.0f} us computed "
+        f"from nothing); a measurement of the site {found.measurement_of_site:,.0f} us, of a circuit "
+        f"{found.measurement_of_circuit:,.0f} us."
     )
 
 

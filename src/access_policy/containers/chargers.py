@@ -37,6 +37,7 @@ from access_policy.application.reservation_lifecycle.holder_charges import TYPES
 from access_policy.application.reservation_lifecycle.holder_charges import HolderCharges
 from access_policy.application.reservation_lifecycle.recorder import OutcomeRecorder
 from access_policy.application.site_energy.keeper import EnergyKeeper
+from access_policy.application.site_energy.metering import Metering
 from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
 from access_policy.settings_values import HostPort
@@ -58,12 +59,14 @@ def subscribed(
     remote_starts: RemoteStarts,
     display: DriverDisplay,
     reservations: ReservationKeeper,
+    metering: Metering,
 ) -> ChargerEventDispatcher:
     """Subscribe the parts that act on chargers' events. Remote starts come before the mode controller."""
     events.on_connected(lambda key, _: remote_starts.connected(key))
     events.on_connected(controller.trigger)
     events.on_drift(partial(controller.trigger, read_back=True))
     events.on_energy(follow_up.energy)
+    events.on_energy(metering.energy)
     events.on_plug(remote_starts.plug_seen)
     events.on_decision(display.decided)
     events.on_connected(lambda key, _: reservations.trigger(key))
@@ -219,6 +222,7 @@ class Chargers(containers.DeclarativeContainer):
     )
 
     # --- what energy does to access ----------------------------------------------------------------------------------
+    metering = providers.Singleton(Metering, deciding.view, deciding.recent_activity, deciding.sites, clock)
     energy_keeper = providers.Singleton(EnergyKeeper, deciding.view, deciding.energy_gates, deciding.sites, clock)
 
     # --- mode application --------------------------------------------------------------------------------------------
@@ -239,5 +243,5 @@ class Chargers(containers.DeclarativeContainer):
     )
 
     subscriptions = providers.Singleton(
-        subscribed, charger_events, mode_controller, follow_up, remote_starts, driver_display, reservations
+        subscribed, charger_events, mode_controller, follow_up, remote_starts, driver_display, reservations, metering
     )

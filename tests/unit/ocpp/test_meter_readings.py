@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings, register_wh
+from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings, power_w, register_wh
 
 NOON, LATER = "2026-11-01T12:00:00Z", "2026-11-01T13:00:00+00:00"
 
@@ -86,3 +86,35 @@ def test_meter_readings_of_the_begin_alone_are_no_end_and_a_single_one_is_no_beg
 @pytest.mark.parametrize(("value", "wh"), [(0, 0), (17, 17), ("17", 17), (-1, None), (None, None), ("x", None)])
 def test_register_wh_of_a_negative_value_is_unknown(value: object, wh: int | None) -> None:
     assert register_wh({"meterStart": value}, "meterStart") == wh
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ([{"value": "11000", "measurand": "Power.Active.Import"}], 11_000),
+        ([{"value": "11.5", "measurand": "Power.Active.Import", "unit": "kW"}], 11_500),
+        (
+            [
+                {"value": "3600", "measurand": "Power.Active.Import", "phase": phase, "unit": "W"}
+                for phase in ("L1", "L2", "L3")
+            ],
+            10_800,
+        ),
+        ([{"value": 22, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "W", "multiplier": 3}}], 22_000),
+        ([{"value": "1", "measurand": "Power.Active.Import", "unit": "Wh"}], None),
+        ([{"value": "-5", "measurand": "Power.Active.Import"}], None),
+        ([{"value": "5000", "unit": "Wh"}], None),
+        ([{"value": "5000", "measurand": "Power.Offered"}], None),
+    ],
+)
+def test_power_is_read_in_watts_from_its_own_measurand(samples: list[Any], expected: int | None) -> None:
+    assert power_w([{"timestamp": "2026-11-20T12:00:00Z", "sampledValue": samples}]) == expected
+
+
+def test_power_is_that_of_the_latest_reading() -> None:
+    values = [
+        {"timestamp": at, "sampledValue": [{"value": value, "measurand": "Power.Active.Import"}]}
+        for at, value in (("2026-11-20T12:00:30Z", "2"), ("2026-11-20T12:00:00Z", "1"))
+    ]
+
+    assert power_w(values) == 2

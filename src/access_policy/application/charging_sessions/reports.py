@@ -54,7 +54,8 @@ class EndReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyReport:
-    """A charge draws energy, or may: `energy_wh` is the meter's reading, `charging` the state that the charger reports.
+    """A charge draws energy, or may: `energy_wh` is the meter's reading, `power_w` what the charger imports, `charging` the
+    state that the charger reports.
     `transaction_id` None: the latest transaction on the connector."""
 
     tenant_id: TenantId
@@ -64,6 +65,7 @@ class EnergyReport:
     energy_wh: int | None
     charging: bool
     at: datetime
+    power_w: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

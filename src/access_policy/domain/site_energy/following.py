@@ -104,7 +104,7 @@ def _degraded(site: SiteEnergy, now: datetime) -> Iterator[EnergyFollowingEvent]
 
 def silent_feeds(site: SiteEnergy, now: datetime) -> dict[Subject, datetime]:
     """The feeds that are silent at `now`, each with the instant since which it is: sources with envelopes that are not over,
-    and nodes whose measurement is stale."""
+    and nodes whose measurement is stale. One of 0 W is not missed: the gateway measures chargers while they charge."""
     policy = site.policy
     if policy is None or not policy.enabled:
         return {}
@@ -114,7 +114,7 @@ def silent_feeds(site: SiteEnergy, now: datetime) -> dict[Subject, datetime]:
             found[DegradedReason.SOURCE_OFFLINE, source, None] = offline_at
     for node_id, demand in site.demands.items():
         stale_at = demand.observed_at + policy.measurement_max_age
-        if stale_at <= now:
+        if stale_at <= now and demand.demand_w:
             found[DegradedReason.MEASUREMENT_STALE, None, node_id] = stale_at
     return found
 

@@ -100,6 +100,7 @@ def _gateway_jobs(c: Container) -> Iterator[Job]:
     yield "charges of holders", c.chargers.holder_charges_follower().run()
     yield "outcomes of reservations", c.chargers.reservation_outcomes().run()
     yield "record of energy", c.chargers.energy_keeper().run()
+    yield "measurements of chargers", c.chargers.metering().run()
     yield "late records", c.chargers.gateway().ownership.record_late()
 
 

@@ -1,4 +1,4 @@
-"""The imported-energy register in the meter values of a message, read the same way for every OCPP version.
+"""The imported-energy register and the power in the meter values of a message, read the same way for every OCPP version.
 
 A message may carry the register several times: at several instants, in total and by phase, at the outlet and at the grid
 connection. A reading that is not certain is unknown, which is not 0.
@@ -6,7 +6,7 @@ connection. A reading that is not certain is unknown, which is not 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +15,10 @@ from access_policy.adapters.ocpp.incoming.payloads import Payload, decimal, numb
 
 REGISTER: Final = "Energy.Active.Import.Register"  # also the default (1.6, 7.31; 2.x, MeasurandEnumType)
 EXPONENT_MAX: Final = 9
-_UNITS: Final = {"wh": 1, "kwh": 1_000}
+POWER: Final = "Power.Active.Import"
+_WH: Final = {"wh": 1, "kwh": 1_000, "": 1}
+_W: Final = {"w": 1, "kw": 1_000, "": 1}
+_UNITS: Final = {REGISTER: _WH, POWER: _W}
 # The outlet is the default and the place where a charge is counted; any other is read only where that one is missing.
 _LOCATIONS: Final = ("Outlet", "Cable", "Body", "Inlet", "EV")
 _PHASES: Final = {phase + neutral: phase for phase in ("L1", "L2", "L3") for neutral in ("", "-N")}
@@ -54,52 +57,58 @@ def meter_readings(meter_values: Sequence[Payload]) -> MeterReadings:
     )
 
 
+def power_w(meter_values: Sequence[Payload]) -> int | None:
+    """The power that is imported, in watts, by the latest reading of a message; None where it has no such reading."""
+    readings = sorted(_readings(meter_values, POWER), key=lambda reading: reading[1])
+    return readings[-1][2] if readings else None
+
+
 def register_wh(payload: Payload, name: str) -> int | None:
     """`meterStart` and `meterStop` of 1.6; None for a negative value, which chargers send for an unknown one."""
     value = number(payload, name)
     return None if value is None or value < 0 else value
 
 
-def _readings(meter_values: Sequence[Payload]) -> Iterator[tuple[int, float, int]]:
-    """Rank of the context, order in time, Wh. Without readable times the order is that of the message."""
+def _readings(meter_values: Sequence[Payload], measurand: str = REGISTER) -> Iterator[tuple[int, float, int]]:
+    """Rank of the context, order in time, Wh or W. Without readable times the order is that of the message."""
     times = [_at(value) for value in meter_values]
     all_timed = all(time is not None for time in times)
     for place, value in enumerate(meter_values):
         order = float(place) if not all_timed else (times[place] or 0.0)
         by_context: dict[int, list[Payload]] = {}
         for sample in objects(value, "sampledValue"):
-            if (sample.get("measurand") or REGISTER) == REGISTER:
+            if (sample.get("measurand") or REGISTER) == measurand:
                 by_context.setdefault(_CONTEXTS.get(str(sample.get("context")), _BETWEEN), []).append(sample)
         for rank, samples in by_context.items():
-            reading = _reading(samples)
+            reading = _reading(samples, _UNITS[measurand])
             if reading is not None:
                 yield rank, order, reading
 
 
-def _reading(samples: Sequence[Payload]) -> int | None:
+def _reading(samples: Sequence[Payload], units: Mapping[str, int]) -> int | None:
     """One reading of samples taken at the same time: in total or, without one, the sum of the phases."""
-    known = [(sample, wh) for sample in samples if (wh := _sample_wh(sample)) is not None]
+    known = [(sample, value) for sample in samples if (value := _value(sample, units)) is not None]
     for location in _LOCATIONS:
-        here = [(sample, wh) for sample, wh in known if (sample.get("location") or "Outlet") == location]
-        totals = [wh for sample, wh in here if not sample.get("phase")]
+        here = [(sample, value) for sample, value in known if (sample.get("location") or "Outlet") == location]
+        totals = [value for sample, value in here if not sample.get("phase")]
         if totals:
             return round(totals[-1])
-        phases = {_PHASES[phase]: wh for sample, wh in here if (phase := str(sample.get("phase"))) in _PHASES}
+        phases = {_PHASES[phase]: value for sample, value in here if (phase := str(sample.get("phase"))) in _PHASES}
         if phases:
             return round(sum(phases.values()))
     return None
 
 
-def _sample_wh(sample: Payload) -> float | None:
+def _value(sample: Payload, units: Mapping[str, int]) -> float | None:
     """The value as text with a `unit` (1.6, 7.43), or as a number with a `unitOfMeasure` (2.x, UnitOfMeasureType)."""
     value = decimal(sample, "value")
     measure = obj(sample, "unitOfMeasure")
-    unit = _UNITS.get((text(measure, "unit") or text(sample, "unit") or "Wh").lower())
+    unit = units.get((text(measure, "unit") or text(sample, "unit") or "").lower())
     exponent = number(measure, "multiplier") or 0
     if value is None or value < 0 or unit is None or abs(exponent) > EXPONENT_MAX:
         return None
-    wh = value * unit * 10.0**exponent
-    return wh if wh <= 2**53 else None
+    found = value * unit * 10.0**exponent
+    return found if found <= 2**53 else None
 
 
 def _at(meter_value: Payload) -> float | None:

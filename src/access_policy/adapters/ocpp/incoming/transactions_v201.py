@@ -13,7 +13,7 @@ from typing import Any
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusAndMessage
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
-from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings
+from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings, power_w
 from access_policy.adapters.ocpp.incoming.payloads import Payload, instant, number, obj, objects, text
 from access_policy.adapters.ocpp.incoming.tags import NO_AUTHORIZATION, read_token
 from access_policy.adapters.ocpp.incoming.token_answers import TokenAnswers
@@ -76,6 +76,7 @@ class Transactions:
                 connector_id=_evse_id(payload),
                 transaction_id=transaction_id,
                 energy_wh=_readings(payload).latest,
+                power_w=power_w(objects(payload, "meterValue")),
                 charging=_charges(payload),
                 at=self._dependencies.clock.now(),
             )

@@ -12,7 +12,7 @@ from access_policy.adapters.ocpp.incoming.boots import Boots
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusOnly
 from access_policy.adapters.ocpp.incoming.dependencies import Handler, HandlerDependencies
-from access_policy.adapters.ocpp.incoming.meter_readings import meter_readings, register_wh
+from access_policy.adapters.ocpp.incoming.meter_readings import meter_readings, power_w, register_wh
 from access_policy.adapters.ocpp.incoming.payloads import (
     Payload,
     error_code,
@@ -142,6 +142,7 @@ class Ocpp16:
                 connector_id=number(payload, "connectorId"),
                 transaction_id=None if transaction_id is None else str(transaction_id),
                 energy_wh=meter_readings(objects(payload, "meterValue")).latest,
+                power_w=power_w(objects(payload, "meterValue")),
                 charging=False,
                 at=self._dependencies.clock.now(),
             )

@@ -1,0 +1,156 @@
+"""What the gateway sees of chargers' demand, from their meter values, recorded as measurements of their nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from access_policy.application.charging_sessions.reports import EnergyReport
+from access_policy.application.context import SYSTEM, Context, new_id
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.ports.clock import Clock
+from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
+from access_policy.application.repositories.site_energies import SiteEnergies
+from access_policy.application.site_energy.gates import DepotKey
+from access_policy.domain.ids import ChargerKey, EnergyNodeId
+from access_policy.domain.site_energy.measurements import Demand
+from access_policy.domain.site_energy.site import SiteEnergy
+from access_policy.domain.site_energy.watts import WATTS_MAX
+
+log = logging.getLogger(__name__)
+
+EVERY_S: Final = 15.0
+APART_MIN: Final = timedelta(seconds=5)  # two readings of a register, for a power between them
+
+
+class Reading(NamedTuple):
+    """The power of one connector at `at`; None before it is known. `energy_wh` is the register then."""
+
+    at: datetime
+    power_w: int | None
+    energy_wh: int | None
+
+
+class Draw(NamedTuple):
+    """What a charger, or all at and below a node, import together: the sum of readings, the earliest of them at `at`."""
+
+    watts: int
+    at: datetime
+    is_charging: bool
+
+
+@dataclass(slots=True)
+class Metering:
+    view: DecisionView
+    live: RecentActivity
+    sites: SiteEnergies
+    clock: Clock
+    _readings: dict[ChargerKey, dict[int | None, Reading]] = field(default_factory=dict)
+    _recorded: dict[DepotKey, dict[EnergyNodeId, Demand]] = field(default_factory=dict)
+
+    async def energy(self, report: EnergyReport) -> None:
+        """A charger reports the power of a connector, or its register: the power follows from two readings of it."""
+        key = (report.tenant_id, report.charger_id)
+        known = self._readings.setdefault(key, {})
+        reading = _reading(known.get(report.connector_id), report)
+        if reading is not None:
+            known[report.connector_id] = reading
+
+    async def run(self) -> None:
+        """Record every 15 seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            for depot, site in self.view.sites():
+                if site.policy is not None and site.policy.enabled and site.tree.by_charger:
+                    await self._record_or_try_again(depot)
+
+    async def record(self, depot: DepotKey) -> int:
+        """Record what was measured since the last time; returns the number of nodes. Raises `StoreUnavailable` or
+        `VersionConflict`: measure again later."""
+        context = Context(tenant_id=depot[0], actor=SYSTEM, correlation_id=new_id())
+        async with self.sites.locked(*depot) as site:
+            now = self.clock.now()
+            items = self.measured(depot, site, now)
+            events = site.measure(items, now=now) if items else ()
+            await self.sites.record(context, site, events, now=now)
+        self._recorded.setdefault(depot, {}).update({each.node_id: each for each in items})
+        return len(items)
+
+    def measured(self, depot: DepotKey, site: SiteEnergy, now: datetime) -> list[Demand]:
+        """The demand of each node of which every charger below is known here, where no other meter measures it."""
+        if site.policy is None or site.tree.root_id is None:
+            return []
+        max_age = site.policy.measurement_max_age
+        draws: dict[EnergyNodeId, Draw | None] = {}
+        for charger_id, node_id in site.tree.by_charger.items():
+            draws[node_id] = self._draw((depot[0], charger_id), max_age, now)
+        below = list(site.tree.below(site.tree.root_id))
+        for node in reversed(below):  # each after those below it
+            if node.charger_id is None:
+                draws[node.node_id] = _sum([draws[each] for each in site.tree.children.get(node.node_id, ())], now)
+        return [
+            Demand(node_id=node_id, observed_at=draw.at, demand_w=min(draw.watts, WATTS_MAX))
+            for node_id, draw in draws.items()
+            if draw is not None and self._is_to_record(depot, site, node_id, draw, now)
+        ]
+
+    def _is_to_record(
+        self, depot: DepotKey, site: SiteEnergy, node_id: EnergyNodeId, draw: Draw, now: datetime
+    ) -> bool:
+        """Something charges there, or did at the last record; and the known measurement is not another meter's."""
+        known, own = site.demands.get(node_id), self._recorded.get(depot, {}).get(node_id)
+        if site.policy is not None and known is not None and known != own:
+            over = known.observed_at + site.policy.measurement_max_age + site.policy.hold_max
+            if now < over:
+                return False
+        return draw.is_charging or (own is not None and own.demand_w > 0)
+
+    def _draw(self, key: ChargerKey, max_age: timedelta, now: datetime) -> Draw | None:
+        """None where a charge runs whose power is not known."""
+        sessions = self.live.sessions_at(key)
+        if not sessions:
+            return Draw(0, now, is_charging=False)
+        known = self._readings.get(key, {})
+        readings = [known.get(each.connector_id) for each in sessions]
+        watts, at = 0, now
+        for reading in readings:
+            if reading is None or reading.power_w is None or reading.at + max_age <= now:
+                return None
+            watts, at = watts + reading.power_w, min(at, reading.at)
+        return Draw(watts, at, is_charging=True)
+
+    async def _record_or_try_again(self, depot: DepotKey) -> None:
+        try:
+            await self.record(depot)
+        except (StoreUnavailable, VersionConflict) as trouble:
+            log.info("the demand of depot %s is recorded later: %r", depot[1], trouble)
+        except Exception:  # the edge of the loop: one depot's failure must not end it
+            log.exception("measuring the demand of depot %s failed", depot[1])
+
+
+def _reading(before: Reading | None, report: EnergyReport) -> Reading | None:
+    """None where the report says nothing new about power."""
+    if report.power_w is not None:
+        return Reading(report.at, report.power_w, report.energy_wh)
+    if report.energy_wh is None:
+        return None
+    if before is None or before.energy_wh is None or report.energy_wh < before.energy_wh:
+        return Reading(report.at, None, report.energy_wh)
+    seconds = (report.at - before.at).total_seconds()
+    if seconds < APART_MIN.total_seconds():
+        return None
+    return Reading(report.at, round((report.energy_wh - before.energy_wh) * 3_600 / seconds), report.energy_wh)
+
+
+def _sum(draws: list[Draw | None], now: datetime) -> Draw | None:
+    """None where one of them is not known."""
+    watts, at, is_charging = 0, now, False
+    for each in draws:
+        if each is None:
+            return None
+        watts, at, is_charging = watts + each.watts, min(at, each.at), is_charging or each.is_charging
+    return Draw(watts, at, is_charging)
