@@ -215,3 +215,26 @@ async def test_charger_of_a_depot_without_energy_has_no_gate(api: HttpApi) -> No
 
     assert (shown["gate"], shown["narrowings"]) == (None, [])
     assert (await api.get("/v1/depots/north/energy")).json()["nodes"] == []
+
+
+async def test_refused_start_is_in_the_report_with_its_envelope(api: HttpApi) -> None:
+    await opted_in(api)
+    await envelope(api, import_limit_w=10_000)
+    van = {"charger_id": "bay-1", "identifier": {"kind": "mac", "value": "1A2B3C4D5E6F"}}
+    bus = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": "04A1B2C3D4E5F6"}}
+
+    decided = [(await api.send("POST", "/v1/access-decisions", each)).json()["reason"] for each in (van, bus)]
+
+    period = "from=2026-11-18T00:00:00Z&until=2026-11-19T00:00:00Z"
+    starts = (await api.get(f"/v1/reports/energy?{period}&group_by=level,limit_source,envelope")).json()["rows"]
+    lineage = (await api.get(f"/v1/reports/energy?{period}&part=lineage")).json()["rows"]
+    csv = (await api.get(f"/v1/reports/energy?{period}&part=limits", headers={"Accept": "text/csv"})).text
+    assert decided == ["energy_restricted", "own_vehicle"]
+    (row,) = starts
+    assert (row["level"], row["limit_source"], row["envelope_id"]) == ("own_only", "FRESH_ENVELOPE", "env-1")
+    assert (row["attempts"], row["admitted"], row["refused"], row["would_refuse"]) == (2, 1, 1, 0)
+    found = {(each["reason"], each["envelope_id"], each["binding_node_id"], each["effective_w"]) for each in lineage}
+    assert found == {("energy_restricted", "env-1", "row-1", 10_000), ("own_vehicle", "env-1", "row-1", 10_000)}
+    assert csv.removeprefix("\ufeff").startswith(
+        "depot_id,node_id,measured_s,above_static_s,above_envelope_s,highest_w,"
+    )

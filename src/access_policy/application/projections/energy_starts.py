@@ -11,7 +11,7 @@ TABLE = "energy_starts"
 
 
 def fold(recorded: Recorded) -> list[RowChange]:
-    event = recorded.event
+    event: AccessAllowed | AccessDenied = recorded.event
     lineage = event.lineage
     gate = lineage.gate
     if gate is None:
@@ -20,7 +20,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
     values = {
         "depot_id": lineage.depot_id,
         "charger_id": lineage.charger_id,
-        "occurred_at": lineage.occurred_at,
+        "occurred_at": lineage.decided_for,
         "position": recorded.position,
         "decision": "allowed" if isinstance(event, AccessAllowed) else "denied",
         "reason": event.reason.value,
@@ -36,7 +36,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
         "site_version": gate.version,
         **envelope_columns(gate.envelope),
     }
-    key = {"tenant_id": recorded.envelope.tenant_id, "attempt_id": event.attempt_id}
+    key = {"tenant_id": recorded.envelope.tenant_id, "attempt_id": lineage.attempt_id}
     return [Put(TABLE, key, values)]
 
 
