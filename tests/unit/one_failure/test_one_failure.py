@@ -45,13 +45,24 @@ from tests.support.nth_call import Story, tried
 from tests.unit.one_failure.command_stories import COMMANDS
 from tests.unit.one_failure.decision_stories import DECISIONS
 from tests.unit.one_failure.energy_stories import ENERGY
+from tests.unit.one_failure.oscp_stories import PROVIDERS
 from tests.unit.one_failure.partner_stories import PARTNERS
 from tests.unit.one_failure.registry_stories import REGISTRY
 from tests.unit.one_failure.reservation_stories import RESERVATIONS
 from tests.unit.one_failure.start_stories import START
 from tests.unit.one_failure.webhook_stories import WEBHOOKS
 
-STORIES: tuple[Story, ...] = (*COMMANDS, *RESERVATIONS, *ENERGY, *REGISTRY, *DECISIONS, *START, *WEBHOOKS, *PARTNERS)
+STORIES: tuple[Story, ...] = (
+    *COMMANDS,
+    *RESERVATIONS,
+    *ENERGY,
+    *REGISTRY,
+    *DECISIONS,
+    *START,
+    *WEBHOOKS,
+    *PARTNERS,
+    *PROVIDERS,
+)
 
 UNITS: Final = (
     AnnouncedTransactions,

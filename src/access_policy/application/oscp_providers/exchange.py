@@ -94,7 +94,8 @@ class OscpExchange:
         behaviour = {
             "required_behaviour": {"heartbeat_interval": interval_s, "measurement_configuration": ["CONTINUOUS"]}
         }
-        await self.queueing.add(after, HANDSHAKE_ACKNOWLEDGE, behaviour, correlation_id=message_id)
+        once = f"acknowledge-{message_id}" if message_id else ""
+        await self.queueing.add(after, HANDSHAKE_ACKNOWLEDGE, behaviour, correlation_id=message_id, once=once)
 
     async def heartbeat(self, context: Context, provider: OscpProvider, offline_at: datetime) -> None:
         """The provider is there until `offline_at`, at most a day. One that came later than the one before said has to shake
