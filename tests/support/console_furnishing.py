@@ -69,6 +69,8 @@ async def _reservations(
     """A group, and entries in the hours to come; returns the one at the charger."""
     group = {"name": names.fleet, "charger_ids": list(chargers[:4])}
     await depot.send("PUT", f"/v1/depots/{depot_id}/reservation-groups/fast", group)
+    gate = {"name": "North gate", "group_ids": ["fast"], "early_entry_min": 30}
+    await depot.send("PUT", f"/v1/depots/{depot_id}/entrances/{depot_id[:50]}-gate", gate)
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for number, each in enumerate(dict.fromkeys([charger_id, *chargers[:12]])):
         start = now + timedelta(minutes=20 + 15 * number)

@@ -79,6 +79,7 @@ STOPS: Final = (
     Stop("reservation", "/console/reservations/{reservation_id}", linked_on="plan"),
     Stop("reservation-change", "/console/reservations/{reservation_id}/change", linked_on="reservation"),
     Stop("reservation-groups", "/console/plan/groups", linked_on="plan"),
+    Stop("entrances", "/console/entrances", linked_on="chargers"),
     Stop("reservation-settings", "/console/plan/settings", linked_on="plan"),
     Stop("dispatch-import", "/console/plan/imports", linked_on="plan"),
     Stop(
@@ -105,6 +106,7 @@ EMPTY: Final = tuple(
         ("reports", "/console/reports", ""),
         ("plan", "/console/plan", ""),
         ("reservation-groups", "/console/plan/groups", ""),
+        ("entrances", "/console/entrances", ""),
         ("schedules", "/console/schedules", ""),
         ("calendars", "/console/calendars", ""),
         ("vehicles", "/console/vehicles", "q=no-such-bus"),

@@ -113,8 +113,11 @@ async def _shown(
     wording = await _wording(here, row, views)
     decisions = await explained.decisions(here.caller.tenant_id, AttemptId(row["attempt_id"]), wording)
     refused = row["would_deny"] or (row["reason"] if row["decision"] == "denied" else None)
+    entrance_id = row["entrance_id"]
     return {
         "attempt": AccessEventInFull.of_attempt(row, decisions),
+        "place": row["charger_id"] if entrance_id is None else f"entrance {entrance_id}",
+        "deciding_charger_id": decisions[-1].event.lineage.charger_id if decisions else row["charger_id"],
         "vehicle_name": wording.vehicles.get(row["vehicle_id"]),
         "agreement_name": wording.agreements.get(row["agreement_id"]),
         "refused": refused,

@@ -34,6 +34,7 @@ class Asked:
     decision: str
     reason: Reason | None
     charger_id: str
+    entrance_id: str
     access_class: str
     period: Period
     q: str
@@ -45,6 +46,7 @@ class Asked:
             "decision": self.decision or None,
             "reason": None if self.reason is None else self.reason.value,
             "charger_id": self.charger_id or None,
+            "entrance_id": self.entrance_id or None,
             "access_class": self.access_class or None,
             "period": None if self.period == "week" else self.period,
             "q": self.q or None,
@@ -53,7 +55,7 @@ class Asked:
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.reason or self.charger_id or self.access_class or self.q)
+        return bool(self.reason or self.charger_id or self.entrance_id or self.access_class or self.q)
 
     async def filter(self, here: Visit, vehicles: VehicleReader) -> AttemptFilter:
         length = PERIODS[self.period]
@@ -67,6 +69,7 @@ class Asked:
             reason=self.reason,
             access_class=self.access_class or None,
             charger_id=self.charger_id or None,
+            entrance_id=self.entrance_id or None,
             depot_id=here.depot_id,
             vehicle_ids=[self.q, *named] if self.q else (),
             pseudonyms=[self.q, *vehicles.spellings(tenant_id, self.q)] if self.q else (),
@@ -78,12 +81,13 @@ async def _asked(
     decision: Annotated[Decision, Query()] = "",
     reason: Annotated[Reason | Literal[""] | None, Query()] = None,
     charger_id: Annotated[str, Query(max_length=64)] = "",
+    entrance_id: Annotated[str, Query(max_length=64)] = "",
     access_class: Annotated[AccessClass, Query()] = "",
     period: Annotated[Period, Query()] = "week",
     q: Annotated[str, Query(max_length=100)] = "",
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Asked:
-    return Asked(decision, reason or None, charger_id, access_class, period, q.strip(), cursor)
+    return Asked(decision, reason or None, charger_id, entrance_id, access_class, period, q.strip(), cursor)
 
 
 AskedAttempts = Annotated[Asked, Depends(_asked)]
