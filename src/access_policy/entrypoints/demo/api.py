@@ -8,7 +8,20 @@ from typing import Any
 
 import httpx
 
-from access_policy.entrypoints.demo.fleet import AGREEMENT, CHARGERS, DEPOT, VEHICLES, ZONE
+from access_policy.entrypoints.demo.fleet import (
+    AGREEMENT,
+    CHARGER_LIMIT_W,
+    CHARGERS,
+    DEPOT,
+    ENERGY_POLICY,
+    FEEDER_LIMIT_W,
+    FEEDERS,
+    GRID,
+    GRID_LIMIT_W,
+    SHORT_W,
+    VEHICLES,
+    ZONE,
+)
 
 
 class DemoApi:
@@ -59,6 +72,34 @@ class DemoApi:
                 "applies_from": start.date().isoformat(),
             }
             await self._send("POST", f"/v1/depots/{DEPOT}/mode-rules", {"charger_ids": "all", "rule": rule})
+
+    async def set_up_energy(self) -> None:
+        """Put the electrical tree of the depot and its gate policy. Repeating it changes nothing."""
+        await self._node(GRID, {"kind": "grid_connection", "limit_w": GRID_LIMIT_W})
+        for feeder, chargers in FEEDERS.items():
+            await self._node(feeder, {"kind": "circuit", "parent_id": GRID, "limit_w": FEEDER_LIMIT_W})
+            for charger in chargers:
+                own = {"kind": "charger", "charger_id": charger.charger_id, "limit_w": CHARGER_LIMIT_W}
+                await self._node(charger.charger_id, {**own, "parent_id": feeder})
+        await self._send("PUT", f"/v1/depots/{DEPOT}/energy-policy", ENERGY_POLICY)
+
+    async def _node(self, node_id: str, body: dict[str, Any]) -> None:
+        await self._send("PUT", f"/v1/depots/{DEPOT}/energy-nodes/{node_id}", body)
+
+    async def narrow(self, feeder: str, start: datetime, end: datetime) -> None:
+        """Leave the feeder so little power in `[start, end)` that unknown vehicles cannot start. Of two windows, the one put
+        later needs the later start."""
+        sequence = int(start.timestamp())
+        envelope = {
+            "depot_id": DEPOT,
+            "node_id": feeder,
+            "source": "demo",
+            "sequence": sequence,
+            "valid_from": _instant(start),
+            "valid_until": _instant(end),
+            "import_limit_w": SHORT_W,
+        }
+        await self._send("PUT", f"/v1/operating-envelopes/{feeder}-{sequence}", envelope)
 
     async def withdraw_rules(self) -> None:
         """Withdraw the rules of an earlier demo."""

@@ -89,6 +89,26 @@ CHARGERS = (KEYED, SHOWS_ERRORS, VARIABLE, CENTRAL, GOES_OFFLINE, UNSWITCHABLE, 
 SWITCHED = (KEYED, VARIABLE, GOES_OFFLINE, BREAKS_DOWN)
 
 
+# The site's electrical tree: one connection to the grid, two feeders, and the chargers below them.
+GRID = "grid"
+FEEDER_A, FEEDER_B = "feeder-a", "feeder-b"
+FEEDERS = {FEEDER_A: (KEYED, SHOWS_ERRORS, VARIABLE, CENTRAL), FEEDER_B: (GOES_OFFLINE, UNSWITCHABLE, BREAKS_DOWN)}
+GRID_LIMIT_W = 800_000
+FEEDER_LIMIT_W = 500_000
+CHARGER_LIMIT_W = 60_000
+SHORT_W = 40_000  # what a narrowed feeder may draw: unknown vehicles cannot start
+ENERGY_POLICY = {
+    "enabled": True,
+    "enforcement": "enforce",
+    "own_and_agreement_below_w": 60_000,
+    "own_only_below_w": 20_000,
+    "hysteresis_w": 0,
+    "minimum_dwell_s": 0,
+    "measurement_max_age_s": 60,
+    "hold_max_s": 60,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoVehicle:
     """A vehicle of the demo. `presents` is its driver's card or PIN; a vehicle with Autocharge needs none."""

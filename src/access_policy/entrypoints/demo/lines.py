@@ -34,6 +34,7 @@ from access_policy.domain.charger_condition.events import (
     ConnectorFaulted,
     ConnectorRecovered,
 )
+from access_policy.domain.site_energy.events import AccessNarrowed, AccessWidened
 
 _MODE_STYLE = {AccessMode.FREEVEND: "cyan", AccessMode.MANAGED: "magenta"}
 
@@ -122,8 +123,17 @@ def _condition(event: object) -> _Described | None:
             )
         case ConnectorRecovered():
             return event.charger_id, "recovered", "dim", f"connector {event.connector_id}"
+        case AccessNarrowed():
+            return str(event.node_id or ""), "narrowed", "yellow", _gate(event)
+        case AccessWidened():
+            return str(event.node_id or ""), "widened", "cyan", _gate(event)
         case _:
             return None
+
+
+def _gate(event: AccessNarrowed | AccessWidened) -> str:
+    limit = "" if event.effective_w is None else f", {event.effective_w / 1000:g} kW left"
+    return f"to {event.level} at {', '.join(sorted(event.charger_ids))}{limit}"
 
 
 def _applied(event: ModeApplied) -> str:

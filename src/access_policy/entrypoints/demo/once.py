@@ -18,6 +18,7 @@ from access_policy.entrypoints.demo.fleet import (
     BREAKS_DOWN,
     CENTRAL,
     CHARGERS,
+    FEEDER_A,
     GOES_OFFLINE,
     GUEST_AUTOCHARGE,
     GUEST_CARD,
@@ -39,6 +40,8 @@ from simulated_charger import AttemptResult, SimulatedCharger
 
 WINDOW_IN_S = 15  # from the set-up to the start of the managed window
 WINDOW_S = 40
+SHORT_IN_S = 3  # from the operating envelope to its start
+SHORT_S = 20
 WAIT_S = 30.0  # for anything that should happen soon
 
 
@@ -74,6 +77,7 @@ class DemoOnce:
         await self._until(closes)
         await self._freevend_again()
         await self._faults_and_denials_apart()
+        await self._power_is_short()
         return self.checks
 
     def _window(self) -> tuple[datetime, datetime]:
@@ -141,6 +145,22 @@ class DemoOnce:
         faults = await self._soon(lambda: self.api.faults(self.began_at), bool) or []
         at = {fault["charger_id"] for fault in faults}
         self.checks.expect("the broken charger, and only that one, has a fault", at == {BREAKS_DOWN.charger_id}, at)
+
+    async def _power_is_short(self) -> None:
+        await self.api.set_up_energy()
+        opens = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=SHORT_IN_S)
+        await self.api.narrow(FEEDER_A, opens, opens + timedelta(seconds=SHORT_S))
+        await self._until(opens)
+        await self._expect_mode(KEYED, "managed", "is switched to managed access when its feeder is short of power")
+        cause = (await self.api.charger(KEYED.charger_id))["expected_cause"]["kind"]
+        self.checks.expect("the operating envelope is the cause", cause == "envelope", cause)
+        refused = await self._visit(CENTRAL, STRANGER_CARD)
+        self.checks.expect("bay-4: a stranger cannot start when power is short", not refused.charged, refused)
+        await self._allowed(KEYED, OWN_CARD, "an own vehicle charges when power is short")
+        reasons = [attempt["reason"] for attempt in await self.api.attempts(opens) if attempt["decision"] == "denied"]
+        self.checks.expect("the reason of the refusal is the energy", reasons == ["energy_restricted"], reasons)
+        await self._until(opens + timedelta(seconds=SHORT_S))
+        await self._expect_mode(KEYED, "freevend", "is back in freevend when the operating envelope has ended")
 
     # --- steps -----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from access_policy.application.ports.event_store import Recorded
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.ids import ActorId, TenantId
 from access_policy.entrypoints.demo.api import DemoApi
-from access_policy.entrypoints.demo.fleet import CHARGERS, TENANT, ZONE
+from access_policy.entrypoints.demo.fleet import CHARGERS, FEEDER_B, TENANT, ZONE
 from access_policy.entrypoints.demo.lines import line
 from access_policy.entrypoints.demo.once import DemoOnce, Expectations, all_chargers
 from access_policy.entrypoints.demo.visitors import come_and_go
@@ -66,10 +66,15 @@ async def _show(service: Service, console: Console) -> None:
     console.print(token, soft_wrap=True, highlight=False)
     console.print("Console   ", end="")
     console.print(await _link(service), soft_wrap=True, highlight=False)
-    console.print(f"Depot     {len(CHARGERS)} simulated chargers; managed access for two minutes of every four\n")
+    console.print(f"Depot     {len(CHARGERS)} simulated chargers; managed access for two minutes of every four,")
+    console.print("          and power is short at bays 5 to 7 for a minute of every eight\n")
     async with _depot(service, console) as (api, chargers):
         await api.withdraw_rules()
-        await api.schedule(_windows(datetime.now(UTC)))
+        windows = _windows(datetime.now(UTC))
+        await api.schedule(windows)
+        await api.set_up_energy()
+        for _, end in windows[::2]:  # a minute of every second time in freevend
+            await api.narrow(FEEDER_B, end + PERIOD / 8, end + 3 * PERIOD / 8)
         await come_and_go(chargers)
 
 
