@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from access_policy.adapters.ocpp.driver_texts.catalogue import DriverTexts
 from access_policy.application.deciding.denials import denial_at
-from access_policy.domain.access.events import AccessAllowed, AccessDenied
+from access_policy.domain.access.events import AccessAllowed, AccessDenied, Stage
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, CauseKind
 from access_policy.domain.identifiers import Identifier
+from access_policy.domain.ids import AttemptId
 from access_policy.domain.site_energy.gate import GateLevel
 from tests.support.depot_in_memory import BAY, BUS, DAY, STRANGER, TENANT, DepotInMemory
 from tests.support.energy import GivenGates, a_window
@@ -105,6 +107,17 @@ async def test_plan_keeps_the_elapsed_part_of_a_narrowing_that_an_event_ended(
 
     modes = [charger.expected(NARROWED + minutes * MINUTE).mode for minutes in (-1, 0, 9, 10)]
     assert modes == [AccessMode.FREEVEND, AccessMode.MANAGED, AccessMode.MANAGED, AccessMode.FREEVEND]
+
+
+async def test_start_reported_late_meets_no_gate(depot: DepotInMemory) -> None:
+    depot.clock.set(OVER + HOUR)
+    late = replace(depot.attempt(STRANGER), stage=Stage.OFFLINE_START)
+
+    judged = depot.decisions.decide(
+        late, depot.identifiers.of_attempt(late), AttemptId("a-1"), at=NARROWED, charger=depot.view.charger(*KEY)
+    )
+
+    assert judged.lineage.gate is None
 
 
 async def test_depot_without_a_policy_records_no_gate(depot: DepotInMemory, gates: GivenGates) -> None:

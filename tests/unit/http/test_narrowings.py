@@ -79,6 +79,16 @@ async def test_answer_to_an_override_names_the_windows_that_it_does_not_open(nar
     assert closing.json()["narrowings"] == []
 
 
+async def test_override_of_many_names_the_windows_of_each_charger_that_it_does_not_open(narrowed: HttpApi) -> None:
+    depot = (await narrowed.get("/v1/chargers/bay-1")).json()["depot_id"]
+    body = {"charger_ids": ["bay-1"], "mode": "freevend", "for": "PT4H", "reason": "open day"}
+
+    made = await narrowed.send("POST", f"/v1/depots/{depot}/overrides", body)
+
+    (result,) = made.json()["results"]
+    assert [(each["start"], each["end"]) for each in result["narrowings"]] == [(BEGINS, ENDS)]
+
+
 async def test_dry_run_in_the_planned_window_shows_the_gate_and_explains_the_refusal(narrowed: HttpApi) -> None:
     body = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": "04DDDDDDDDDDDD"}, "dry_run": True}
 

@@ -41,7 +41,8 @@ def override(
         times = {name: session.instant(at, charger=charger_id) for name, at in (("from", begin), ("until", until))}
         path = f"/v1/chargers/{segment(charger_id)}/overrides"
         answer = session.command("POST", path, {**common, **compact(**times)}, if_match=if_match)
-        return answer, f"override {answer['override_id']} on {answer.get('charger_id', charger_id)}"
+        short = "; power is short there, and the energy gate still applies" if answer.get("narrowings") else ""
+        return answer, f"override {answer['override_id']} on {answer.get('charger_id', charger_id)}{short}"
 
     for_each(session, chosen(session, charger), override_one)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -17,11 +18,12 @@ from access_policy.application.commands.override_many import (
     OverrideMany,
     OverrideManyHandler,
 )
+from access_policy.application.decision_view.narrowing import Narrowing
 from access_policy.application.errors import TooBusy
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.errors import Refused
-from access_policy.domain.ids import ChargerId, DepotId, OverrideId
+from access_policy.domain.ids import ChargerId, DepotId, OverrideId, TenantId
 from access_policy.domain.mode_schedule.timeline import Override
 from access_policy.entrypoints.http.auth import OPERATORS, READERS, Caller, requires
 from access_policy.entrypoints.http.calls import CommandCall
@@ -29,6 +31,7 @@ from access_policy.entrypoints.http.dependencies import Clock, DecisionView, pro
 from access_policy.entrypoints.http.fields import Page, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.responses import json_in_pieces
 from access_policy.entrypoints.http.v1.changes_of_many import RefusedChange, TimelineChange, change_shown
+from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
 from access_policy.entrypoints.http.v1.overrides import OverrideBody
 
 router = APIRouter(tags=["schedule"])
@@ -43,7 +46,8 @@ class OverrideManyBody(OverrideBody):
 
 
 class OverriddenCharger(ResponseModel):
-    """`problem` if the change was refused. `from` and `until` as they are afterwards; left out of a result without them."""
+    """`problem` if the change was refused. `from` and `until` as they are afterwards; left out of a result without them.
+    `narrowings`: the windows of an override to freevend in which the energy gate still applies; left out without any."""
 
     charger_id: str
     ok: bool
@@ -51,6 +55,7 @@ class OverriddenCharger(ResponseModel):
     problem: Annotated[RefusedChange, Field(default=None)]
     from_: Annotated[UtcInstant, Field(alias="from", default=None)]
     until: Annotated[UtcInstant, Field(default=None)]
+    narrowings: Annotated[list[NarrowingShown], Field(default=None)]
 
 
 class OverriddenHead(ResponseModel):
@@ -114,6 +119,8 @@ async def override_many(
     depot_id: str,
     body: OverrideManyBody,
     call: CommandCall,
+    view: DecisionView,
+    narrowing: Annotated[Narrowing, provided(lambda c: c.deciding.narrowing)],
     handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
 ) -> Response:
     """One override with one id on many chargers, all from and until the same instants, with one result per charger. With
@@ -133,7 +140,10 @@ async def override_many(
     if body.dry_run:
         return await json_in_pieces(OverrideTriedHead(), "results", map(_tried, results))
     await call.settled(max((each.position for each in results), default=0))
-    return await json_in_pieces(OverriddenHead(override_id=override_id), "results", _shown(results), status=201)
+    for each in results:
+        narrowing.freshen((call.caller.tenant_id, each.charger_id))
+    shown = _shown(results, partial(_narrowings, view, call.caller.tenant_id))
+    return await json_in_pieces(OverriddenHead(override_id=override_id), "results", shown, status=201)
 
 
 @router.get("/depots/{depot_id}/overrides", operation_id="list_depot_overrides", dependencies=requires(READERS))
@@ -171,9 +181,19 @@ async def lift_many(
     return await json_in_pieces(OverriddenHead(override_id=override_id), "results", _shown(results))
 
 
-def _shown(results: Iterable[OverriddenOne]) -> Iterator[OverriddenCharger]:
+def _shown(
+    results: Iterable[OverriddenOne], narrowings_of: Callable[[OverriddenOne], dict[str, Any]] = lambda _: {}
+) -> Iterator[OverriddenCharger]:
     for each in results:
-        yield OverriddenCharger(charger_id=each.charger_id, **_outcome(each))
+        yield OverriddenCharger(charger_id=each.charger_id, **_outcome(each), **narrowings_of(each))
+
+
+def _narrowings(view: DecisionView, tenant_id: TenantId, one: OverriddenOne) -> dict[str, Any]:
+    policy = view.known_policy(tenant_id, one.charger_id)
+    if one.override is None or one.override.mode is not AccessMode.FREEVEND or policy is None:
+        return {}
+    narrowed = policy.narrowed_between(one.override.starts_at, one.override.ends_at)
+    return {"narrowings": [NarrowingShown.of(each) for each in narrowed]} if narrowed else {}
 
 
 def _tried(one: OverriddenOne) -> OverrideTriedAtOne:
