@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
+from tests.support.console_energy import furnish_energy
 from tests.support.console_pages import ServedDepot
 from tests.support.console_tour import Ids
 from tests.support.console_visits import GUESTS, OWN
@@ -58,6 +59,7 @@ async def furnish(
         "plan_id": plan,
         "charger_plan_id": charger_plan,
         "found": "bus",
+        "node_id": await furnish_energy(depot, depot_id, list(dict.fromkeys([charger_id, *chargers]))),
         "dispatch_plan_id": await _dispatch_plan(depot, depot_id, charger_id),
         "reservation_id": await _reservations(depot, depot_id, chargers, charger_id, names),
     }

@@ -20,7 +20,7 @@ from access_policy.domain.mode_schedule.rules import local_instant
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import Call
-from access_policy.entrypoints.http.console import times, words
+from access_policy.entrypoints.http.console import energy_words, times, words
 from access_policy.entrypoints.http.console.attempts import ATTEMPTS
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent
 from access_policy.entrypoints.http.console.here import Here, Visit
@@ -127,6 +127,7 @@ async def _shown(
         "pseudonym": row["identifier_pseudonym"],
         "base": ATTEMPTS,
         "tonight": tonight(here.now, here.zone),
+        "energy": energy_words,
     }
 
 

@@ -30,6 +30,7 @@ VEHICLE_PAGES: Final = ("/console/new-vehicle", "/console/denied-identifiers")
 ENTRIES: Final = (
     Entry("Board", "/console/board"),
     Entry("Plan", "/console/plan", others=("/console/reservations",)),
+    Entry("Energy", "/console/energy"),
     Entry("Attempts", "/console/attempts", others=("/console/faults",)),
     Entry("Vehicles", "/console/vehicles", others=(*VEHICLE_PAGES, CONSOLE_VEHICLE_IMPORTS)),
     Entry("Chargers", "/console/chargers", others=("/console/register-charger", CONSOLE_CHARGER_IMPORTS)),

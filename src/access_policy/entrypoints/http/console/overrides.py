@@ -21,6 +21,7 @@ from access_policy.application.decision_view.view import DecisionView as View
 from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerId, DepotId, OverrideId
+from access_policy.domain.mode_schedule.timeline import Override
 from access_policy.domain.plurals import counted
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.calls import CommandCall
@@ -91,9 +92,13 @@ async def make(
     except REFUSALS as error:
         return await _form(here, view, sent.refused(error), status=422)
     if preview:
-        return await _form(here, view, sent, preview_of(results), await overtaken(here, plan, results))
+        effects = [(each.charger_id, each.effect.override) for each in results if each.effect is not None]
+        endangered = await overtaken(here, plan, results)
+        return await _form(here, view, sent, preview_of(results), endangered, narrowed_among(here, view, effects))
     await call.settled(max(each.position for each in results))
-    return here.done(here.url(OVERRIDES), _said(here, body.mode, results))
+    made = [(each.charger_id, each.override) for each in results if each.override is not None and not each.refusal]
+    gated = gate_in_words(narrowed_among(here, view, made))
+    return here.done(here.url(OVERRIDES), _said(here, body.mode, results) + gated)
 
 
 def _command(here: Visit, body: OverrideManyBody, *, dry_run: bool) -> OverrideMany:
@@ -125,10 +130,12 @@ async def _form(
     form: Form,
     preview: OverridePreview | None = None,
     endangered: Sequence[Reservation] = (),
+    narrowed: Sequence[ChargerId] = (),
     *,
     status: int = 200,
 ) -> Response:
-    """`endangered`: the reservations that the previewed override would put at risk."""
+    """`endangered`: the reservations that the previewed override would put at risk; `narrowed`: the chargers that it would not
+    open all the time, because power is short."""
     groups: dict[str, list[Choice]] = {}
     for each in await _choices(here, view):
         groups.setdefault(prefix_of(each.charger_id), []).append(each)
@@ -142,6 +149,7 @@ async def _form(
         typed=ends.TYPED,
         preview=preview,
         endangered=endangered,
+        narrowed=narrowed,
     )
 
 
@@ -162,6 +170,25 @@ def _said(here: Visit, mode: AccessMode, results: Sequence[OverriddenOne]) -> st
     verb = "is" if len(made) == 1 else "are"
     text = f"{counted(len(made), 'charger')} {verb} {words.mode_in_words(mode).lower()}{end}."
     return text + refused_in_words(results)
+
+
+def narrowed_among(here: Visit, view: View, made: Iterable[tuple[ChargerId, Override]]) -> list[ChargerId]:
+    """The chargers at which an energy gate narrows the access that the override opens."""
+    found = []
+    for charger_id, override in made:
+        policy = view.charger(here.caller.tenant_id, charger_id).policy
+        if override.mode is AccessMode.FREEVEND and policy.narrowed_between(override.starts_at, override.ends_at):
+            found.append(charger_id)
+    return found
+
+
+def gate_in_words(narrowed: Sequence[ChargerId]) -> str:
+    """` Power is short: the energy gate still applies at bay-1, bay-2.`; empty without such chargers."""
+    if not narrowed:
+        return ""
+    named = ", ".join(narrowed[:REFUSED_SHOWN])
+    more = f" and {len(narrowed) - REFUSED_SHOWN} more" if len(narrowed) > REFUSED_SHOWN else ""
+    return f" Power is short: the energy gate still applies at {named}{more}."
 
 
 def refused_in_words(results: Iterable[Any]) -> str:

@@ -143,6 +143,8 @@ def page_of_cause(cause: Any, charger_id: str) -> str | None:
             return None
         case _ if cause.kind == CauseKind.RESERVATION and cause.id:
             return f"/console/reservations/{quote(cause.id, safe='')}"
+        case _ if cause.kind == CauseKind.ENVELOPE:
+            return f"/console/energy/chargers/{quote(charger_id, safe='')}"
         case _ if cause.kind == CauseKind.OVERRIDE:
             return "/console/overrides"
         case _ if cause.kind in (CauseKind.RULE, CauseKind.EXCEPTION):

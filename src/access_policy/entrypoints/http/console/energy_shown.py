@@ -1,0 +1,224 @@
+"""The energy of a depot's site as pages show it: the tree with what each node leaves, and the chargers that are narrowed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Protocol
+
+from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.turns import in_turns
+from access_policy.domain.ids import ChargerId, EnergyNodeId, TenantId
+from access_policy.domain.mode_schedule.timeline import NarrowedWindow
+from access_policy.domain.site_energy.energy_policy import EnergyPolicy
+from access_policy.domain.site_energy.envelopes import KnownEnvelope
+from access_policy.domain.site_energy.evaluation import Slack, least, measured_demand, slack_of
+from access_policy.domain.site_energy.gate import EnvelopeState, Gate, GateLevel
+from access_policy.domain.site_energy.levels import Held, Thresholds
+from access_policy.domain.site_energy.lifecycle import Standing, standings
+from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
+from access_policy.domain.site_energy.site import SiteEnergy
+from access_policy.entrypoints.http.dependencies import provided
+
+CHARGERS_SHOWN: Final = 60  # in a tree, unless all are asked for
+
+
+class GatesHere(Protocol):
+    """The gates of the depots' chargers, which are computed for any instant from the present on."""
+
+    def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None: ...
+
+    def narrowings(
+        self, tenant_id: TenantId, charger_id: ChargerId, start: datetime, end: datetime
+    ) -> Sequence[NarrowedWindow]: ...
+
+
+Gates = Annotated[GatesHere, provided(lambda c: c.deciding.energy_gates)]
+Live = Annotated[RecentActivity, provided(lambda c: c.deciding.recent_activity)]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """`demand_w` is the measured demand, or what the charges below may draw (`observed_at` None). `standing` is that of the
+    envelope that limits the node most, or else of the one to come next. `slack`: what the node and those above it leave; None
+    without any limit. `level` is None where the depot has no gates."""
+
+    node: EnergyNode
+    demand_w: int
+    observed_at: datetime | None
+    standing: Standing | None
+    slack: Slack | None
+    level: GateLevel | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """`nodes`: each after its parent, those below the same node by id."""
+
+    site: SiteEnergy
+    nodes: list[NodeState]
+    computed_at: datetime
+
+
+async def state_of(
+    site: SiteEnergy, gates: GatesHere, live: RecentActivity, tenant_id: TenantId, now: datetime
+) -> SiteState:
+    """The site as it is now."""
+    policy = site.policy or EnergyPolicy()
+    charging = [charger_id for tenant, charger_id in live.chargers_with_sessions() if tenant == tenant_id]
+    running = site.tree.running_below(charging)
+    slacks: dict[EnergyNodeId | None, Slack | None] = {None: None}
+    nodes: list[NodeState] = []
+    async for node in in_turns(_in_order(site), at_a_time=50):
+        here = site.node_here(node.node_id, running)
+        slack = slacks[node.node_id] = least(iter((slack_of(here, policy, now), slacks[node.parent_id])))
+        measured = measured_demand(here, policy, now)
+        nodes.append(
+            NodeState(
+                node=node,
+                demand_w=here.running.watts if measured is None else measured.demand_w,
+                observed_at=None if measured is None else measured.observed_at,
+                standing=_standing(here.envelopes, site, policy, now),
+                slack=slack,
+                level=_level(site, node, slack, policy, gates, tenant_id, now) if site.has_gates else None,
+            )
+        )
+    return SiteState(site, nodes, now)
+
+
+def _level(
+    site: SiteEnergy,
+    node: EnergyNode,
+    slack: Slack | None,
+    policy: EnergyPolicy,
+    gates: GatesHere,
+    tenant_id: TenantId,
+    now: datetime,
+) -> GateLevel:
+    """A charger's is the one in force; another node's the one that its capacity gives."""
+    if node.charger_id is not None:
+        gate = gates.gate(tenant_id, node.charger_id, now)
+        return GateLevel.OPEN if gate is None else gate.level
+    capacity_w = None if slack is None else slack.effective_w
+    return Held().stepped(capacity_w, Thresholds.of(policy, node.minimum_start_w), now).level
+
+
+def _standing(
+    envelopes: Iterable[KnownEnvelope], site: SiteEnergy, policy: EnergyPolicy, now: datetime
+) -> Standing | None:
+    found = [
+        each
+        for each in standings(envelopes, site.offline, policy.hold_max, now)
+        if each.limit_w is not None or each.state is EnvelopeState.PENDING
+    ]
+    return min(
+        found,
+        key=lambda each: (each.limit_w is None, each.limit_w or 0, each.known.envelope.valid_from),
+        default=None,
+    )
+
+
+def _in_order(site: SiteEnergy) -> list[EnergyNode]:
+    """Each node after its parent, those below the same node by id."""
+    found: list[EnergyNode] = []
+    waiting = [] if site.tree.root_id is None else [site.tree.root_id]
+    while waiting:
+        node_id = waiting.pop()
+        found.append(site.tree.by_id[node_id])
+        waiting += sorted(site.tree.children.get(node_id, ()), reverse=True)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TreeRow:
+    """A node with its depth. `own_limit_w` is the least of its static limit and its envelope's. `used` is the part of it that
+    the demand takes, in per cent of at most 100; None without a limit. `hidden` are the chargers right below that are not
+    shown."""
+
+    depth: int
+    state: NodeState
+    own_limit_w: int | None
+    used: float | None
+    binds: int
+    hidden: int = 0
+
+
+def tree_rows(state: SiteState, *, every_charger: bool) -> list[TreeRow]:
+    """Each node after its parent. Of many chargers only those that are narrowed are shown, unless all are asked for."""
+    chargers = [each for each in state.nodes if each.node.kind is NodeKind.CHARGER]
+    shows_all = every_charger or len(chargers) <= CHARGERS_SHOWN
+    hidden: dict[EnergyNodeId | None, int] = {}
+    shown: list[NodeState] = []
+    for each in state.nodes:
+        if shows_all or each.node.kind is not NodeKind.CHARGER or each.level not in (None, GateLevel.OPEN):
+            shown.append(each)
+        else:
+            hidden[each.node.parent_id] = hidden.get(each.node.parent_id, 0) + 1
+    binds: dict[EnergyNodeId, int] = {}
+    for each in chargers:
+        if each.slack is not None and each.level not in (None, GateLevel.OPEN):
+            binds[each.slack.node_id] = binds.get(each.slack.node_id, 0) + 1
+    depth: dict[EnergyNodeId | None, int] = {None: -1}
+    for each in state.nodes:
+        depth[each.node.node_id] = depth[each.node.parent_id] + 1
+    return [
+        _row(each, depth[each.node.node_id], binds.get(each.node.node_id, 0), hidden.get(each.node.node_id, 0))
+        for each in shown
+    ]
+
+
+def _row(state: NodeState, depth: int, binds: int, hidden: int) -> TreeRow:
+    of_envelope = None if state.standing is None else state.standing.limit_w
+    limits = [each for each in (state.node.limit_w, of_envelope) if each is not None]
+    own = min(limits, default=None)
+    used = None if own is None else min(100.0, round(100 * state.demand_w / own, 1)) if own else 100.0
+    return TreeRow(depth, state, own, used, binds, hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class NarrowedNow:
+    """Chargers of the same level and binding node."""
+
+    level: GateLevel
+    binding_node_id: str | None
+    is_advisory: bool
+    charger_ids: list[str]
+    changes_at: datetime | None
+
+
+def narrowed_now(
+    gates: GatesHere, tenant_id: TenantId, charger_ids: Collection[ChargerId], now: datetime
+) -> list[NarrowedNow]:
+    """The narrowest first."""
+    groups: dict[tuple[GateLevel, str | None, bool], NarrowedNow] = {}
+    for charger_id in sorted(charger_ids):
+        gate = gates.gate(tenant_id, charger_id, now)
+        if gate is None or gate.level is GateLevel.OPEN:
+            continue
+        key = (gate.level, gate.binding_node_id, gate.is_advisory)
+        groups.setdefault(key, NarrowedNow(*key, [], gate.changes_at)).charger_ids.append(charger_id)
+    order = list(GateLevel)
+    return sorted(groups.values(), key=lambda each: (-order.index(each.level), each.charger_ids[0]))
+
+
+async def planned(
+    gates: GatesHere, tenant_id: TenantId, state: SiteState, start: datetime, end: datetime
+) -> dict[ChargerId, Sequence[NarrowedWindow]]:
+    """The narrowings of each charger in `[start, end)`. Those that are alike now stay alike as long as feeds go on, so that one
+    of them is asked for."""
+    groups: dict[tuple[Any, ...], list[ChargerId]] = {}
+    for each in state.nodes:
+        node = each.node
+        if node.charger_id is not None:
+            alike = (node.parent_id, node.limit_w, node.minimum_start_w, each.level)
+            groups.setdefault((*alike, each.demand_w, each.observed_at, each.standing), []).append(node.charger_id)
+    found: dict[ChargerId, Sequence[NarrowedWindow]] = {}
+    async for charger_ids in in_turns(groups.values()):
+        windows = gates.narrowings(tenant_id, charger_ids[0], start, end)
+        found |= dict.fromkeys(charger_ids, windows)
+    return found
+
+
+def chargers_of(site: SiteEnergy) -> list[ChargerId]:
+    return sorted(site.tree.by_charger)

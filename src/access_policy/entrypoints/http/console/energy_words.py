@@ -1,0 +1,117 @@
+"""Words for the energy of a site: powers, levels, sources of limits, and what is silent with the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
+from access_policy.domain.site_energy.lifecycle import standings
+from access_policy.domain.site_energy.nodes import NodeKind
+from access_policy.domain.site_energy.site import SiteEnergy
+
+KINDS: Final = {
+    NodeKind.SITE: "Site",
+    NodeKind.GRID_CONNECTION: "Grid connection",
+    NodeKind.CIRCUIT: "Circuit",
+    NodeKind.CHARGER_GROUP: "Charger group",
+    NodeKind.CHARGER: "Charger",
+}
+LEVELS: Final = {
+    GateLevel.OPEN: "Open",
+    GateLevel.OWN_AND_AGREEMENT: "Own and agreement",
+    GateLevel.OWN_ONLY: "Own only",
+}
+WHO_MAY: Final = {
+    GateLevel.OPEN: "everyone whom the charger’s plan admits may start",
+    GateLevel.OWN_AND_AGREEMENT: "only own vehicles, vehicles with an agreement and holders of reservations may start",
+    GateLevel.OWN_ONLY: "only own vehicles and holders of reservations may start",
+}
+SOURCES: Final = {
+    LimitSource.FRESH_ENVELOPE: "operating envelope",
+    LimitSource.FALLBACK_ENVELOPE: "fallback limit of an envelope whose source is silent",
+    LimitSource.STATIC_NODE: "static limit",
+    LimitSource.CHARGER: "limit of the charger",
+    LimitSource.STALE_POLICY: "envelope held although its source is silent",
+}
+STATES: Final = {
+    EnvelopeState.RECEIVED: "superseded",
+    EnvelopeState.PENDING: "to come",
+    EnvelopeState.ACTIVE: "active",
+    EnvelopeState.EXPIRED: "over",
+    EnvelopeState.WITHDRAWN: "withdrawn",
+    EnvelopeState.FALLBACK_ELIGIBLE: "source silent",
+    EnvelopeState.ACTIVE_FALLBACK: "fallback",
+}
+
+
+def power(watts: int | None) -> str:
+    """`120 kW`, `7.4 kW`, `−3 kW`; `no limit` without one."""
+    if watts is None:
+        return "no limit"
+    text = f"{abs(watts) / 1000:,.1f}".removesuffix(".0")
+    return f"−{text} kW" if watts < 0 and text != "0" else f"{text} kW"
+
+
+def kilowatts(watts: int | None) -> str:
+    """As a form shows it: `7.4`, empty without a value."""
+    return "" if watts is None else f"{watts / 1000:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A feed that is silent `since`: what counts instead, and what to do."""
+
+    what: str
+    since: datetime
+    effect: str
+    next_step: str
+
+
+def silences(site: SiteEnergy, now: datetime) -> list[Silence]:
+    """Of a depot with gates, the longest first. Computed from the instants, so that no process has to have noticed."""
+    if site.policy is None or not site.has_gates:
+        return []
+    return sorted([*_sources(site, now), *_measurements(site, now)], key=lambda each: each.since)
+
+
+def _sources(site: SiteEnergy, now: datetime) -> Iterator[Silence]:
+    for source, since in site.offline.items():
+        if since <= now:
+            yield Silence(
+                f"The source {source} is silent",
+                since,
+                _in_silence(site, source, now),
+                "Check the connection of whoever sends its envelopes. Put an envelope by hand if you know the limit.",
+            )
+
+
+def _in_silence(site: SiteEnergy, source: str, now: datetime) -> str:
+    assert site.policy is not None
+    known = site.envelopes.by_id.values()
+    nodes = {each.envelope.node_id for each in known if each.envelope.source == source}
+    of_source = [
+        each
+        for node_id in nodes
+        for each in standings(site.envelopes.at_node(node_id), site.offline, site.policy.hold_max, now)
+        if each.known.envelope.source == source
+    ]
+    if any(each.state is EnvelopeState.ACTIVE_FALLBACK for each in of_source):
+        return "The fallback limits of its envelopes apply until they end."
+    if any(each.source is LimitSource.STALE_POLICY for each in of_source):
+        return "Its last limits are held for now; then only static limits apply."
+    return "Only static limits and other sources apply at its nodes."
+
+
+def _measurements(site: SiteEnergy, now: datetime) -> Iterator[Silence]:
+    assert site.policy is not None
+    for node_id, demand in site.demands.items():
+        if demand.observed_at + site.policy.measurement_max_age <= now:
+            yield Silence(
+                f"The demand of {node_id} is not measured any more",
+                demand.observed_at,
+                "What the charges running below it may draw counts instead, so gates may be narrower than needed.",
+                "Check its meter, or whoever sends its measurements.",
+            )
