@@ -104,12 +104,14 @@ class SiteOf:
 
 
 async def furnish_energy(served: ServedDepot, depot_id: str, chargers: Sequence[str]) -> str:
-    """Gates that are on, 140 kW of demand, and short power now and in the coming night; returns the grid connection."""
+    """Gates that are on, power that is short at the first circuit now and at all chargers in the coming night; returns the grid
+    connection."""
     site = SiteOf(served, DepotId(depot_id))
     await site.put_policy()
     await site.put_nodes(chargers)
-    await site.measure("main", 140_000, now())
-    for start, watts in ((-1, 190_000), (6, 150_000), (18, 195_000)):
+    await site.measure("main", 190_000, now())
+    await site.measure("circuit-1", 170_000, now())
+    for start, watts in ((-1, 350_000), (6, 200_000), (18, 245_000)):
         begin = now() + timedelta(hours=start)
         await site.put_envelope(watts, begin, begin + timedelta(hours=5))
     return "main"
