@@ -79,7 +79,7 @@ async def test_board_follows_changes_in_the_open_tab_and_keeps_a_half_filled_for
 
     assert await page.evaluate("[document.activeElement.id, document.activeElement.value]") == ["q", "half fil"]
     await visitor.depot.send("DELETE", f"/v1/chargers/bay-1/overrides/{made['override_id']}")
-    await page.locator("#row-bay-1", has_text="baseline mode").wait_for()
+    await page.locator("#row-bay-1", has_not_text="override “Test”").wait_for()
     await check_page(visitor, page)
 
 
