@@ -12,7 +12,7 @@ from access_policy.domain.ids import ChargerId, EnergyNodeId
 from access_policy.domain.site_energy import errors, events
 from access_policy.domain.site_energy.events import IgnoredReason
 from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
-from access_policy.domain.site_energy.site import HEARD_AGAIN_AFTER, SiteEnergy
+from access_policy.domain.site_energy.site import HEARD_AGAIN_AFTER, SOURCES_MAX, SiteEnergy
 from access_policy.domain.site_energy.tree import DEPTH_MAX
 from access_policy.domain.site_energy.watts import WATTS_MAX
 from tests.support.builders import BAY, HOUR, MINUTE, NOON, NORTH
@@ -335,3 +335,12 @@ def test_the_circuit_of_the_tree_has_the_chargers_below_it() -> None:
 
     assert [each.node_id for each in site.tree.path(NODE_1)] == [NODE_1, CIRCUIT_NODE.node_id, GRID]
     assert {each.node_id for each in site.tree.below(CIRCUIT)} == {CIRCUIT, NODE_1, NODE_2}
+
+
+def test_a_source_more_than_a_depot_may_have_is_refused() -> None:
+    history = given_site(*opted_in(), *(heard(NOON, f"source-{number}") for number in range(SOURCES_MAX)))
+
+    history.when(receiving()).then_refused(errors.TooManyEnergySources)
+    history.when(lambda site: site.hear("dso", now=NOON)).then_refused(errors.TooManyEnergySources)
+    history.when(lambda site: site.lose("dso", NOON, now=NOON)).then_refused(errors.TooManyEnergySources)
+    history.when(receiving(source="source-0")).then(received(envelope(source="source-0")))

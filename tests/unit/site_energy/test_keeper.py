@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
@@ -37,6 +41,8 @@ from tests.support.site_energy import (
 )
 from tests.support.stores import memory_store
 
+DEADLINE_S = 30.0  # the test fails rather than hangs
+LOOK_S = 0.01
 OWN, OPEN = GateLevel.OWN_ONLY, GateLevel.OPEN
 STREAM = site_energy_stream(ACME, NORTH)
 
@@ -86,6 +92,14 @@ class Site:
     async def record(self, *recorded: SiteEnergyEvent) -> None:
         version = len(await self.store.load(STREAM))
         await self.store.append([Append(STREAM, version, [NewEvent(each, self._envelope()) for each in recorded])])
+
+    async def recorded_after(self, version: int) -> list[Any]:
+        """What is recorded next, when it is."""
+        for _ in range(round(DEADLINE_S / LOOK_S)):
+            if found := await self.store.load(STREAM, after_version=version):
+                return list(found)
+            await asyncio.sleep(LOOK_S)
+        return []
 
     def _envelope(self) -> Envelope:
         self.version += 1
@@ -228,3 +242,30 @@ async def test_a_process_takes_over_a_narrowing_that_another_one_has_recorded() 
     assert (process.level(), process.level(BAY_2)) == (OWN, OPEN)
     site.clock.set(NOON + 5 * MINUTE)
     assert [type(each) for each in await process.look()] == [events.AccessWidened]
+
+
+async def test_the_running_keeper_records_and_the_running_gates_tell_what_the_time_alone_changes() -> None:
+    site = await Site().opened(received(envelope(import_limit_w=KW, valid_from=NOON + MINUTE)))
+    process, told = Process(site), asyncio.Event()
+    await process.follow()
+    assert process.level() is OPEN
+    process.gates.on_gate_change(lambda key: told.set())
+
+    async with asyncio.timeout(DEADLINE_S), running(process.keeper.run(), process.gates.run()):
+        site.clock.set(NOON + MINUTE)
+        process.gates.of_depot(ACME, NORTH)
+        await told.wait()
+        recorded = await site.recorded_after(len(opted_in()) + 1)
+
+    assert [type(each.event) for each in recorded] == [events.AccessNarrowed]
+
+
+@asynccontextmanager
+async def running(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(each) for each in jobs]
+    try:
+        yield
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -114,7 +114,10 @@ class EnergyGates:
     async def run(self) -> None:
         """Tell listeners of changes when they come, until cancelled."""
         while True:
-            for depot, _ in self._view.sites():
+            known = [depot for depot, _ in self._view.sites()]
+            for depot in [each for each in self._sites if each not in known]:  # of an erased tenant, or never opted in
+                del self._sites[depot]
+            for depot in known:
                 self.of_depot(*depot)
             untold, self._untold = list(self._untold), {}
             async for key in in_turns(untold):
@@ -122,7 +125,8 @@ class EnergyGates:
             await self._wait()
 
     async def _wait(self) -> None:
-        ahead = [each.next_at for each in self._sites.values() if each is not None and each.next_at is not None]
+        gates = [self._sites.get(depot) for depot, _ in self._view.sites()]
+        ahead = [each.next_at for each in gates if each is not None and each.next_at is not None]
         upcoming = (min(ahead) - self._clock.now()).total_seconds() if ahead else LOOK_S
         try:
             async with asyncio.timeout(max(0.0, min(upcoming, LOOK_S))):

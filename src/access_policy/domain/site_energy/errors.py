@@ -82,5 +82,9 @@ class TooManyEnvelopes(Conflict):
     code = "too-many-operating-envelopes"
 
 
+class TooManyEnergySources(Conflict):
+    code = "too-many-energy-sources"
+
+
 class MeasurementInvalid(Invalid):
     code = "measurement-invalid"

@@ -153,7 +153,7 @@ class SiteEnergy:
         """The same envelope again changes nothing.
 
         Raises what `OperatingEnvelope.check` raises, `EnergyNotOptedIn`, `EnvelopeIdTaken`, `EnergyNodeUnknown`,
-        `EnvelopeSequenceOld` or `TooManyEnvelopes`.
+        `EnvelopeSequenceOld`, `TooManyEnergySources` or `TooManyEnvelopes`.
         """
         envelope.check()
         if self._has(envelope):
@@ -204,6 +204,8 @@ class SiteEnergy:
             return IgnoredReason.SEQUENCE_OLD, errors.EnvelopeSequenceOld(
                 f"The source has sent sequence {highest} for this node already; give a higher one.", pointer="/sequence"
             )
+        if envelope.source not in self.heard and len(self.heard) >= SOURCES_MAX:
+            return IgnoredReason.TOO_MANY, self._too_many_sources()
         if known is None and len(self.envelopes.by_id) >= ENVELOPES_MAX:
             return IgnoredReason.TOO_MANY, errors.TooManyEnvelopes(f"This depot has {ENVELOPES_MAX} envelopes already.")
         return None
@@ -238,7 +240,7 @@ class SiteEnergy:
         )
 
     def hear(self, source: str, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """The source is there. Raises `EnergyNotOptedIn`, `InvalidId` or `TooManyEnvelopes`."""
+        """The source is there. Raises `EnergyNotOptedIn`, `InvalidId` or `TooManyEnergySources`."""
         self._check_source(source)
         heard_at = self.heard.get(source)
         if source not in self.offline and heard_at is not None and now < heard_at + HEARD_AGAIN_AFTER:
@@ -247,7 +249,7 @@ class SiteEnergy:
 
     def lose(self, source: str, offline_at: datetime, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
         """The source is silent from `offline_at` on, which may be ahead, and not before it was last heard. Raises
-        `EnergyNotOptedIn`, `InvalidId`, `TooManyEnvelopes` or an error of instants."""
+        `EnergyNotOptedIn`, `InvalidId`, `TooManyEnergySources` or an error of instants."""
         self._check_source(source)
         offline_at = max(utc(offline_at, "offline_at"), self.heard.get(source, offline_at))
         if self.offline.get(source) == offline_at:
@@ -259,7 +261,12 @@ class SiteEnergy:
             raise self._not_opted_in()
         checked_id(source, "source")
         if source not in self.heard and source not in self.offline and len(self.heard) >= SOURCES_MAX:
-            raise errors.TooManyEnvelopes(f"This depot has {SOURCES_MAX} sources already.", pointer="/source")
+            raise self._too_many_sources()
+
+    def _too_many_sources(self) -> Refused:
+        return errors.TooManyEnergySources(
+            f"This depot has {SOURCES_MAX} sources of envelopes already; use one of them.", pointer="/source"
+        )
 
     # --- folding --------------------------------------------------------------------------------------------------
 
