@@ -117,6 +117,11 @@ class Connector:
         return self.vehicle is not None
 
     @property
+    def power_w(self) -> float:
+        """What the vehicle draws now."""
+        return self.vehicle.power_w if self.charging and self.vehicle is not None else 0.0
+
+    @property
     def charging(self) -> bool:
         return self.flowing_since is not None
 

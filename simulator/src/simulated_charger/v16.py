@@ -148,7 +148,6 @@ class DialectV16:
         return None
 
     def sampled(self, connector: Connector, transaction: Transaction) -> Message:
-        power_w = connector.vehicle.power_w if connector.charging and connector.vehicle is not None else 0
         samples = [
             {
                 "value": f"{self._state.energy_wh(connector):.1f}",
@@ -156,7 +155,12 @@ class DialectV16:
                 "measurand": "Energy.Active.Import.Register",
                 "unit": "Wh",
             },
-            {"value": f"{power_w:.0f}", "context": "Sample.Periodic", "measurand": "Power.Active.Import", "unit": "W"},
+            {
+                "value": f"{connector.power_w:.0f}",
+                "context": "Sample.Periodic",
+                "measurand": "Power.Active.Import",
+                "unit": "W",
+            },
         ]
         sampled = [{"timestamp": self._state.timestamp(), "sampledValue": samples}]
 

@@ -213,13 +213,21 @@ class DialectV201:
         return {"idToken": self._state.tag(identifier.value), "type": TOKEN_TYPES[identifier.kind]}
 
     def _meter(self, connector: Connector, context: str) -> list[Payload]:
-        sample = {
-            "value": round(self._state.energy_wh(connector), 1),
-            "context": context,
-            "measurand": "Energy.Active.Import.Register",
-            "unitOfMeasure": {"unit": "Wh"},
-        }
-        return [{"timestamp": self._state.timestamp(), "sampledValue": [sample]}]
+        samples = [
+            {
+                "value": round(self._state.energy_wh(connector), 1),
+                "context": context,
+                "measurand": "Energy.Active.Import.Register",
+                "unitOfMeasure": {"unit": "Wh"},
+            },
+            {
+                "value": connector.power_w,
+                "context": context,
+                "measurand": "Power.Active.Import",
+                "unitOfMeasure": {"unit": "W"},
+            },
+        ]
+        return [{"timestamp": self._state.timestamp(), "sampledValue": samples}]
 
     def _members(self, name: str) -> set[str]:
         return set((self._state.settings.in_force(name) or "").split(","))
