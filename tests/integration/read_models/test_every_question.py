@@ -57,6 +57,7 @@ ARGUMENTS: dict[str, Any] = {
     "after": None,
     "reservation_id": R1,
     "reservation_ids": (R1,),
+    "kind": "made",
     "since": None,
     "until": None,
     "cursor": None,
@@ -73,6 +74,7 @@ NARROWING = {"within"}  # answers with views, not with rows
 OF_MANY_ROWS = {"audit"}
 OF_THE_INSTALLATION = {"tenant", "tenants"}  # about tenants, for the role that keeps them
 QUESTIONS = [name for name in vars(Views) if not name.startswith("_") and name not in CURSORS | NARROWING]
+SPANS = {"reservation_steps": {"since": NOON - DAY, "until": NOON + DAY}}  # needed
 OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
     "open_sessions": {},
     "attempts_since": {"since": NOON},
@@ -110,7 +112,7 @@ def asked(question: str) -> dict[str, Any]:
     parameters = inspect.signature(getattr(Views, question)).parameters.values()
     required = [each.name for each in parameters if each.default is inspect.Parameter.empty]
     filters = {"audit": AuditFilter(), "reservations": ReservationFilter()}
-    arguments = ARGUMENTS | ({"wanted": filters[question]} if question in filters else {})
+    arguments = ARGUMENTS | ({"wanted": filters[question]} if question in filters else {}) | SPANS.get(question, {})
     return {name: arguments[name] for name in required if name not in ("self", "tenant_id")}
 
 

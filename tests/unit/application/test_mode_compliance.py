@@ -17,7 +17,7 @@ from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode
 from access_policy.domain.charger_access_policy.events import ModeApplied, ModeChangeRequested, ModeDriftDetected
 from access_policy.domain.ids import ActorId, ChargerId, DepotId, ReservationId, TenantId
 from tests.support.http_api import HttpApi
-from tests.support.reservations import ended, made, reservation
+from tests.support.reservations import changed, ended, made, reservation
 from tests.unit.http.conftest import CHARGER, DEPOT, NIGHTS, api, empty_api  # noqa: F401  fixtures
 
 ACME, BAY = TenantId("acme"), ChargerId("bay-1")
@@ -251,4 +251,26 @@ async def test_charger_switched_for_a_reservation_of_the_past_is_where_it_should
     counts = await depot.counts(now=at(30, 12))
 
     assert (counts["transitions"], counts["on_time"]) == (6, 6)
+    assert counts["in_expected_mode_share"] == 1.0
+
+
+async def test_charger_switched_for_a_reservation_that_was_moved_after_its_start_is_where_it_should_be(
+    depot: Depot,
+) -> None:
+    """Managed from 10:00 until it was moved at 11:00, and again in the window from 15:00 to 16:00."""
+    reserved = reservation(ReservationId("r1"), at(19, 10), end=at(19, 12))
+    later = reservation(ReservationId("r1"), at(19, 15), end=at(19, 16))
+    await depot.of_reservations(made(reserved, at(18, 23)), changed(later, at(19, 11)), ended(at(19, 16)))
+    await depot.applied(FREEVEND, at(19, 6))
+    await depot.applied(MANAGED, at(19, 10))
+    await depot.applied(FREEVEND, at(19, 11))
+    await depot.applied(MANAGED, at(19, 15))
+    await depot.applied(FREEVEND, at(19, 16))
+    await depot.applied(MANAGED, at(19, 22))
+    await depot.applied(FREEVEND, at(20, 6))
+    await depot.applied(MANAGED, at(20, 22))
+
+    counts = await depot.counts(now=at(30, 12))
+
+    assert (counts["transitions"], counts["on_time"]) == (8, 8)
     assert counts["in_expected_mode_share"] == 1.0

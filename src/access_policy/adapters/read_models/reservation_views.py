@@ -37,6 +37,14 @@ class ReservationViews(Reads):
         query = self._of(RESERVATIONS, tenant_id)
         return await self._with_ids(query, RESERVATIONS.c.reservation_id, reservation_ids)
 
+    async def reservation_steps(
+        self, tenant_id: TenantId, kind: str, since: datetime, until: datetime
+    ) -> Sequence[Row]:
+        step = RESERVATION_HISTORY.c
+        query = self._of(RESERVATION_HISTORY, tenant_id)
+        query = query.where(step.kind == kind, step.at >= since, step.at < until)
+        return await self._all(query.order_by(step.position))
+
     async def reservation_history(self, tenant_id: TenantId, reservation_id: ReservationId) -> Sequence[Row]:
         step = RESERVATION_HISTORY.c
         query = self._of(RESERVATION_HISTORY, tenant_id).where(step.reservation_id == reservation_id)

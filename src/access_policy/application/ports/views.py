@@ -223,6 +223,12 @@ class Views(Protocol):
         """The reservations with these ids, in no order."""
         ...
 
+    async def reservation_steps(
+        self, tenant_id: TenantId, kind: str, since: datetime, until: datetime
+    ) -> Sequence[Row]:
+        """The steps of this kind, such as `changed`, of all reservations in `[since, until)`, oldest first."""
+        ...
+
     async def reservation_history(self, tenant_id: TenantId, reservation_id: ReservationId) -> Sequence[Row]:
         """The steps of its history, oldest first: `kind`, `at`, `by` (empty for the service itself), `told`."""
         ...

@@ -34,6 +34,7 @@ from access_policy.application.queries.mode_transitions import (
     runs_of,
     transition_to,
 )
+from access_policy.application.queries.moved_reservations import MovedReservations
 from access_policy.application.queries.report_columns import (
     Report,
     ReportInvalid,
@@ -90,9 +91,13 @@ class ModeCompliance:
             )
         tallies: defaultdict[_Key, Tally] = defaultdict(Tally)
         now = self.clock.now()
+        moved = await MovedReservations(self.views).windows(
+            tenant_id, question.since - _AROUND, question.until + _AROUND
+        )
         async for charger_id in self._chargers(tenant_id, question):
             history = await self.store.load(policy_stream(tenant_id, charger_id))
             reserved = await self._reserved(tenant_id, charger_id, question)
+            reserved = tuple(sorted((*reserved, *moved.get(charger_id, ())), key=lambda each: each.starts_at))
             past = await asyncio.to_thread(ChargerPast.of, history, reserved)
             await asyncio.to_thread(self._count, tenant_id, charger_id, past, question, group_by, tallies, now)
             check_rows(len(tallies))
