@@ -9,11 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from access_policy.adapters.ocpp.incoming.denial_signals import StatusOnly
 from access_policy.adapters.read_models.runner import ReadModels
 from access_policy.adapters.read_models.views import SqlViews
 from access_policy.application.charging_sessions.lost_sessions import LostSessionsWatch
 from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
+from access_policy.application.deciding.entrance_attempts import EntranceAttempt
+from access_policy.application.deciding.entrance_decisions import EntranceDecisions
 from access_policy.application.decision_view.reloading import reload
 from access_policy.application.decision_view.view import TYPES
 from access_policy.application.follower import Follower
@@ -21,8 +24,9 @@ from access_policy.application.reservation_lifecycle.holder_charges import TYPES
 from access_policy.application.reservation_lifecycle.holder_charges import HolderCharges
 from access_policy.application.reservation_lifecycle.recorder import OutcomeRecorder
 from access_policy.application.reservation_lifecycle.reloading import reload_charges
+from access_policy.domain.access.refusals import AtEntrance
 from access_policy.domain.identifiers import Identifier
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ActorId, ChargerId, EntranceId
 from tests.support.depot_in_memory import SettableClock
 from tests.support.energy import GatesByCharger
 from tests.support.following import AtOnce
@@ -135,6 +139,22 @@ class ServiceInMemory:
             signals=None,
         )
         return self.run(self.decider.authorize(ask))
+
+    def enter(self, entrance: str, presented: Identifier | None) -> AtEntrance:
+        """The decision at the entrance now, without recording it."""
+        identifiers = self.office.depot.identifiers
+        entrances = EntranceDecisions(self.view, self.live, identifiers, self.decisions.inputs)
+        ask = EntranceAttempt(
+            tenant_id=ACME,
+            entrance_id=EntranceId(entrance),
+            identifier=presented,
+            protocol="http",
+            message_id="",
+            signals=StatusOnly(),
+            actor=ActorId("gate"),
+        )
+        event, _ = entrances.preview(ask, at=self.clock.now())
+        return event
 
     def start(
         self, charger: str, presented: Identifier | None, transaction_id: str, *, connector: int = 1

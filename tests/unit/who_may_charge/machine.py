@@ -23,6 +23,7 @@ from access_policy.application.commands.lift_override import LiftOverride
 from access_policy.application.commands.make_reservation import MakeReservation
 from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.put_agreement import PutAgreement
+from access_policy.application.commands.put_entrance import PutEntrance
 from access_policy.application.commands.put_reservation_group import PutReservationGroup
 from access_policy.application.commands.put_vehicle import PutVehicle
 from access_policy.application.commands.reinstate_vehicle import ReinstateVehicle
@@ -35,14 +36,16 @@ from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.application.commands.withdraw_mode_rule import WithdrawModeRule
 from access_policy.application.deciding.attempts import RecordedDecision
 from access_policy.application.decision_view.recent_activity import START_WITHIN
-from access_policy.domain.access.events import AccessAllowed
+from access_policy.domain.access.events import AccessAllowed, EntranceAllowed
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.charger_access_policy.errors import NoNextTransition, OverrideTooLong
+from access_policy.domain.depots.entrances import Entrance
 from access_policy.domain.ids import (
     AgreementId,
     ChargePointId,
     ChargerId,
     DepotId,
+    EntranceId,
     ReservationGroupId,
     ReservationId,
     RuleId,
@@ -71,6 +74,7 @@ OVERRIDABLE = {
     *("agreement_ended", "agreement_not_here", "agreement_not_now"),
 }
 VEHICLES, AGREEMENTS = ("bus", "van", "truck", "guest"), ("partner", "forwarder")
+ENTERED_EVERY = 3  # attempts, before one is decided at the entrance as well
 CHECKED_AHEAD = 40  # every so many permissions are held against each minute of the next day
 
 chargers = st.sampled_from(sorted(DEPOT_OF))
@@ -207,6 +211,8 @@ class WhoMayCharge(RuleBasedStateMachine):
     def open_depots(self, observed: str, own: AccessMode) -> None:
         for depot, zone in self.zones.items():
             self.service.do(putting_depot(depot_id=DepotId(depot), time_zone=zone))
+            gate = Entrance(entrance_id=EntranceId(f"{depot}-gate"), name="Gate", early_entry_min=0)
+            self.service.do(PutEntrance(depot_id=DepotId(depot), entrance=gate))
         for charger, depot in DEPOT_OF.items():
             self.model.chargers[charger] = model.Charger(depot, self.zones[depot])
             enforcement = Enforcement.OBSERVE if charger == observed else Enforcement.ENFORCE
@@ -850,6 +856,8 @@ class WhoMayCharge(RuleBasedStateMachine):
     def _attempt(self, charger: str, key: model.Identifier | None, read: Any) -> None:
         self.counted("attempt")
         self.messages += 1
+        if self.messages % ENTERED_EVERY == 0 and (key is None or key[0] != "pin"):  # PINs are locked out by place
+            self._enters_alike(DEPOT_OF[charger], key, read)
         expected = self.model.decide(charger, key, self.now)
         decided = self.service.authorize(charger, read, f"m-{self.messages}")
         self._same(charger, key, expected, decided)
@@ -941,6 +949,21 @@ class WhoMayCharge(RuleBasedStateMachine):
             assert self.now < event.valid_until <= self.now + DAY
             if self.hits.total() % CHECKED_AHEAD == 0:
                 self._holds(charger, connector, key, event.valid_until)
+
+    def _enters_alike(self, depot: str, key: model.Identifier | None, read: Any) -> None:
+        """At the entrance of the whole depot: exactly if one of its chargers would admit, but for the holder of a reservation,
+        who enters whatever is at the chargers of the group now."""
+        self.steps["entrance held against each charger"] += 1
+        there = [each for each, of in DEPOT_OF.items() if of == depot]
+        verdicts = [self.model.decide(each, key, self.now) for each in there]
+        event = self.service.enter(f"{depot}-gate", read)
+        enters = isinstance(event, EntranceAllowed)
+        told = (
+            f"{depot}, {key} at {self.now}: told {event.reason}, expected one of {[each.reason for each in verdicts]}"
+        )
+        assert enters or not any(each.allowed for each in verdicts), told
+        if event.reason != "reservation":
+            assert event.reason in [each.reason for each in verdicts], told
 
     def _holds(self, charger: str, connector: int | None, key: model.Identifier | None, valid_until: datetime) -> None:
         """At each minute of the permission the reference would allow it as well."""
