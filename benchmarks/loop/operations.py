@@ -338,6 +338,17 @@ def ask_what_if(s: Scene) -> None:
     s.ask("POST", "/v1/what-if", {**period, "changes": suspended}, ok=[404, 422])
 
 
+def ask_energy_what_if(s: Scene) -> None:
+    limit = {
+        "node_id": "site",
+        "valid_from": s.instant(days=-30),
+        "valid_until": s.instant(days=1),
+        "import_limit_w": 1,
+    }
+    body = {"from": s.instant(days=-30), "until": s.instant(days=1), "envelope": limit}
+    s.ask("POST", f"/v1/depots/{s.depot}/energy/what-if", body)
+
+
 REPORT_FORMATS = ("application/json", "text/csv", "application/vnd.apache.parquet")
 
 
@@ -553,6 +564,7 @@ OPERATIONS: dict[str, Drive] = {
     "record_measurements": record_measurements,
     "get_depot_energy": get("/v1/depots/{s.depot}/energy"),
     "get_charger_energy": get("/v1/chargers/{s.charger}/energy"),
+    "ask_energy_what_if": ask_energy_what_if,
     "withdraw_operating_envelope": send("DELETE", "/v1/operating-envelopes/env-{s.number}"),
     "make_reservation": make_reservation,
     "list_reservations": list_reservations,

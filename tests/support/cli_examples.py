@@ -195,7 +195,11 @@ async def _reservation(yard: Yard, _: Ids) -> Ids:
 
 async def _energy(yard: Yard, _: Ids) -> Ids:
     """A site with a charger, whose power an envelope limits for an hour."""
-    await yard.send("PUT", "/depots/north/energy-policy", {"enabled": True, "own_only_below_w": 22_000})
+    await yard.send(
+        "PUT",
+        "/depots/north/energy-policy",
+        {"enabled": True, "own_and_agreement_below_w": 22_000, "own_only_below_w": 22_000},
+    )
     await yard.send("PUT", "/depots/north/energy-nodes/main", {"kind": "site", "limit_w": 200_000})
     bay = {"kind": "charger", "parent_id": "main", "charger_id": "bay-1", "limit_w": 150_000}
     await yard.send("PUT", "/depots/north/energy-nodes/bay-1", bay)

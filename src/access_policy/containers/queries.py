@@ -24,6 +24,7 @@ from access_policy.application.queries.registry_export import RegistryExport
 from access_policy.application.queries.reservation_report import ReservationReports
 from access_policy.application.queries.site_state import SiteStates
 from access_policy.application.queries.unenrolled_identifiers import UnenrolledIdentifiers
+from access_policy.application.what_if.energy import EnergyWhatIf
 from access_policy.application.what_if.recent import RecentWhatIf
 from access_policy.application.what_if.replay import WhatIf
 
@@ -88,6 +89,7 @@ class Queries(containers.DeclarativeContainer):
         clock,
     )
     charger_narrowings = providers.Singleton(ChargerNarrowings, read_side.views, deciding.energy_gates, clock)
+    energy_what_if = providers.Singleton(EnergyWhatIf, stores.store, read_side.views)
     energy_reports = providers.Singleton(
         EnergyReports, read_side.views, deciding.view.provided.zone_of, deciding.view.provided.depots_of
     )

@@ -58,6 +58,7 @@ BODIES: Mapping[str, Any] = {
     "put_reservation_group": {"name": "Fast", "charger_ids": ["bravo-bay"]},
     "put_energy_node": {"kind": "site", "limit_w": 2},
     "put_energy_policy": {"enabled": False},
+    "ask_energy_what_if": {"from": "2026-11-01T00:00:00Z", "until": "2026-11-21T00:00:00Z", "policy": {"enabled": True}},
     "put_operating_envelope": {"depot_id": "bravo", "node_id": "bravo-main", "sequence": 2, **LIMIT},
     "record_measurements": {
         "items": [{"depot_id": "bravo", "node_id": "bravo-main", "observed_at": "2026-11-18T12:00:00Z", "demand_w": 1}]

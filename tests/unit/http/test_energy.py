@@ -238,3 +238,44 @@ async def test_refused_start_is_in_the_report_with_its_envelope(api: HttpApi) ->
     assert csv.removeprefix("\ufeff").startswith(
         "depot_id,node_id,measured_s,above_static_s,above_envelope_s,highest_w,"
     )
+
+
+async def what_if(api: HttpApi, **proposal: Any) -> Any:
+    body = {"from": "2026-11-18T00:00:00Z", "until": "2026-11-19T00:00:00Z", **proposal}
+    return (await api.send("POST", "/v1/depots/north/energy/what-if", body)).json()
+
+
+async def test_what_if_counts_the_starts_that_a_proposed_envelope_or_policy_would_refuse(api: HttpApi) -> None:
+    await opted_in(api)
+    van = {"charger_id": "bay-1", "identifier": {"kind": "mac", "value": "1A2B3C4D5E6F"}}
+    bus = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": "04A1B2C3D4E5F6"}}
+    for each in (van, bus):
+        await api.send("POST", "/v1/access-decisions", each)
+    await api.settled()
+    window = {"node_id": "row-1", "valid_from": "2026-11-18T00:00:00Z", "valid_until": "2026-11-19T00:00:00Z"}
+    before = await api.position()
+
+    short = await what_if(api, envelope={**window, "import_limit_w": 10_000})
+    plenty = await what_if(api, envelope={**window, "import_limit_w": 90_000})
+
+    assert (short["attempts"], short["refused_before"], short["newly_refused"]) == (2, 0, 1)
+    assert [(each["vehicle_id"], each["level"]) for each in short["examples"]] == [("van-2", "own_only")]
+    assert (plenty["newly_refused"], plenty["by_level"]) == (0, {"open": 2})
+    assert await api.position() == before
+
+
+async def test_what_if_of_a_wider_policy_counts_the_starts_that_it_would_admit(api: HttpApi) -> None:
+    await opted_in(api)
+    await envelope(api, import_limit_w=10_000)
+    await api.send(
+        "POST", "/v1/access-decisions", {"charger_id": "bay-1", "identifier": {"kind": "mac", "value": "1A2B3C4D5E6F"}}
+    )
+    await api.settled()
+
+    wider = await what_if(api, policy={**POLICY, "own_only_below_w": 5_000})
+    nothing = await api.send(
+        "POST", "/v1/depots/north/energy/what-if", {"from": "2026-11-18T00:00:00Z", "until": "2026-11-19T00:00:00Z"}
+    )
+
+    assert (wider["refused_before"], wider["refused_after"], wider["newly_admitted"]) == (1, 0, 1)
+    assert refusal(nothing)[:2] == (422, "what-if-invalid")

@@ -35,6 +35,7 @@ ENVELOPE = {
     "valid_until": "2026-11-19T00:00:00Z",
     "import_limit_w": 1,
 }
+ENERGY_QUESTION = {"from": "2026-11-01T00:00:00Z", "until": "2026-11-30T00:00:00Z", "policy": {"enabled": True}}
 DEMAND = {"observed_at": "2026-11-18T12:00:00Z", "demand_w": 1}
 CSV = b"vehicle_id,name,access_class,agreement_id\r\n{known}-vehicle,Van,agreement,{known}-agreement\r\n"
 SHEET_CSV = (
@@ -143,6 +144,7 @@ CALLS: dict[str, Call] = {
     "list_ignored_envelopes": Call(),
     "get_depot_energy": Call(),
     "get_charger_energy": Call(),
+    "ask_energy_what_if": Call(body=ENERGY_QUESTION),
     "record_measurements": Call(body={"items": [{"depot_id": "{known}-depot", "node_id": "{known}-node", **DEMAND}]}),
     "put_reservation_group": Call(body={"name": "Fast", "charger_ids": ["{known}-charger"]}),
     "get_reservation_group": Call(),

@@ -104,8 +104,8 @@ class MeasuredDemand(Shape):
 class OfflineSource(Shape):
     """The source is silent from `offline_at` on, which may be ahead. A fresh envelope of it ends its silence."""
 
-    depot_id: Id
     source: Id
+    depot_id: Id
     offline_at: Instant
 
     @property
