@@ -114,7 +114,8 @@ async def test_new_registration_token_ends_the_connection_and_a_switched_off_pro
     ended = await world.provider.handshake()
 
     assert (off.status, on.status, ended.status) == (401, 204, 401)
-    assert await world.state() == "invited"
+    shown = (await world.api.get(PROVIDER)).json()
+    assert (shown["state"], shown["there_until"]) == ("invited", None)
 
 
 async def test_handshake_is_acknowledged_by_a_message_that_names_it(world: OscpWorld) -> None:

@@ -97,6 +97,7 @@ class OscpProviderRegistrations:
         """A new registration token: tokens issued before, and the connection, end. Its envelopes stay until their ends, and the
         source falls silent. Raises `OscpProviderUnknown`, `VersionMismatch` or `TooBusy`."""
         before = await self._expected(context, depot_id, provider_id, expected_version)
+        await self.desk.forecasts.put_there_until(before.key, None)  # it has to shake hands anew
         token = new_token()
         after = before.invited(digest_of(token), now=self.change.clock.now())
         return await self.change.connect(context, after, expected=before.version), token
