@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.queries.site_state import NodeState, SiteState, state_of
 from access_policy.domain.ids import ChargerId, DepotId, EnergyNodeId, EnvelopeId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
@@ -21,10 +21,7 @@ from access_policy.entrypoints.http.console import energy_words, words
 from access_policy.entrypoints.http.console.energy_pictures import Ahead, limits_of, narrowed_alike
 from access_policy.entrypoints.http.console.energy_shown import (
     CHARGERS_SHOWN,
-    NodeState,
-    SiteState,
     planned,
-    state_of,
     tree_rows,
 )
 
@@ -179,9 +176,8 @@ async def test_state_lists_nodes_below_the_same_node_by_id_with_what_each_path_l
         a_node("b-1", "b", NodeKind.CHARGER, charger_id=ChargerId("b-1"), limit_w=150_000),
     )
     receive(site, 90_000, NOON, NOON + HOUR)
-    live = RecentActivity()
 
-    state = await state_of(site, CountedGates(), live, TenantId("t"), NOON)
+    state = await state_of(site, (), NOON, lambda _: GateLevel.OPEN)
 
     rows = tree_rows(state, every_charger=False)
     assert [(each.state.node.node_id, each.depth) for each in rows] == [("main", 0), ("a", 1), ("b", 1), ("b-1", 2)]

@@ -95,8 +95,8 @@ class SiteStates:
             return GateLevel.OPEN if gate is None else gate.level
 
         if at is None or at == now:
-            return await _state(site, running, now, level)
-        return await _state(site, running, at, None, planned_at=now)
+            return await state_of(site, running, now, level)
+        return await state_of(site, running, at, None, planned_at=now)
 
     async def _past(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> SiteState:
         site = SiteEnergy(depot_id=depot_id)
@@ -105,7 +105,7 @@ class SiteStates:
             if each.envelope.recorded_at <= at:
                 site.apply(each.event)
         running = await self._charging(tenant_id, depot_id, at)
-        return await _state(site, running, at, lambda charger_id: site.recorded_level(charger_id).level)
+        return await state_of(site, running, at, lambda charger_id: site.recorded_level(charger_id).level)
 
     async def _charging(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> set[ChargerId]:
         """The chargers at which charges ran at `at`, by the access log."""
@@ -123,14 +123,15 @@ class SiteStates:
                 return found
 
 
-async def _state(
+async def state_of(
     site: SiteEnergy,
     running: Collection[ChargerId],
     at: datetime,
     level_of: LevelOf | None,
     planned_at: datetime | None = None,
 ) -> SiteState:
-    """`level_of` None: the level that the capacity itself gives. `planned_at`: feeds go on as at that instant."""
+    """The site at `at`. `level_of` None: the level that the capacity itself gives. `planned_at`: feeds go on as at that
+    instant."""
     policy = site.policy or _NO_POLICY
     below = site.tree.running_below(running)
     slacks: dict[EnergyNodeId, Slack | None] = {}

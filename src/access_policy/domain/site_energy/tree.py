@@ -38,12 +38,12 @@ class EnergyTree:
         return found
 
     def below(self, node_id: EnergyNodeId) -> Iterator[EnergyNode]:
-        """The node and all below it, each before those below it."""
+        """The node and all below it, each before those below it, neighbours by id."""
         waiting = [node_id]
         while waiting:
             current = waiting.pop()
             yield self.by_id[current]
-            waiting.extend(self.children.get(current, ()))
+            waiting.extend(sorted(self.children.get(current, ()), reverse=True))
 
     def draw_w(self, charger_id: ChargerId) -> int | None:
         """The power that the charger may draw: its own limit, else the least static limit above it; None without any."""

@@ -14,11 +14,10 @@ from access_policy.entrypoints.http.console import energy_pictures, energy_words
 from access_policy.entrypoints.http.console.energy_pictures import Ahead, limits_of, narrowed_alike
 from access_policy.entrypoints.http.console.energy_shown import (
     Gates,
-    Live,
+    States,
     chargers_of,
     narrowed_now,
     planned,
-    state_of,
     tree_rows,
 )
 from access_policy.entrypoints.http.console.here import Here
@@ -35,8 +34,7 @@ WORDS: Final[_Words] = {"energy": energy_words, "pictures": energy_pictures}
 @router.get(ENERGY, dependencies=visitors(READERS))
 async def energy(
     here: Here,
-    view: DecisionView,
-    live: Live,
+    states: States,
     gates: Gates,
     chargers: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
@@ -45,7 +43,7 @@ async def energy(
     if here.depot_id is None:
         return here.page("energy.html", state=None)
     tenant_id = here.caller.tenant_id
-    state = await state_of(view.site_energy(tenant_id, here.depot_id), gates, live, tenant_id, here.now)
+    state = await states(tenant_id, here.depot_id, None)
     ahead = Ahead(here.now, here.zone)
     narrowed = await planned(gates, tenant_id, state, ahead.start, ahead.end) if state.site.has_gates else {}
     manual = [each for each in state.site.envelopes.by_id.values() if each.withdrawn_at is None]
@@ -89,17 +87,14 @@ async def at_charger(here: Here, gates: Gates, charger_id: Annotated[str, Query(
 
 
 @router.get(ENERGY + "/chargers/{charger_id}", dependencies=visitors(READERS))
-async def why(
-    here: Here, charger_id: str, view: DecisionView, policies: Policies, gates: Gates, live: Live
-) -> Response:
+async def why(here: Here, charger_id: str, policies: Policies, gates: Gates, states: States) -> Response:
     """Why a charger is narrowed, or why not. Raises `ChargerUnknown`."""
     tenant_id, this = here.caller.tenant_id, ChargerId(charger_id)
     policy = await policies.find(tenant_id, this)
     if policy is None:
         raise ChargerUnknown.named(charger_id)
     here = here.at_depot(policy.settings.depot_id)
-    site = view.site_energy(tenant_id, DepotId(policy.settings.depot_id))
-    state = await state_of(site, gates, live, tenant_id, here.now)
+    state = await states(tenant_id, DepotId(policy.settings.depot_id), None)
     gate = gates.gate(tenant_id, this, here.now)
     by_id = {each.node.node_id: each for each in state.nodes}
     ahead = Ahead(here.now, here.zone)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
-from access_policy.application.decision_view.recent_activity import RecentActivity
+from access_policy.application.queries.site_state import NodeState, SiteState, SiteStates
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, EnergyNodeId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
-from access_policy.domain.site_energy.energy_policy import EnergyPolicy
-from access_policy.domain.site_energy.envelopes import KnownEnvelope
-from access_policy.domain.site_energy.evaluation import Slack, least, measured_demand, slack_of
-from access_policy.domain.site_energy.gate import EnvelopeState, Gate, GateLevel
-from access_policy.domain.site_energy.levels import Held, Thresholds
-from access_policy.domain.site_energy.lifecycle import Standing, standings
-from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
+from access_policy.domain.site_energy.gate import Gate, GateLevel
+from access_policy.domain.site_energy.nodes import NodeKind
 from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.entrypoints.http.dependencies import provided
 
@@ -35,99 +30,7 @@ class GatesHere(Protocol):
 
 
 Gates = Annotated[GatesHere, provided(lambda c: c.deciding.energy_gates)]
-Live = Annotated[RecentActivity, provided(lambda c: c.deciding.recent_activity)]
-
-
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """`demand_w` is the measured demand, or what the charges below may draw (`observed_at` None). `standing` is that of the
-    envelope that limits the node most, or else of the one to come next. `slack`: what the node and those above it leave; None
-    without any limit. `level` is None where the depot has no gates."""
-
-    node: EnergyNode
-    demand_w: int
-    observed_at: datetime | None
-    standing: Standing | None
-    slack: Slack | None
-    level: GateLevel | None
-
-
-@dataclass(frozen=True, slots=True)
-class SiteState:
-    """`nodes`: each after its parent, those below the same node by id."""
-
-    site: SiteEnergy
-    nodes: list[NodeState]
-    computed_at: datetime
-
-
-async def state_of(
-    site: SiteEnergy, gates: GatesHere, live: RecentActivity, tenant_id: TenantId, now: datetime
-) -> SiteState:
-    """The site as it is now."""
-    policy = site.policy or EnergyPolicy()
-    charging = [charger_id for tenant, charger_id in live.chargers_with_sessions() if tenant == tenant_id]
-    running = site.tree.running_below(charging)
-    slacks: dict[EnergyNodeId | None, Slack | None] = {None: None}
-    nodes: list[NodeState] = []
-    async for node in in_turns(_in_order(site), at_a_time=50):
-        here = site.node_here(node.node_id, running)
-        slack = slacks[node.node_id] = least(iter((slack_of(here, policy, now), slacks[node.parent_id])))
-        measured = measured_demand(here, policy, now)
-        nodes.append(
-            NodeState(
-                node=node,
-                demand_w=here.running.watts if measured is None else measured.demand_w,
-                observed_at=None if measured is None else measured.observed_at,
-                standing=_standing(here.envelopes, site, policy, now),
-                slack=slack,
-                level=_level(site, node, slack, policy, gates, tenant_id, now) if site.has_gates else None,
-            )
-        )
-    return SiteState(site, nodes, now)
-
-
-def _level(
-    site: SiteEnergy,
-    node: EnergyNode,
-    slack: Slack | None,
-    policy: EnergyPolicy,
-    gates: GatesHere,
-    tenant_id: TenantId,
-    now: datetime,
-) -> GateLevel:
-    """A charger's is the one in force; another node's the one that its capacity gives."""
-    if node.charger_id is not None:
-        gate = gates.gate(tenant_id, node.charger_id, now)
-        return GateLevel.OPEN if gate is None else gate.level
-    capacity_w = None if slack is None else slack.effective_w
-    return Held().stepped(capacity_w, Thresholds.of(policy, node.minimum_start_w), now).level
-
-
-def _standing(
-    envelopes: Iterable[KnownEnvelope], site: SiteEnergy, policy: EnergyPolicy, now: datetime
-) -> Standing | None:
-    found = [
-        each
-        for each in standings(envelopes, site.offline, policy.hold_max, now)
-        if each.limit_w is not None or each.state is EnvelopeState.PENDING
-    ]
-    return min(
-        found,
-        key=lambda each: (each.limit_w is None, each.limit_w or 0, each.known.envelope.valid_from),
-        default=None,
-    )
-
-
-def _in_order(site: SiteEnergy) -> list[EnergyNode]:
-    """Each node after its parent, those below the same node by id."""
-    found: list[EnergyNode] = []
-    waiting = [] if site.tree.root_id is None else [site.tree.root_id]
-    while waiting:
-        node_id = waiting.pop()
-        found.append(site.tree.by_id[node_id])
-        waiting += sorted(site.tree.children.get(node_id, ()), reverse=True)
-    return found
+States = Annotated[SiteStates, provided(lambda c: c.queries.site_states)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
-from access_policy.domain.site_energy.lifecycle import standings
+from access_policy.domain.site_energy.lifecycle import Standing, standings
 from access_policy.domain.site_energy.nodes import NodeKind
 from access_policy.domain.site_energy.site import SiteEnergy
 
@@ -58,6 +58,12 @@ def power(watts: int | None) -> str:
 def kilowatts(watts: int | None) -> str:
     """As a form shows it: `7.4`, empty without a value."""
     return "" if watts is None else f"{watts / 1000:g}"
+
+
+def in_sight(standing: Standing | None) -> Standing | None:
+    """The envelope, if it limits its node or will."""
+    is_shown = standing is not None and (standing.limit_w is not None or standing.state is EnvelopeState.PENDING)
+    return standing if is_shown else None
 
 
 @dataclass(frozen=True, slots=True)
