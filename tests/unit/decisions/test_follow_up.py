@@ -324,6 +324,7 @@ async def test_charge_goes_on_where_energy_narrows_the_charger_until_a_window_of
     yard.depot.clock.set(DAY)
     await yard.started(STRANGER, "102")
     gates.give((TENANT, BAY), a_window(DAY + timedelta(minutes=1), NIGHT + timedelta(hours=9), GateLevel.OWN_ONLY))
+    depot.narrowing.freshen((TENANT, BAY))
 
     yard.depot.clock.set(DAY + timedelta(minutes=1))
     await yard.look()

@@ -34,6 +34,7 @@ async def depot(gates: GivenGates) -> DepotInMemory:
     depot = await DepotInMemory(memory_store(), gates=gates).opened()
     depot.clock.set(DAY)
     gates.give(KEY, a_window(NARROWED, OVER, GateLevel.OWN_AND_AGREEMENT))
+    depot.narrowing.freshen(KEY)
     return depot
 
 
@@ -102,6 +103,7 @@ async def test_plan_keeps_the_elapsed_part_of_a_narrowing_that_an_event_ended(
 ) -> None:
     depot.clock.set(NARROWED + 10 * MINUTE)
     gates.give(KEY)
+    depot.narrowing.freshen(KEY)
 
     charger = depot.view.charger(*KEY)
 

@@ -38,6 +38,7 @@ async def test_list_of_a_narrowed_charger_has_only_vehicles_of_its_level(
     await register_a_truck(depot)
     if level is not None:
         gates.give((TENANT, BAY), a_window(NIGHT, NIGHT + timedelta(hours=1), level))
+    depot.narrowing.freshen((TENANT, BAY))
 
     view = depot.view
     found = await desired_entries(

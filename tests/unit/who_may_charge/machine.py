@@ -980,6 +980,7 @@ class WhoMayCharge(RuleBasedStateMachine):
             assert not is_allowed(valid_until), (charger, key, valid_until)
 
     def _modes_agree(self, charger: str) -> None:
+        self.service.office.depot.narrowing.freshen((ACME, ChargerId(charger)))
         expected = self.service.view.charger(ACME, ChargerId(charger)).timeline_now(self.now).at(self.now)
         planned = self.model.chargers[charger].mode_with_energy_at(self.now)
         assert expected.mode == planned, (charger, self.now, expected)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from access_policy.application.decision_view.charger_view import AHEAD
+from access_policy.application.decision_view.charger_view import AHEAD, LOOK_NOW
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.clock import Clock
 from access_policy.application.turns import in_turns
@@ -20,6 +20,7 @@ from access_policy.domain.site_energy.gate import Gate
 
 HOUR: Final = timedelta(hours=1)
 LOOK_S: Final = 10.0
+NARROWED_AT_A_TIME: Final = 5  # chargers, in one turn of the event loop
 
 
 class Gates(Protocol):
@@ -58,12 +59,13 @@ NO_GATES: Final = NoGates()
 
 @dataclass(slots=True)
 class Narrowing:
-    """Keeps the narrowed windows of each charger's plan as its gate has them: after an event of the gate at once, and by the
-    time alone when the charger is looked at, which `run` does."""
+    """Keeps the narrowed windows of each charger's plan as its gate has them: they are due after an event of the gate, and by
+    the time alone. The mode controller, `run` and whoever shows a plan find those that are due."""
 
     view: DecisionView
     gates: Gates
     clock: Clock
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.view.narrow_by(self.narrow)
@@ -76,22 +78,29 @@ class Narrowing:
             due = [
                 each for each in self.view.chargers() if each.narrowed_until is not None and each.narrowed_until <= now
             ]
-            async for charger in in_turns(due):
-                charger.timeline_now(now)
-            await asyncio.sleep(LOOK_S)
+            async for charger in in_turns(due, at_a_time=NARROWED_AT_A_TIME):
+                narrowed_before = charger.policy.narrowed
+                charger.narrow_if_due(now)
+                if charger.policy.narrowed != narrowed_before:
+                    self.view.plan_changed((charger.tenant_id, charger.policy.charger_id))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._woken.wait()
+            self._woken.clear()
 
     def freshen(self, key: ChargerKey) -> None:
         """Find the windows of one charger anew if they are due, before its plan is shown. One that the view does not know yet
         has none."""
         with suppress(ChargerUnknown):
-            self.view.charger(*key).timeline_now(self.clock.now())
+            self.view.charger(*key).narrow_if_due(self.clock.now())
 
     def gate_changed(self, key: ChargerKey) -> None:
-        """Narrow the charger's plan anew, and tell the listeners of its policy."""
+        """The charger's plan is to be narrowed anew: the listeners of its policy are told."""
         try:
-            self.narrow(key, self.clock.now())
+            self.view.charger(*key).narrowed_until = LOOK_NOW
         except ChargerUnknown:
             return
+        self._woken.set()
         self.view.plan_changed(key)
 
     def narrow(self, key: ChargerKey, now: datetime) -> None:

@@ -99,6 +99,7 @@ class Reconciler:
         Raises `VersionConflict` or `StoreUnavailable`: reconcile again later.
         """
         charger = self.view.charger(*key)
+        charger.narrow_if_due(self.clock.now())
         profile = self.profiles.get(key[0], charger.policy.settings.profile)
         if charger.policy.retired_at is not None or profile is None:
             return ReconcileResult.SETTLED
