@@ -23,7 +23,10 @@ from access_policy.application.ports.views import (
 )
 from access_policy.domain.enrolment.session import EnrolmentArmed
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
-from access_policy.domain.ids import ActorId, EnrolmentSessionId, TenantId
+from access_policy.domain.ids import ActorId, EnergyNodeId, EnrolmentSessionId, TenantId
+from access_policy.domain.site_energy import events as energy
+from access_policy.domain.site_energy.gate import GateLevel, LimitSource
+from access_policy.domain.site_energy.nodes import NodeKind
 from tests.support.attempts import TRY, denied, faulted, locked_out, started
 from tests.support.builders import (
     BAY,
@@ -39,8 +42,10 @@ from tests.support.builders import (
     registered,
     vehicle_registered,
 )
+from tests.support.energy import GATE
 from tests.support.reservations import R1, made, reservation
 from tests.support.rows import log_of
+from tests.support.site_energy import E1, GRID, demand, envelope, measured, node, node_put, received
 from tests.support.switching import requested
 
 ACME, RIVAL, NOWHERE = TenantId("acme"), TenantId("rival"), TenantId("nowhere")
@@ -58,6 +63,8 @@ ARGUMENTS: dict[str, Any] = {
     "reservation_id": R1,
     "reservation_ids": (R1,),
     "kind": "made",
+    "envelope_id": E1,
+    "node_id": GRID,
     "since": None,
     "until": None,
     "cursor": None,
@@ -72,9 +79,19 @@ CURSORS = {"cursor_after_charger"}  # made without a look at any row
 YES_OR_NO = {"was_denied"}
 NARROWING = {"within"}  # answers with views, not with rows
 OF_MANY_ROWS = {"audit"}
+WITHOUT_TEXTS = {"energy_demand"}  # rows of numbers
 OF_THE_INSTALLATION = {"tenant", "tenants"}  # about tenants, for the role that keeps them
 QUESTIONS = [name for name in vars(Views) if not name.startswith("_") and name not in CURSORS | NARROWING]
-SPANS = {"reservation_steps": {"since": NOON - DAY, "until": NOON + DAY}}  # needed
+SPAN = {"since": NOON - DAY, "until": NOON + DAY}
+OF_SPANS = (
+    "reservation_steps",
+    "envelopes_between",
+    "energy_demand",
+    "energy_silences",
+    "gate_changes",
+    "energy_starts",
+)
+SPANS = {**dict.fromkeys(OF_SPANS, SPAN), "energy_limits": {"until": NOON + DAY}}  # needed
 OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
     "open_sessions": {},
     "attempts_since": {"since": NOON},
@@ -98,12 +115,44 @@ def everything_of(tenant: TenantId) -> list[object]:
             expires_at=NOON,
         ),
         denied(
-            attempt_id=TRY, identifier=IdentifierRef(IdentifierKind.RFID, f"denied at {tenant}", f"mask of {tenant}")
+            attempt_id=TRY,
+            identifier=IdentifierRef(IdentifierKind.RFID, f"denied at {tenant}", f"mask of {tenant}"),
+            gate=replace(GATE, binding_node_id=EnergyNodeId(f"node of {tenant}")),
         ),
+        *energy_of(tenant),
         agreement_recorded(name=f"agreement of {tenant}"),
         vehicle_registered(description=own(name=f"van of {tenant}")),
         identifier_added(f"pseudonym of {tenant}"),
         replace(made(reservation(note=f"reservation of {tenant}")), made_by=ActorId(f"operator of {tenant}")),
+    ]
+
+
+def energy_of(tenant: TenantId) -> list[object]:
+    node_id, source = EnergyNodeId(f"node of {tenant}"), f"dso of {tenant}"
+    sent = envelope(source=source)
+    return [
+        node_put(node(node_id, None, kind=NodeKind.SITE)),
+        received(sent),
+        energy.OperatingEnvelopeIgnored(
+            depot_id=NORTH, envelope=sent, reason=energy.IgnoredReason.SEQUENCE_OLD, ignored_at=NOON
+        ),
+        measured(demand(len(tenant))),
+        energy.EnergyControlDegraded(
+            depot_id=NORTH, reason=energy.DegradedReason.SOURCE_OFFLINE, source=source, node_id=None, since=NOON
+        ),
+        energy.AccessNarrowed(
+            depot_id=NORTH,
+            node_id=node_id,
+            level=GateLevel.OWN_ONLY,
+            envelope=None,
+            limit_source=LimitSource.STATIC_NODE,
+            charger_ids=(BAY,),
+            effective_w=0,
+            committed_w=0,
+            threshold_w=1,
+            is_advisory=False,
+            narrowed_at=NOON,
+        ),
     ]
 
 
@@ -124,7 +173,9 @@ def rows_in(answer: Any) -> list[Any]:
     return [] if answer is None else [answer]
 
 
-@pytest.mark.parametrize("question", [name for name in QUESTIONS if name not in YES_OR_NO | OF_MANY_ROWS])
+@pytest.mark.parametrize(
+    "question", [name for name in QUESTIONS if name not in YES_OR_NO | OF_MANY_ROWS | WITHOUT_TEXTS]
+)
 async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
     models: ReadModels, views: SqlViews, question: str
 ):
@@ -140,6 +191,18 @@ async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
         assert f"of {tenant}" in repr(row)
         assert other not in repr(row)
     assert rows_in(await ask(NOWHERE, **asked(question))) == []
+
+
+async def test_demand_is_answered_for_its_own_tenant_only(models: ReadModels, views: SqlViews) -> None:
+    log: list[Recorded] = []
+    for tenant in (ACME, RIVAL):
+        log += log_of(*everything_of(tenant), tenant=tenant, after=log)
+    await models.follow(log, log[-1].position)
+
+    found = {tenant: await views.energy_demand(tenant, **asked("energy_demand")) for tenant in (ACME, RIVAL, NOWHERE)}
+
+    demands = {tenant: [row["demand_w"] for row in rows] for tenant, rows in found.items()}
+    assert demands == {ACME: [len(ACME)], RIVAL: [len(RIVAL)], NOWHERE: []}
 
 
 async def test_the_audit_is_answered_with_entries_of_its_own_tenant_only(models: ReadModels, views: SqlViews):
