@@ -144,6 +144,10 @@ COMMANDS: dict[str, Line] = {
     "reservation-groups put": line("reservation-groups put {s.depot} cli-fast --name Cli --charger {s.charger}"),
     "reservation-groups list": line("reservation-groups list {s.depot}"),
     "reservation-groups show": line("reservation-groups show {s.depot} cli-fast"),
+    "entrances put": line("entrances put {s.depot} cli-gate --name Gate"),
+    "entrances list": line("entrances list {s.depot}"),
+    "entrances show": line("entrances show {s.depot} cli-gate"),
+    "entrances remove": line("entrances remove {s.depot} cli-gate"),
     "reservations make": line(
         "reservations make {s.depot} --charger {s.charger} --rfid 04B00000000000 --from 2040-01-01T06:00:00Z "
         "--until 2040-01-01T06:30:00Z"
