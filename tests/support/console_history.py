@@ -45,6 +45,7 @@ BUSES: Final = 200
 FREEVEND, MANAGED = AccessMode.FREEVEND, AccessMode.MANAGED
 NIGHTS: Final = Cause(CauseKind.RULE, "nights", "Nights")
 DAYS_BACK: Final = 3
+DRIFT: Final = timedelta(hours=3)  # from the switch that a drift follows to the end of the drift
 
 
 @asynccontextmanager
@@ -140,13 +141,15 @@ def _switches(charger_id: ChargerId, number: int, now: datetime) -> Iterator[Any
         day: date = today - timedelta(days=back)
         changes.append((local_instant(day, time(6, 0), ZONE), FREEVEND, BASELINE_CAUSE))
         changes.append((local_instant(day, night, ZONE), MANAGED, NIGHTS))
-    for index, (due, mode, cause) in enumerate(each for each in changes if each[0] < now):
+    past = [each for each in changes if each[0] < now]
+    drifted = max(index for index, (due, mode, _) in enumerate(past) if mode is MANAGED and due < now - DRIFT)
+    for index, (due, mode, cause) in enumerate(past):
         generation += 1
         late = timedelta(seconds=2 + number % 5)
         if number % 17 == 3 and index % 3 == 1:
             late = timedelta(minutes=48 + number)
         yield _requested(charger_id, generation, mode, cause, due)
-        if number % 50 == 11 and index == 6:
+        if number % 50 == 11 and index == len(past) - 1:
             yield policy.ModeApplicationFailed(
                 charger_id=charger_id,
                 generation=generation,
@@ -157,7 +160,7 @@ def _switches(charger_id: ChargerId, number: int, now: datetime) -> Iterator[Any
             )
             return
         yield _applied(charger_id, generation, mode, cause, due, due + late)
-        if number % 29 == 5 and mode is MANAGED and index == 5:
+        if number % 29 == 5 and index == drifted:
             found = due + timedelta(hours=2)
             yield policy.ModeDriftDetected(
                 charger_id=charger_id, expected=MANAGED, found=FREEVEND, evidence="read back", detected_at=found

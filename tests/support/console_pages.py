@@ -183,10 +183,12 @@ async def visiting(
     opened = await browser.new_context(**context)
     visitor = Visitor(depot, opened)
     opened.on("request", visitor.watch)
-    if role is not None:
-        await sign_in(visitor, role, subject=subject)
-    yield visitor
-    await opened.close()
+    try:
+        if role is not None:
+            await sign_in(visitor, role, subject=subject)
+        yield visitor
+    finally:  # a page that is left asks a service that may be gone
+        await opened.close()
     assert visitor.elsewhere == [], "the console asked other hosts"
 
 
