@@ -106,8 +106,11 @@ async def serving_client(service: Service, tenant: str) -> AsyncIterator[httpx.A
 
 
 async def _set_up(client: httpx.AsyncClient) -> None:
-    """A second depot without chargers, managed nights at the first one, and its denying charger managed all day."""
-    today = datetime.now(UTC).astimezone(ZoneInfo(ZONE)).date().isoformat()
+    """A second depot without chargers, managed nights at the first one, and its denying charger managed all day. The first
+    one's operating day has begun hours ago and lasts for hours, at whatever time the tests run."""
+    now = datetime.now(UTC).astimezone(ZoneInfo(ZONE))
+    today = now.date().isoformat()
+    settings = {"day_starts_at": f"{now - timedelta(hours=8):%H}:00"}
     nights = {
         "name": "Nights",
         "mode": "managed",
@@ -121,6 +124,7 @@ async def _set_up(client: httpx.AsyncClient) -> None:
     south = {"name": "South yard", "time_zone": "Europe/London"}
     for method, path, body in (
         ("PUT", "/v1/depots/south-yard", south),
+        ("PUT", "/v1/depots/north-yard/reservation-settings", settings),
         ("POST", "/v1/depots/north-yard/mode-rules", {"charger_ids": "all", "rule": nights}),
         ("POST", "/v1/depots/north-yard/mode-rules", {"charger_ids": ["bay-2", "bay-4"], "rule": always}),
     ):
