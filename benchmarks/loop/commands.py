@@ -139,6 +139,7 @@ COMMANDS: dict[str, Line] = {
     "energy measure": line("energy measure {s.depot} cli 1000"),
     "energy show": line("energy show {s.depot}"),
     "energy charger": line("energy charger {s.charger}"),
+    "energy what-if": line("energy what-if {s.depot} --node site --limit-w 1000000"),
     "energy withdraw-envelope": line("energy withdraw-envelope cli"),
     "energy remove-node": line("energy remove-node {s.depot} cli"),
     "reservation-groups put": line("reservation-groups put {s.depot} cli-fast --name Cli --charger {s.charger}"),

@@ -163,6 +163,7 @@ OUTPUTS: Final[dict[str, str]] = {
     "energy put-envelope": r"^envelope evening of main: 80\.0 kW, pending\n$",
     "energy withdraw-envelope": r"^envelope noon is withdrawn\n$",
     "energy measure": r"^demand of main: 118\.0 kW\n$",
+    "energy what-if": r"^\d+ attempts?: 0 refused for energy, 0 as recorded; 0 newly refused, 0 newly admitted\n",
     "energy-report": r"^(no energy gates in this period\n|depot_id\t)",
     "reservations list": rf"\t(bay-1)\tbus-7\t\tat_risk: Charger bay-1 is not connected\.\t{ID}\n$",
     "reservations show": rf"^reservation_id  {ID}\n(?s:.*)charger_unreachable",

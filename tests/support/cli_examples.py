@@ -383,7 +383,7 @@ PREPARED: Final[Mapping[str, Prepare]] = {
                 "energy policy",
             ),
             *("energy put-policy", "energy envelopes", "energy put-envelope", "energy withdraw-envelope"),
-            "energy measure",
+            *("energy measure", "energy what-if", "oscp-providers put"),
         ),
         _energy,
     ),

@@ -104,6 +104,7 @@ def test_several_ids_with_the_beginning_are_refused(depot: Cli) -> None:
 
 
 def test_unknown_id_is_sent_as_it_was_typed(depot: Cli, asked: ToTheApp) -> None:
-    depot("agreements", "put", "b", *AGREEMENT, "--depot", "south")
+    refused = depot("agreements", "put", "b", *AGREEMENT, "--depot", "south", status=1)
 
+    assert "There is no depot south" in refused.stderr
     assert body(asked)["depot_ids"] == ["south"]

@@ -63,4 +63,5 @@ def test_webhook_presets_name_the_common_needs(cli: Cli) -> None:
         "agreement_ends_soon",
         "depot_digest",
         "denied_vehicle",
+        "denied_entry",
     ]

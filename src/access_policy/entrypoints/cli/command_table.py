@@ -43,7 +43,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("chargers", "charger_group", "Chargers, their status, and calls to them"),
         Entry("schedules", "schedules", "Schedules that many chargers of a depot follow"),
         Entry("reservations", "reservation_group", "Chargers held for vehicles, and the dispatch sheet"),
-        Entry("energy", "energy", "Who may start when power is short: sites, envelopes and gates"),
+        Entry("energy", "energy_group", "Who may start when power is short: sites, envelopes and gates"),
         Entry("reservation-groups", "reservation_groups", "Sets of chargers, any of which satisfies a reservation"),
         Entry("entrances", "entrances", "Barriers and doors of a depot, and the chargers behind them"),
         Entry("rules", "rules", "Recurring windows with a mode"),

@@ -13,7 +13,7 @@ from access_policy.entrypoints.cli.identities import identity, whole_id
 from access_policy.entrypoints.cli.printing import columns, compact, detail, document, done, session_of, table
 from access_policy.entrypoints.cli.quoting import printable, segment
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 Node = Annotated[str, typer.Argument(metavar="NODE", help="Whole id of the energy node")]
 Envelope = Annotated[str, typer.Argument(metavar="ENVELOPE", help="Whole id of the envelope")]
@@ -160,7 +160,7 @@ def put_policy(
         measurement_max_age_s=measurement_max_age_s,
         hold_max_s=hold_max_s,
     )
-    body = {name: value for name, value in known.items() if name not in ("depot_id", "version")} | changes
+    body = settable(known) | changes
     expected = if_match or (f'"{known["version"]}"' if known["version"] else None)
     answer = session.command("PUT", path, body, if_match=expected)
     state = answer["enforcement"] if answer["enabled"] else "off"
@@ -239,6 +239,11 @@ def measure(
     item = {"depot_id": depot_id, "node_id": node_id, "observed_at": observed_at, "demand_w": demand_w}
     answer = session.command("POST", "/v1/measurements", {"items": [item]})
     done(session, answer, f"demand of {node_id}: {kilowatts(demand_w)}")
+
+
+def settable(policy: Any) -> dict[str, Any]:
+    """The policy as a body that sets it."""
+    return {name: value for name, value in policy.items() if name not in ("depot_id", "version")}
 
 
 # --- the tree ---------------------------------------------------------------------------------------------------------

@@ -69,6 +69,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "energy withdraw-envelope": ("energy withdraw-envelope noon",),
     "energy measure": ("energy measure north main 118000",),
+    "energy what-if": (
+        "energy what-if north --node main --limit-w 90000 --from 7d",
+        "energy what-if north --own-only-below-w 44000 --own-and-agreement-below-w 66000",
+    ),
     "energy-report": ("energy-report --by level,limit_source", "energy-report --part limits --depot north"),
     "exceptions add": (
         "exceptions add bay-1 freevend --reason 'open day' --date 2026-12-05",
@@ -208,7 +212,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "ocpi-partners remove": ("ocpi-partners remove DE-HUB",),
     "oscp-providers put": (
-        "oscp-providers put north dso --name 'Grid operator' --group EAN-541=grid,230,3 --heartbeat 60",
+        "oscp-providers put north dso --name 'Grid operator' --group EAN-541=main,230,3 --heartbeat 60",
     ),
     "oscp-providers list": ("oscp-providers list north",),
     "oscp-providers show": ("oscp-providers show north dso",),
