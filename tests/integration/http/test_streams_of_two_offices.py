@@ -23,6 +23,7 @@ from tests.support.command_line import serving
 from tests.support.postgres_server import keep_everything_in
 
 DEADLINE_S = 60.0
+LOOK_S = 0.05
 OFFICES = ("office-1", "office-2")
 DECISIONS = 12
 NORTH, SOUTH = "bay-1", "bay-2"
@@ -50,6 +51,13 @@ class Office:
         answer = await self.send("POST", "/v1/access-decisions", body, tenant=tenant)
         attempt_id: str = answer["attempt_id"]
         return attempt_id
+
+    async def knows(self, charger_id: str, *, tenant: str) -> bool:
+        """This process has followed the log to the charger, wherever it was registered."""
+        body = {"charger_id": charger_id, "identifier": BUS["identifiers"][0], "dry_run": True}
+        url = f"{self.url}/v1/access-decisions"
+        answer = await self._http.post(url, json=body, headers=self._headers(tenant, None))
+        return answer.is_success
 
     async def attempts(
         self, count: int, after: int | None = None, *, tenant: str = "acme", depots: list[str] | None = None
@@ -104,6 +112,9 @@ async def offices(
                 body = {**CHARGER, "depot_id": depot, "charge_point_id": f"{tenant}-{charger}"}
                 await first.send("PUT", f"/v1/chargers/{charger}", body, tenant=tenant)
             await first.send("PUT", "/v1/vehicles/bus-7", BUS, tenant=tenant)
+        async with asyncio.timeout(DEADLINE_S):
+            while not all([await second.knows(each, tenant=of) for of in ("acme", "rival") for each in (NORTH, SOUTH)]):
+                await asyncio.sleep(LOOK_S)
         yield first, second
 
 
