@@ -113,7 +113,7 @@ async def offices(
                 await first.send("PUT", f"/v1/chargers/{charger}", body, tenant=tenant)
             await first.send("PUT", "/v1/vehicles/bus-7", BUS, tenant=tenant)
         async with asyncio.timeout(DEADLINE_S):
-            while not all([await second.knows(each, tenant=of) for of in ("acme", "rival") for each in (NORTH, SOUTH)]):
+            while not all([await second.knows(at, tenant=of) for of in ("acme", "rival") for at in (NORTH, SOUTH)]):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_S)
         yield first, second
 
