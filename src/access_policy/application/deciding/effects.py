@@ -10,6 +10,7 @@ from datetime import datetime
 
 from access_policy.application.context import Context, enveloped
 from access_policy.application.deciding.attempts import AccessAttempt
+from access_policy.application.deciding.entrance_attempts import EntranceAttempt
 from access_policy.application.decision_view.recent_activity import PinSource, RecentActivity
 from access_policy.application.ports.event_store import Append, StoreUnavailable, VersionConflict
 from access_policy.application.ports.unknown_identifiers import UnknownIdentifiers
@@ -79,7 +80,7 @@ class DecisionEffects:
             del self._lockouts_to_record[source]
 
 
-def attempt_context(attempt: AccessAttempt, attempt_id: AttemptId) -> Context:
+def attempt_context(attempt: AccessAttempt | EntranceAttempt, attempt_id: AttemptId) -> Context:
     """The context of the events that the attempt causes."""
     return Context(
         tenant_id=attempt.tenant_id,

@@ -11,7 +11,8 @@ import logging
 import time
 from datetime import datetime
 
-from access_policy.application.context import Context, enveloped
+from access_policy.application.context import enveloped
+from access_policy.application.deciding.effects import attempt_context
 from access_policy.application.deciding.entrance_attempts import EntranceAttempt, RecordedEntry
 from access_policy.application.deciding.entrance_decisions import EntranceDecisions
 from access_policy.application.deciding.redelivery import attempt_id_taken
@@ -60,7 +61,7 @@ class EntranceDecider:
         await self._decisions.prepare(attempt, at=self._clock.now())
         now = self._clock.now()
         event = self._decisions.decide(attempt, attempt_id, at=now)
-        events = enveloped(_context(attempt, attempt_id), (event,), now=now)
+        events = enveloped(attempt_context(attempt, attempt_id), (event,), now=now)
         try:
             position = await self._commits.append(Append(attempt_stream(attempt.tenant_id, attempt_id), 0, events))
         except VersionConflict:
@@ -108,17 +109,8 @@ class EntranceDecider:
             since=since,
             until=until,
         )
-        events = enveloped(_context(attempt, lineage.attempt_id), (locked,), now=since)
+        events = enveloped(attempt_context(attempt, lineage.attempt_id), (locked,), now=since)
         try:
             await self._commits.append(Append(pin_lockout_stream(attempt.tenant_id, lineage.attempt_id), 0, events))
         except (StoreUnavailable, VersionConflict) as failure:
             log.warning("the lock-out of PINs at entrance %s is not recorded: %s", attempt.entrance_id, failure)
-
-
-def _context(attempt: EntranceAttempt, attempt_id: AttemptId) -> Context:
-    return Context(
-        tenant_id=attempt.tenant_id,
-        actor=attempt.actor,
-        correlation_id=attempt_id,
-        causation_id=attempt.message_id or None,
-    )
