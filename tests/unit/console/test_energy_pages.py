@@ -27,6 +27,7 @@ from access_policy.entrypoints.http.console.energy_shown import (
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 AHEAD = Ahead(NOON, ZoneInfo("Europe/Berlin"))
 POLICY = EnergyPolicy(enabled=True, own_and_agreement_below_w=60_000, hold_max_s=900, measurement_max_age_s=120)
 
@@ -116,7 +117,15 @@ def test_measurement_is_silent_from_the_age_on_at_which_it_no_longer_counts() ->
 
     assert energy_words.silences(site, NOON + timedelta(seconds=119)) == []
     (found,) = energy_words.silences(site, NOON + timedelta(seconds=120))
-    assert (found.since, found.what) == (NOON, "The demand of main is not measured any more")
+    assert (found.since, found.what) == (NOON + 2 * MINUTE, "The demand of main is not measured any more")
+
+
+def test_charger_that_stopped_charging_is_no_silent_feed() -> None:
+    site = a_site()
+    for event in site.measure([Demand(node_id=EnergyNodeId("main"), observed_at=NOON, demand_w=0)], now=NOON):
+        site.apply(event)
+
+    assert energy_words.silences(site, NOON + HOUR) == []
 
 
 def test_picture_shows_the_lowest_limit_of_each_time_and_joins_equal_ones() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from access_policy.domain.ids import EnergyNodeId
+from access_policy.domain.site_energy.following import silent_feeds
 from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
 from access_policy.domain.site_energy.lifecycle import Standing, standings
 from access_policy.domain.site_energy.nodes import NodeKind
@@ -77,21 +78,28 @@ class Silence:
 
 
 def silences(site: SiteEnergy, now: datetime) -> list[Silence]:
-    """Of a depot with gates, the longest first. Computed from the instants, so that no process has to have noticed."""
-    if site.policy is None or not site.has_gates:
-        return []
-    return sorted([*_sources(site, now), *_measurements(site, now)], key=lambda each: each.since)
+    """The longest first. Computed from the instants, so that no process has to have noticed."""
+    feeds = silent_feeds(site, now).items()
+    found = [_silence(site, source, node_id, since, now) for (_, source, node_id), since in feeds]
+    return sorted(found, key=lambda each: each.since)
 
 
-def _sources(site: SiteEnergy, now: datetime) -> Iterator[Silence]:
-    for source, since in site.offline.items():
-        if since <= now:
-            yield Silence(
-                f"The source {source} is silent",
-                since,
-                _in_silence(site, source, now),
-                "Check the connection of whoever sends its envelopes. Put an envelope by hand if you know the limit.",
-            )
+def _silence(
+    site: SiteEnergy, source: str | None, node_id: EnergyNodeId | None, since: datetime, now: datetime
+) -> Silence:
+    if source is not None:
+        return Silence(
+            f"The source {source} is silent",
+            since,
+            _in_silence(site, source, now),
+            "Check the connection of whoever sends its envelopes. Put an envelope by hand if you know the limit.",
+        )
+    return Silence(
+        f"The demand of {node_id} is not measured any more",
+        since,
+        "What the charges running below it may draw counts instead, so gates may be narrower than needed.",
+        "Check its meter, or whoever sends its measurements.",
+    )
 
 
 def _in_silence(site: SiteEnergy, source: str, now: datetime) -> str:
@@ -109,15 +117,3 @@ def _in_silence(site: SiteEnergy, source: str, now: datetime) -> str:
     if any(each.source is LimitSource.STALE_POLICY for each in of_source):
         return "Its last limits are held for now; then only static limits apply."
     return "Only static limits and other sources apply at its nodes."
-
-
-def _measurements(site: SiteEnergy, now: datetime) -> Iterator[Silence]:
-    assert site.policy is not None
-    for node_id, demand in site.demands.items():
-        if demand.observed_at + site.policy.measurement_max_age <= now:
-            yield Silence(
-                f"The demand of {node_id} is not measured any more",
-                demand.observed_at,
-                "What the charges running below it may draw counts instead, so gates may be narrower than needed.",
-                "Check its meter, or whoever sends its measurements.",
-            )
