@@ -5,6 +5,7 @@ A fold ignores an event that is delivered again: its version is not the next one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -104,16 +105,20 @@ class TenantView:
             self.profiles.pop(event.name, None)
         return [key for key, charger in self.chargers.items() if charger.policy.settings.profile == event.name]
 
-    def fold_reservation(self, event: ReservationEvent, version: int) -> list[ChargerId]:
-        """Returns the chargers whose plan it may change: those that the reservation names, before or after the event."""
+    def fold_reservation(self, event: ReservationEvent, version: int) -> set[ChargerId]:
+        """Returns the chargers that the reservation names, before or after the event. `reserve` goes through all reservations
+        of a charger: call it when all events are folded."""
         book = self.book(event.depot_id)
         named_before = _named(book, event)
         if not book.follow(version, event):
-            return []
-        named = [each for each in named_before | _named(book, event) if each in self.chargers]
-        for charger_id in named:
+            return set()
+        return {each for each in named_before | _named(book, event) if each in self.chargers}
+
+    def reserve(self, depot_id: DepotId, charger_ids: Iterable[ChargerId]) -> None:
+        """Join the windows of the depot's book to the plans of these chargers."""
+        book = self.book(depot_id)
+        for charger_id in charger_ids:
             self.chargers[charger_id].reserve(book.windows_of(charger_id))
-        return named
 
     def book(self, depot_id: DepotId) -> ReservationBook:
         """The one book of the depot in this process."""

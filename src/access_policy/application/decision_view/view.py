@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from access_policy.application.decision_view.charger_view import ChargerView, Narrower
@@ -285,14 +286,22 @@ class DecisionView:
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Fold a batch of the log; `reached` is the position up to which all events of `TYPES` have been seen."""
         async for part in in_turns(whole_commands(batch)):
-            for recorded in part:
-                self._fold(recorded)
+            for is_of_books, alike in groupby(part, lambda each: isinstance(each.event, _RESERVATION)):
+                if is_of_books:
+                    self._fold_books(alike)
+                else:
+                    for recorded in alike:
+                        self._fold(recorded)
             self._anchor = Anchor(part[-1].position, part[-1].envelope.event_id)
             self.position = part[-1].position
         self.position = reached
 
     async def followed_to(self) -> int:
         return self.position
+
+    def _fold_books(self, batch: Iterable[Recorded]) -> None:
+        for tenant_id, of_tenant in groupby(batch, lambda each: tenant_of(each.stream)):
+            self.follow_book(tenant_id, [(each.version, each.event) for each in of_tenant])
 
     def _fold(self, recorded: Recorded) -> None:
         event = recorded.event
@@ -302,8 +311,6 @@ class DecisionView:
             self.registry(tenant_of(recorded.stream)).follow(recorded.version, event)
         elif isinstance(event, _DEPOT):
             self._tenant(tenant_of(recorded.stream)).fold_depot(event, recorded.version)
-        elif isinstance(event, _RESERVATION):
-            self.follow_book(tenant_of(recorded.stream), event, recorded.version)
         elif isinstance(event, _SITE_ENERGY):
             self.follow_site(tenant_of(recorded.stream), event, recorded.version, recorded.envelope.recorded_at)
         elif isinstance(event, _PROFILE):
@@ -319,15 +326,21 @@ class DecisionView:
         elif isinstance(event, TenantErasureBegun | TenantErased):
             self._forget_tenant(event.tenant_id)
 
-    def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
-        """Fold an event of a depot's reservations, from the log or ahead of it (port `BooksInMemory`)."""
+    def follow_book(self, tenant_id: TenantId, events: Iterable[tuple[int, ReservationEvent]]) -> None:
+        """Fold events of depots' reservations with their versions, from the log or ahead of it (port `BooksInMemory`)."""
         tenant = self._tenant(tenant_id)
-        before = tenant.book(event.depot_id).version
-        for charger_id in tenant.fold_reservation(event, version):
-            self._tell((tenant_id, charger_id))
-        if tenant.book(event.depot_id).version != before:
+        named: dict[DepotId, set[ChargerId]] = {}
+        for version, event in events:
+            before = tenant.book(event.depot_id).version
+            found = tenant.fold_reservation(event, version)
+            if tenant.book(event.depot_id).version != before:
+                named.setdefault(event.depot_id, set()).update(found)
+        for depot_id, charger_ids in named.items():
+            tenant.reserve(depot_id, charger_ids)
+            for charger_id in charger_ids:
+                self._tell((tenant_id, charger_id))
             for listener in self._on_book_change:
-                listener((tenant_id, event.depot_id))
+                listener((tenant_id, depot_id))
 
     def follow_site(self, tenant_id: TenantId, event: SiteEnergyEvent, version: int, recorded_at: datetime) -> None:
         """Fold an event of a depot's site, from the log or ahead of it (port `SitesInMemory`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -60,8 +61,8 @@ class BooksInMemory(Protocol):
         """The depot's reservations at some version, an empty book before the first one. The caller must not change it."""
         ...
 
-    def follow_book(self, tenant_id: TenantId, event: ReservationEvent, version: int) -> None:
-        """Fold a later event of the book's stream ahead of the log's follower."""
+    def follow_book(self, tenant_id: TenantId, events: Iterable[tuple[int, ReservationEvent]]) -> None:
+        """Fold later events of books' streams, with their versions, ahead of the log's follower."""
         ...
 
 

@@ -63,12 +63,11 @@ class ReservationBooks:
 
     def follow(self, tenant_id: TenantId, events: Sequence[ReservationEvent], first_version: int) -> None:
         """Fold what the caller has recorded, ahead of the log's follower."""
-        for version, event in enumerate(events, first_version):
-            self._in_memory.follow_book(tenant_id, event, version)
+        self._in_memory.follow_book(tenant_id, enumerate(events, first_version))
 
     async def _caught_up(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
         book = self._in_memory.book(tenant_id, depot_id)
         stream = reservation_book_stream(tenant_id, depot_id)
-        for recorded in await self._store.load(stream, after_version=book.version):
-            self._in_memory.follow_book(tenant_id, recorded.event, recorded.version)
+        later = await self._store.load(stream, after_version=book.version)
+        self._in_memory.follow_book(tenant_id, [(each.version, each.event) for each in later])
         return book
