@@ -118,7 +118,7 @@ class Connector:
 
     @property
     def power_w(self) -> float:
-        """What the vehicle draws now."""
+        """The power that the vehicle draws now, in watts."""
         return self.vehicle.power_w if self.charging and self.vehicle is not None else 0.0
 
     @property

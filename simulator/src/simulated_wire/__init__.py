@@ -1,1 +1,1 @@
-"""What simulated servers share: the frames of a conversation by HTTP, and a server of their own."""
+"""An HTTP server for simulated partners and providers, and the record of the frames that they exchange."""

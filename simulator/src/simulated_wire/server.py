@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Response:
     body: bytes = b""
 
 
-class FramedServer:
+class FramedServer(ABC):
     """An ASGI application that answers with `answer`. `url` is where it is served, without a path; `other` names the caller."""
 
     def __init__(self, url: str, other: str) -> None:
@@ -45,8 +46,9 @@ class FramedServer:
         self.frames = Frames()
         self._changed = asyncio.Event()
 
+    @abstractmethod
     async def answer(self, request: Request) -> Response:
-        raise NotImplementedError
+        """Return the response to one request."""
 
     async def until(self, is_so: Callable[[], Any], seconds: float = 60) -> None:
         """Wait for requests until `is_so`."""

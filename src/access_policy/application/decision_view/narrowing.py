@@ -95,7 +95,7 @@ class Narrowing:
             self.view.charger(*key).narrow_if_due(self.clock.now())
 
     def gate_changed(self, key: ChargerKey) -> None:
-        """The charger's plan is to be narrowed anew: the listeners of its policy are told."""
+        """Mark the charger's narrowed windows as due, and tell the listeners of its policy."""
         try:
             self.view.charger(*key).narrowed_until = LOOK_NOW
         except ChargerUnknown:

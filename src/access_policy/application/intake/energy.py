@@ -1,4 +1,4 @@
-"""Runs the commands of messages about the energy of sites. What has no effect there is recorded by the site itself."""
+"""Run the commands of incoming messages about the energy of sites. The site itself records a message without effect."""
 
 from __future__ import annotations
 

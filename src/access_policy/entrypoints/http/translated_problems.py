@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from access_policy.entrypoints.http.problems import MEDIA_TYPE
 
 
-class TranslatedProblems:
+class TranslatedProblems(ABC):
     """Whichever part of the service answers with a problem document, `translated` decides what is sent instead of it."""
 
     prefix: str
@@ -20,12 +21,12 @@ class TranslatedProblems:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    def begun(self, scope: Scope, start: Message) -> None:
+    def begun(self, scope: Scope, start: Message) -> None:  # noqa: B027  a hook that a protocol may do without
         """Add headers to the start of any response."""
 
+    @abstractmethod
     def translated(self, scope: Scope, start: Message, document: Mapping[str, Any]) -> bytes:
         """Set the status and the headers of `start`, and return the body."""
-        raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{self.prefix}/"):

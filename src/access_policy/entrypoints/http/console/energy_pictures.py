@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, EnergyNodeId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy.envelopes import KnownEnvelope
 from access_policy.domain.site_energy.gate import LimitSource
@@ -100,9 +100,9 @@ def limits_of(site: SiteEnergy, ahead: Ahead) -> list[EnergyLine]:
     return found
 
 
-def _limits(site: SiteEnergy, node_id: str, ahead: Ahead) -> list[EnergyBar]:
+def _limits(site: SiteEnergy, node_id: EnergyNodeId, ahead: Ahead) -> list[EnergyBar]:
     assert site.policy is not None
-    envelopes = site.envelopes.at_node(node_id)  # type: ignore[arg-type]
+    envelopes = site.envelopes.at_node(node_id)
     ends = {
         at
         for each in envelopes
