@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from typer.testing import CliRunner, Result
 
 from access_policy.adapters.event_stores import erasing
 from access_policy.adapters.secrets.erasure_statements import ErasureStatements, StatementRefused
+from access_policy.adapters.sql import sessions
+from access_policy.adapters.sql.sessions import other_sessions
 from access_policy.application.audit.findings import Manipulation
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import NO_TENANT, Role
@@ -377,11 +380,19 @@ async def test_erasure_while_the_service_runs_is_refused(in_files: Installation)
 
 
 async def test_erasure_while_another_session_uses_the_database_is_refused(
-    request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = await _seeded(request, tmp_path, "postgres")
+    monkeypatch.setattr(sessions, "_PATIENCE_S", 0.0)
     with psycopg.connect(str(installation.settings.store_url)), pytest.raises(CannotRun, match="other sessions"):
         await installation.erase()
+
+
+def test_session_that_ends_meanwhile_is_no_other_session(migrated_database: str) -> None:
+    """A session ends a moment after its client has closed the connection, as when the service has just stopped."""
+    with psycopg.connect(migrated_database) as connection:
+        threading.Timer(0.3, connection.close).start()
+        assert other_sessions(migrated_database) == 0
 
 
 async def test_erasure_with_connected_chargers_is_refused_unless_that_is_meant(in_files: Installation) -> None:

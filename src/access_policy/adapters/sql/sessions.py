@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access_policy.adapters.sql.databases import database_at
@@ -13,16 +14,32 @@ _OTHERS: Final = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND backend_type = 'client backend'"
 )
+_PATIENCE_S: Final = 5.0
+_PAUSE_S: Final = 0.1
 
 
 def other_sessions(url: str) -> int:
     """The number of sessions of the PostgreSQL database besides the one that asks; 0 if the database cannot be reached, which
-    its next user finds out."""
+    its next user finds out.
+
+    A session ends a moment after its client has closed the connection. Sessions are therefore counted for up to five seconds,
+    until there are none: a process that has just stopped does not count.
+    """
     database = database_at(url, "sessions")
     try:
         with database.reading.connect() as connection:
-            return int(connection.execute(_OTHERS).scalar_one())
+            return _still_there(connection)
     except SQLAlchemyError:
         return 0
     finally:
         database.close()
+
+
+def _still_there(connection: Connection) -> int:
+    deadline = time.monotonic() + _PATIENCE_S
+    while others := int(connection.execute(_OTHERS).scalar_one()):
+        if time.monotonic() >= deadline:
+            return others
+        connection.rollback()  # a transaction sees the sessions as its first question found them
+        time.sleep(_PAUSE_S)
+    return 0
