@@ -346,7 +346,7 @@ class Model:
         charges = [charge for charge in self._charges() if self._is_at(each, charge.where, charge.connector)]
         own = [c for c in charges if each.is_of(c.who, c.vehicle) and self._free_at(each, c, now) is not None]
         if each.fulfilled_at is None:
-            for charge in own:
+            for charge in (c for c in own if c.until is None or c.until > each.made_at):
                 at = max(charge.since, each.begins, self._free_at(each, charge, now) or each.begins)
                 ran = at == charge.since or charge.until is None or at < charge.until
                 if ran and at <= now and not each.is_over(at):

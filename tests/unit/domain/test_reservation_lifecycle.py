@@ -108,6 +108,14 @@ def test_charge_of_the_holder_in_the_window_fulfils_the_reservation(
     assert due == ([] if expected is None else [expected])
 
 
+def test_charge_that_was_over_when_the_reservation_was_made_does_not_fulfil_it() -> None:
+    """Whether the charge is still known then must not matter: it may begin and end at the very instant."""
+    promised = replace(made(reservation(terms=terms(release_on_stop=False))), made_at=EVENING)
+
+    assert all_due(promised, by=charges(charge(EVENING, EVENING)), now=EVENING + MINUTE)[0] == []
+    assert all_due(promised, by=charges(charge(EVENING, EVENING + MINUTE)), now=EVENING + MINUTE)[0] != []
+
+
 def test_identifier_of_the_holder_fulfils_and_the_early_start_counts() -> None:
     promised = reservation(holder=Holder(identifiers=(card(),)), terms=terms(early_start_min=30))
     early = charge(EVENING - 20 * MINUTE, identifier=ref("p1"), vehicle_id=None)

@@ -71,10 +71,10 @@ class _Found:
 
     def _arrival(self, entry: Entry) -> tuple[datetime, Charge] | None:
         """The first instant at which a charge of the holder ran here while the reservation held. A charger's clock may be ahead
-        of ours."""
+        of ours. A charge that was over when the reservation was made is not one of it, even if it began at that instant."""
         for charge in self._charges_here(entry):
             free_at = self._free_at(entry, charge)
-            if free_at is None:
+            if free_at is None or _was_over(charge, entry.made_at):
                 continue
             at = max(min(charge.started_at, self.now), entry.begins, free_at)
             ran = at == charge.started_at or charge.ended_at is None or at < charge.ended_at
@@ -100,6 +100,10 @@ class _Found:
     def _fulfilled_by(self, charge: Charge) -> Entry | None:
         held = self.book.entries.held_by(charge.identifier, charge.vehicle_id)
         return next((each for each in reversed(held) if each.attempt_id == charge.attempt_id), None)
+
+
+def _was_over(charge: Charge, at: datetime) -> bool:
+    return charge.ended_at is not None and charge.ended_at <= at
 
 
 def _ended_within(charge: Charge, entry: Entry) -> bool:
