@@ -364,7 +364,7 @@ def report_reservations(s: Scene) -> None:
 
 def report_energy(s: Scene) -> None:
     query = f"from={s.instant(days=-30)}&until={s.instant(days=1)}&group_by=day,charger,level"
-    for part in ("starts", "limits", "lineage"):
+    for part in ("starts", "limits", "lineage", "silences"):
         s.ask("GET", f"/v1/reports/energy?{query}&part={part}")
 
 

@@ -91,7 +91,7 @@ class Queries(containers.DeclarativeContainer):
     charger_narrowings = providers.Singleton(ChargerNarrowings, read_side.views, deciding.energy_gates, clock)
     energy_what_if = providers.Singleton(EnergyWhatIf, stores.store, read_side.views)
     energy_reports = providers.Singleton(
-        EnergyReports, read_side.views, deciding.view.provided.zone_of, deciding.view.provided.depots_of
+        EnergyReports, read_side.views, deciding.view.provided.zone_of, deciding.view.provided.depots_of, clock
     )
     free_windows = providers.Singleton(FreeWindows, deciding.view, clock, deciding.profiles)
     rule_previews = providers.Singleton(RulePreviews, deciding.policies, clock)

@@ -79,19 +79,20 @@ CURSORS = {"cursor_after_charger"}  # made without a look at any row
 YES_OR_NO = {"was_denied"}
 NARROWING = {"within"}  # answers with views, not with rows
 OF_MANY_ROWS = {"audit"}
-WITHOUT_TEXTS = {"energy_demand"}  # rows of numbers
+WITHOUT_TEXTS = {"energy_demand", "first_feed"}  # rows of numbers
+OF_MANY_CHANGES = {"energy_changes"}
 OF_THE_INSTALLATION = {"tenant", "tenants"}  # about tenants, for the role that keeps them
 QUESTIONS = [name for name in vars(Views) if not name.startswith("_") and name not in CURSORS | NARROWING]
 SPAN = {"since": NOON - DAY, "until": NOON + DAY}
 OF_SPANS = (
     "reservation_steps",
-    "envelopes_between",
+    "energy_changes",
     "energy_demand",
     "energy_silences",
     "gate_changes",
     "energy_starts",
 )
-SPANS = {**dict.fromkeys(OF_SPANS, SPAN), "energy_limits": {"until": NOON + DAY}}  # needed
+SPANS = {**dict.fromkeys(OF_SPANS, SPAN), "energy_changes": {**SPAN, "after": 0}}  # needed
 OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
     "open_sessions": {},
     "attempts_since": {"since": NOON},
@@ -174,7 +175,7 @@ def rows_in(answer: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "question", [name for name in QUESTIONS if name not in YES_OR_NO | OF_MANY_ROWS | WITHOUT_TEXTS]
+    "question", [name for name in QUESTIONS if name not in YES_OR_NO | OF_MANY_ROWS | OF_MANY_CHANGES | WITHOUT_TEXTS]
 )
 async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
     models: ReadModels, views: SqlViews, question: str
@@ -191,6 +192,21 @@ async def test_a_question_is_answered_with_rows_of_its_own_tenant_only(
         assert f"of {tenant}" in repr(row)
         assert other not in repr(row)
     assert rows_in(await ask(NOWHERE, **asked(question))) == []
+
+
+async def test_changes_of_a_site_are_answered_for_their_own_tenant_only(models: ReadModels, views: SqlViews) -> None:
+    log: list[Recorded] = []
+    for tenant in (ACME, RIVAL):
+        log += log_of(*everything_of(tenant), tenant=tenant, after=log)
+    await models.follow(log, log[-1].position)
+
+    for tenant, other in ((ACME, RIVAL), (RIVAL, ACME)):
+        rows = [*await views.energy_changes(tenant, **asked("energy_changes")), await views.first_feed(tenant, NORTH)]
+        assert [row["kind"] for row in rows if row is not None] == ["node", "envelope", "feed"]
+        assert f"of {tenant}" in repr(rows)
+        assert other not in repr(rows)
+    assert await views.energy_changes(NOWHERE, **asked("energy_changes")) == []
+    assert await views.first_feed(NOWHERE, NORTH) is None
 
 
 async def test_demand_is_answered_for_its_own_tenant_only(models: ReadModels, views: SqlViews) -> None:

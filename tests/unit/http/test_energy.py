@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from access_policy.application.commands.report_energy_source import ReportEnergySource
+from access_policy.application.context import SYSTEM, Context
+from access_policy.domain.ids import DepotId, TenantId
+from tests.support.builders import NOON
 from tests.support.energy_api import BAY, CIRCUIT, ENVELOPE, POLICY, SITE, envelope, measured, opted_in
 from tests.support.http_api import HttpApi
 
 NODES = "/v1/depots/north/energy-nodes"
+CONTEXT = Context(tenant_id=TenantId("acme"), actor=SYSTEM, correlation_id="test")
 
 
 def refusal(answer: Any) -> tuple[Any, ...]:
@@ -236,8 +241,44 @@ async def test_refused_start_is_in_the_report_with_its_envelope(api: HttpApi) ->
     found = {(each["reason"], each["envelope_id"], each["binding_node_id"], each["effective_w"]) for each in lineage}
     assert found == {("energy_restricted", "env-1", "row-1", 10_000), ("own_vehicle", "env-1", "row-1", 10_000)}
     assert csv.removeprefix("\ufeff").startswith(
-        "depot_id,node_id,measured_s,above_static_s,above_envelope_s,highest_w,"
+        "depot_id,node_id,measured_s,above_s,above_fresh_envelope_s,above_fallback_envelope_s,"
     )
+
+
+async def test_report_counts_time_above_the_limit_in_force_and_names_silent_feeds(api: HttpApi) -> None:
+    await opted_in(api)
+    fallback = {"import_limit_w": 20_000, "valid_until": "2026-11-19T00:00:00Z"}
+    await envelope(api, fallback=fallback)
+    await measured(api, "row-1", 30_000, "2026-11-18T12:00:30Z")
+    silent = ReportEnergySource(depot_id=DepotId("north"), source="grid", offline_at=NOON)
+    await api.container.commands.report_energy_source()(CONTEXT, silent)
+    await api.settled()
+    await api.container.chargers.energy_keeper().look((TenantId("acme"), DepotId("north")))
+    await api.settled()
+    query = "/v1/reports/energy?from=2026-11-18T00:00:00Z&until=2026-11-18T20:00:00Z&depot_id=north"
+
+    limits = {row["node_id"]: row for row in (await api.get(f"{query}&part=limits")).json()["rows"]}
+    silences = (await api.get(f"{query}&part=silences")).json()["rows"]
+    csv = (await api.get(f"{query}&part=silences", headers={"Accept": "text/csv"})).text
+    page = (await api.get("/console/reports?depot_id=north&from=2026-11-18&until=2026-11-18")).text
+    file = (await api.get("/console/reports/files/energy.csv?from=2026-11-18&until=2026-11-18&group_by=silences")).text
+
+    row = limits["row-1"]
+    assert (row["measured_s"], row["above_s"], row["above_fallback_envelope_s"]) == (300, 300, 300)
+    assert (row["highest_w"], row["most_above_w"]) == (30_000, 10_000)
+    (silence,) = [row for row in silences if row["reason"] == "source_offline"]
+    assert (silence["source"], silence["node_id"], silence["since"], silence["restored_at"]) == (
+        "grid",
+        "row-1",
+        "2026-11-18T12:00:00Z",
+        None,
+    )
+    assert silence["fell_back_to"] == "fallback_limit"
+    assert "source_offline,grid,row-1,2026-11-18T12:00:00Z," in csv
+    assert "Source grid" in page
+    assert "Its fallback limit" in page
+    assert "fallback limit of an envelope whose source is silent" in page
+    assert "source_offline,grid,row-1,2026-11-18T12:00:00Z," in file
 
 
 async def what_if(api: HttpApi, **proposal: Any) -> Any:

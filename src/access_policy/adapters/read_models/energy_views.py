@@ -1,23 +1,24 @@
-"""The energy of sites: envelopes, limits, demand, gate changes and the starts that a gate judged."""
+"""The energy of sites: envelopes, changes, demand, gate changes and the starts that a gate judged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, func, or_, select
 
 from access_policy.adapters.read_models.reading import Reads
 from access_policy.adapters.read_models.tables import (
+    ENERGY_CHANGES,
     ENERGY_DEMAND,
     ENERGY_ENVELOPES,
     ENERGY_GATES,
     ENERGY_IGNORED_ENVELOPES,
-    ENERGY_LIMITS,
     ENERGY_SILENCES,
     ENERGY_STARTS,
 )
 from access_policy.application.ports.views import Page, Row
+from access_policy.application.projections.energy_changes import ChangeKind
 from access_policy.domain.ids import ChargerId, DepotId, EnergyNodeId, EnvelopeId, TenantId
 
 
@@ -42,17 +43,25 @@ class EnergyViews(Reads):
         query = self._of(of, tenant_id).where(of.c.depot_id == depot_id)
         return await self._newest(query, of, "ignored_at", None, None, cursor, limit)
 
-    async def envelopes_between(
-        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
+    async def energy_changes(
+        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime, *, after: int, limit: int
     ) -> Sequence[Row]:
-        of = ENERGY_ENVELOPES.c
-        meets = and_(of.depot_id == depot_id, of.valid_from < until, of.valid_until > since)
-        return await self._all(self._of(ENERGY_ENVELOPES, tenant_id).where(meets).order_by(of.position))
+        of = ENERGY_CHANGES.c
+        of_depot = and_(self._is_within(ENERGY_CHANGES, tenant_id), of.depot_id == depot_id)
+        heard = of.kind == ChangeKind.HEARD
+        latest = select(func.max(of.position)).where(of_depot, heard, of.at < since).group_by(of.source)
+        counts = or_(
+            of.kind.not_in((ChangeKind.ENVELOPE, ChangeKind.HEARD)),
+            and_(of.kind == ChangeKind.ENVELOPE, of.counts_until >= since),
+            and_(heard, or_(of.at >= since, of.position.in_(latest))),
+        )
+        query = select(ENERGY_CHANGES).where(of_depot, of.position > after, of.at <= until, counts)
+        return await self._all(query.order_by(of.position).limit(limit))
 
-    async def energy_limits(self, tenant_id: TenantId, depot_id: DepotId, until: datetime) -> Sequence[Row]:
-        of = ENERGY_LIMITS.c
-        query = self._of(ENERGY_LIMITS, tenant_id).where(of.depot_id == depot_id, of.at < until)
-        return await self._all(query.order_by(of.position))
+    async def first_feed(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None:
+        of = ENERGY_CHANGES.c
+        query = self._of(ENERGY_CHANGES, tenant_id).where(of.depot_id == depot_id, of.kind == ChangeKind.FEED)
+        return await self._one(query.where(of.position == 0))
 
     async def energy_demand(
         self, tenant_id: TenantId, depot_id: DepotId, node_id: EnergyNodeId, since: datetime, until: datetime

@@ -373,15 +373,19 @@ ENERGY_IGNORED_ENVELOPES = _table(
     Column("sequence", BigInteger),
 )
 
-ENERGY_LIMITS = _table(
-    "energy_limits",
+ENERGY_CHANGES = _table(
+    "energy_changes",
     key("depot_id"),
-    key("node_id"),
     Column("position", BigInteger, primary_key=True),
-    Column("kind", TEXT),
-    Column("at", Instant),
-    Column("limit_w", BigInteger),
-    Column("is_there", Boolean),
+    *(Column(name, TEXT) for name in ("kind", "node_id", "parent_id", "node_kind", "charger_id", "envelope_id")),
+    *(Column(name, TEXT) for name in ("source", "enforcement")),
+    *(Column(name, Instant) for name in ("at", "happened_at", "reported_at")),
+    *(Column(name, Instant) for name in ("valid_from", "valid_until", "fallback_until", "counts_until")),
+    *(Column(name, BigInteger) for name in ("sequence", "limit_w", "minimum_start_w")),
+    *(Column(name, BigInteger) for name in ("import_limit_w", "fallback_limit_w")),
+    *(Column(name, BigInteger) for name in ("own_and_agreement_below_w", "own_only_below_w", "hysteresis_w")),
+    *(Column(name, BigInteger) for name in ("minimum_dwell_s", "measurement_max_age_s", "hold_max_s")),
+    Column("is_enabled", Boolean),
 )
 
 ENERGY_DEMAND = _table(

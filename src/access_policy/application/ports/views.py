@@ -247,14 +247,16 @@ class Views(Protocol):
         """Envelopes that were received without effect, the newest first."""
         ...
 
-    async def envelopes_between(
-        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
+    async def energy_changes(
+        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime, *, after: int, limit: int
     ) -> Sequence[Row]:
-        """Those whose validity meets `[since, until)`, in the order in which they were received."""
+        """What changed the limits of the depot's site and was recorded up to `until`, inclusive, in order; at most `limit` rows
+        with positions above `after`. Envelopes that count no longer at `since`, and signs of life that later ones before
+        `since` make needless, are left out."""
         ...
 
-    async def energy_limits(self, tenant_id: TenantId, depot_id: DepotId, until: datetime) -> Sequence[Row]:
-        """The history of the nodes' static limits before `until`, oldest first; `is_there` False from a removal on."""
+    async def first_feed(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None:
+        """The row of the depot's first envelope or measurement, like those of `energy_changes`."""
         ...
 
     async def energy_demand(

@@ -9,6 +9,7 @@ from access_policy.application.projections.charger_status import CHARGER_STATUS
 from access_policy.application.projections.denied_identifiers import DENIED_IDENTIFIERS
 from access_policy.application.projections.depots import DEPOTS
 from access_policy.application.projections.energy import ENERGY
+from access_policy.application.projections.energy_changes import ENERGY_CHANGES
 from access_policy.application.projections.energy_starts import ENERGY_STARTS
 from access_policy.application.projections.faults import FAULTS
 from access_policy.application.projections.mode_changes import MODE_CHANGES
@@ -30,5 +31,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     AUDIT,
     RESERVATIONS,
     ENERGY,
+    ENERGY_CHANGES,
     ENERGY_STARTS,
 )

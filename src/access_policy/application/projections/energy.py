@@ -1,6 +1,6 @@
-"""The energy of sites for reports: envelopes, limits, demand by the minute, each charger's gate changes, and silent feeds.
+"""The energy of sites for reports: envelopes, demand by the minute, each charger's gate changes, and silent feeds.
 
-Rows of starts that a gate judged are made by `energy_starts.py`.
+`energy_starts.py` makes the rows of starts that a gate judged, `energy_changes.py` those of what changes limits.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from access_policy.domain.site_energy.events import (
     DemandMeasured,
     EnergyControlDegraded,
     EnergyControlRestored,
-    EnergyNodePut,
-    EnergyNodeRemoved,
     OperatingEnvelopeIgnored,
     OperatingEnvelopeReceived,
     OperatingEnvelopeWithdrawn,
@@ -27,7 +25,6 @@ from access_policy.domain.site_energy.gate import GateEnvelope
 
 ENVELOPES = "energy_envelopes"
 IGNORED = "energy_ignored_envelopes"
-LIMITS = "energy_limits"
 DEMAND = "energy_demand"
 GATES = "energy_gates"
 SILENCES = "energy_silences"
@@ -36,8 +33,6 @@ SILENCES = "energy_silences"
 def fold(recorded: Recorded) -> list[RowChange]:
     event = recorded.event
     match event:
-        case EnergyNodePut() | EnergyNodeRemoved():
-            return [_limit(recorded)]
         case OperatingEnvelopeReceived(envelope=envelope):
             key = {**_tenant(recorded), "envelope_id": envelope.envelope_id}
             return [Put(ENVELOPES, key, _envelope(recorded, envelope), at_first={"withdrawn_at": None})]
@@ -105,19 +100,6 @@ def _gates(recorded: Recorded, event: AccessNarrowed | AccessWidened, at: dateti
     return [Put(GATES, {**key, "charger_id": charger_id}, values) for charger_id in event.charger_ids]
 
 
-def _limit(recorded: Recorded) -> RowChange:
-    event = recorded.event
-    match event:
-        case EnergyNodePut(node=node):
-            values = {"kind": node.kind.value, "limit_w": node.limit_w, "is_there": True}
-            node_id = node.node_id
-        case _:
-            values = {"kind": None, "limit_w": None, "is_there": False}
-            node_id = event.node_id
-    key = {**_depot(recorded), "node_id": node_id, "position": recorded.position}
-    return Put(LIMITS, key, {"at": recorded.envelope.recorded_at, **values})
-
-
 def _envelope(recorded: Recorded, envelope: OperatingEnvelope) -> dict[str, Any]:
     fallback = envelope.fallback
     return {
@@ -166,10 +148,8 @@ def _feed(recorded: Recorded) -> dict[str, Any]:
 
 ENERGY = Projection(
     "energy",
-    (ENVELOPES, IGNORED, LIMITS, DEMAND, GATES, SILENCES),
+    (ENVELOPES, IGNORED, DEMAND, GATES, SILENCES),
     types_of(
-        EnergyNodePut,
-        EnergyNodeRemoved,
         OperatingEnvelopeReceived,
         OperatingEnvelopeWithdrawn,
         OperatingEnvelopeIgnored,

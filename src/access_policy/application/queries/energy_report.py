@@ -1,7 +1,8 @@
-"""How a site kept to its limits, what its gates refused, and each start with its envelope and its session."""
+"""How a site kept to its limits, what its gates refused, each start with its envelope and its session, and silent feeds."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
-from access_policy.application.queries.energy_limits import LIMIT_COLUMNS, node_rows
+from access_policy.application.queries.energy_limits import LIMIT_COLUMNS, LimitHistory, node_rows
+from access_policy.application.queries.energy_past import site_changes
+from access_policy.application.queries.energy_silences import SILENCE_COLUMNS, silence_rows
 from access_policy.application.queries.report_columns import (
     ColumnType,
     Report,
@@ -29,6 +33,7 @@ from access_policy.application.turns import in_turns
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import DepotId, TenantId
+from access_policy.domain.site_energy.site import SiteEnergy
 
 
 class EnergyGroupBy(StrEnum):
@@ -44,6 +49,7 @@ class EnergyReportPart(StrEnum):
     STARTS = "starts"
     LIMITS = "limits"
     LINEAGE = "lineage"
+    SILENCES = "silences"
 
 
 COUNTS: Final = ("attempts", "admitted", "refused", "would_refuse", "sessions", "energy_wh")
@@ -89,6 +95,7 @@ class EnergyReports:
     views: Views
     zone_of: Callable[[TenantId, DepotId], ZoneInfo]
     depots_of: Callable[[TenantId], Any]
+    clock: Clock
 
     async def starts(self, tenant_id: TenantId, group_by: Sequence[EnergyGroupBy], wanted: EnergyQuestion) -> Report:
         """Attempts at gated chargers, counted; one row per group, ascending. Raises `ReportInvalid`."""
@@ -113,32 +120,57 @@ class EnergyReports:
             check_rows(len(rows))
         return Report(LINEAGE, rows)
 
-    async def limits(self, tenant_id: TenantId, wanted: EnergyQuestion) -> Report:
-        """For each measured node the time above its limits. Raises `ReportInvalid`."""
+    async def limits(self, tenant_id: TenantId, wanted: EnergyQuestion, *, with_chargers: bool = True) -> Report:
+        """For each node, or each that is not a charger, the time for which its measured demand was above its limit in force.
+        Raises `ReportInvalid`."""
         _check(wanted)
-        depots: list[Depot] = [
+        rows: list[dict[str, Any]] = []
+        for depot in self._depots(tenant_id, wanted):
+            rows += await self._nodes(tenant_id, depot.depot_id, wanted, with_chargers=with_chargers)
+            check_rows(len(rows))
+        return Report(LIMIT_COLUMNS, rows)
+
+    async def silences(self, tenant_id: TenantId, wanted: EnergyQuestion) -> Report:
+        """Each feed that was silent, at each node that it concerns, and what counted instead. Raises `ReportInvalid`."""
+        _check(wanted)
+        rows: list[dict[str, Any]] = []
+        for depot in self._depots(tenant_id, wanted):
+            silences = await self.views.energy_silences(tenant_id, depot.depot_id, wanted.since, wanted.until)
+            if silences:
+                past = await self._past(tenant_id, depot.depot_id, wanted)
+                zone = self.zone_of(tenant_id, depot.depot_id)
+                rows += await asyncio.to_thread(silence_rows, silences, past, zone, self.clock.now())
+                check_rows(len(rows))
+        return Report(SILENCE_COLUMNS, rows)
+
+    def _depots(self, tenant_id: TenantId, wanted: EnergyQuestion) -> list[Depot]:
+        found: list[Depot] = [
             each
             for each in self.depots_of(tenant_id)
             if wanted.depot_id in (None, each.depot_id) and (wanted.depots is None or each.depot_id in wanted.depots)
         ]
-        rows: list[dict[str, Any]] = []
-        for depot in sorted(depots, key=lambda each: each.depot_id):
-            rows += await self._nodes(tenant_id, depot.depot_id, wanted)
-            check_rows(len(rows))
-        return Report(LIMIT_COLUMNS, rows)
+        return sorted(found, key=lambda each: each.depot_id)
 
-    async def _nodes(self, tenant_id: TenantId, depot_id: DepotId, wanted: EnergyQuestion) -> list[dict[str, Any]]:
-        limits = await self.views.energy_limits(tenant_id, depot_id, wanted.until)
-        envelopes = await self.views.envelopes_between(tenant_id, depot_id, wanted.since, wanted.until)
+    async def _nodes(
+        self, tenant_id: TenantId, depot_id: DepotId, wanted: EnergyQuestion, *, with_chargers: bool
+    ) -> list[dict[str, Any]]:
+        past = await self._past(tenant_id, depot_id, wanted)
+        left_out = set() if with_chargers else set(past.site.tree.by_charger.values())
         rows = []
-        for node_id in sorted({each["node_id"] for each in limits}):
+        for node_id, spans in sorted(past.spans().items()):
+            if node_id in left_out:
+                continue
             demand = await self.views.energy_demand(tenant_id, depot_id, node_id, wanted.since, wanted.until)
-            of_node = [each for each in limits if each["node_id"] == node_id]
-            found = node_rows(
-                demand, of_node, [each for each in envelopes if each["node_id"] == node_id], until=wanted.until
-            )
+            found = await asyncio.to_thread(node_rows, demand, spans, until=wanted.until)
             rows.append({"depot_id": depot_id, "node_id": node_id, **found})
         return rows
+
+    async def _past(self, tenant_id: TenantId, depot_id: DepotId, wanted: EnergyQuestion) -> LimitHistory:
+        past = LimitHistory(SiteEnergy(depot_id=depot_id), wanted.since, wanted.until)
+        async for changes in site_changes(self.views, tenant_id, depot_id, wanted.since, wanted.until):
+            await asyncio.to_thread(past.follow, changes)
+        await asyncio.to_thread(past.end)
+        return past
 
     async def _rows(self, tenant_id: TenantId, wanted: EnergyQuestion) -> AsyncIterator[tuple[Row, Row | None]]:
         """Each attempt that a gate judged, oldest first, with its row in the access log."""

@@ -73,7 +73,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "energy what-if north --node main --limit-w 90000 --from 7d",
         "energy what-if north --own-only-below-w 44000 --own-and-agreement-below-w 66000",
     ),
-    "energy-report": ("energy-report --by level,limit_source", "energy-report --part limits --depot north"),
+    "energy-report": ("energy-report --by level,limit_source", "energy-report --part silences --depot north"),
     "exceptions add": (
         "exceptions add bay-1 freevend --reason 'open day' --date 2026-12-05",
         "exceptions add bay-1 'bay-*' freevend --reason 'open day' --date 2026-12-05",

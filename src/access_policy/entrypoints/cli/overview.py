@@ -158,7 +158,7 @@ def reservation_report(
 @app.command("energy-report")
 def energy_report(
     ctx: typer.Context,
-    part: Annotated[str, typer.Option(help="starts, limits or lineage")] = "starts",
+    part: Annotated[str, typer.Option(help="starts, limits, lineage or silences")] = "starts",
     by: Annotated[
         str, typer.Option(help="Comma-separated: day, depot, charger, level, limit_source, envelope")
     ] = "day",
@@ -169,7 +169,7 @@ def energy_report(
     csv: CsvFile = None,
     parquet: ParquetFile = None,
 ) -> None:
-    """Report starts that energy gates admitted and refused, time above limits, or each start with its envelope."""
+    """Report starts that energy gates admitted and refused, time above limits, lineage of starts, or silent feeds."""
     session = session_of(ctx)
     query = {"part": part, "group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
     _report(session, "/v1/reports/energy", query, csv, parquet, nothing="no energy gates in this period")

@@ -11,9 +11,11 @@ from fastapi.responses import HTMLResponse, Response
 from access_policy.adapters.report_files.parquet import ParquetFiles
 from access_policy.application.queries.access_report import COUNTS, GroupBy
 from access_policy.application.queries.compliance_measures import LATENESS, ComplianceGroup
+from access_policy.application.queries.energy_report import EnergyReportPart
 from access_policy.domain.mode_schedule.recurrence import WEEKDAYS
 from access_policy.entrypoints.http.auth import OPERATORS, READERS
 from access_policy.entrypoints.http.console import charts, words
+from access_policy.entrypoints.http.console.energy_reported import energy_reported
 from access_policy.entrypoints.http.console.here import Here
 from access_policy.entrypoints.http.console.reports_asked import Asked, AskedFor
 from access_policy.entrypoints.http.console.reservations_reported import reservations_reported
@@ -22,7 +24,14 @@ from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.v1 import reports as api
 from access_policy.entrypoints.http.v1.plan_reader import Plan
-from access_policy.entrypoints.http.v1.reports import Access, Compliance, ReportAnswers, ReservationsKept, Unenrolled
+from access_policy.entrypoints.http.v1.reports import (
+    Access,
+    Compliance,
+    EnergyOfSites,
+    ReportAnswers,
+    ReservationsKept,
+    Unenrolled,
+)
 
 router: APIRouter = pages_router()
 
@@ -42,6 +51,7 @@ async def reports(
     compliance: Compliance,
     unenrolled: Unenrolled,
     kept: ReservationsKept,
+    of_energy: EnergyOfSites,
     plan: Plan,
 ) -> HTMLResponse:
     tenant_id, wanted = here.caller.tenant_id, asked.wanted(here)
@@ -62,6 +72,7 @@ async def reports(
         energy=charts.bars(_by_size([(CLASSES[row["access_class"]], row["energy_wh"]) for row in by_class])),
         compliance=_compliance(by_charger),
         reservations=await reservations_reported(here, asked, kept, plan) if asked.counts_reservations else None,
+        of_sites=await energy_reported(here, asked, of_energy) if asked.counts_reservations else None,
         unknown=unknown[:ROWS_SHOWN],
         unknown_count=len(unknown),
         may_enrol=here.may(OPERATORS) and here.caller.depots is None,
@@ -72,16 +83,17 @@ async def reports(
 async def file(
     here: Here,
     asked: AskedFor,
-    name: Literal["access", "mode-compliance", "reservations", "unenrolled-identifiers"],
+    name: Literal["access", "mode-compliance", "reservations", "energy", "unenrolled-identifiers"],
     kind: Literal["csv", "parquet"],
     access: Access,
     compliance: Compliance,
     unenrolled: Unenrolled,
     kept: ReservationsKept,
+    of_energy: EnergyOfSites,
     parquet: Annotated[ParquetFiles, provided(lambda c: c.queries.parquet_files)],
     group_by: str = "day",
 ) -> Response:
-    """The API's file of the report, for the period and the filters of the page."""
+    """The API's file of the report, for the period and the filters of the page. `group_by` of energy is its part."""
     answers = ReportAnswers(parquet, MEDIA[kind])
     common: dict[str, Any] = {
         "caller": here.caller,
@@ -98,6 +110,9 @@ async def file(
         response = await api.report_mode_compliance(mode_compliance=compliance, group_by=group_by, **common)
     elif name == "reservations":
         response = await api.report_reservations(reservation_reports=kept, group_by=group_by, **common)
+    elif name == "energy":
+        part = EnergyReportPart(group_by) if group_by in list(EnergyReportPart) else EnergyReportPart.STARTS
+        response = await api.report_energy(energy_reports=of_energy, part=part, **common)
     else:
         response = await api.report_unenrolled_identifiers(unenrolled=unenrolled, **common)
     saved_as = f"{name}-{asked.first}-to-{asked.last}.{kind}"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from access_policy.application.queries.energy_report import EnergyGroupBy, EnergyReportPart
 from access_policy.domain.access.reasons import Reason
+from access_policy.domain.site_energy.events import DegradedReason
 from access_policy.domain.site_energy.gate import EnvelopeState, GateLevel, LimitSource
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
 from access_policy.entrypoints.http.v1.report_models import Day, Head, Local
@@ -32,14 +33,18 @@ class EnergyStartCount(ResponseModel):
 
 
 class EnergyLimitRow(ResponseModel):
-    """One node. Seconds with a measurement, and those of them above the static limit and above an envelope. `highest_w` is null
-    for a node that was never measured."""
+    """One node. Seconds with a measurement, and those of them above the limit that was in force, together and by the source of
+    that limit. `highest_w` is null for a node that was never measured."""
 
     depot_id: str
     node_id: str
     measured_s: int
-    above_static_s: int
-    above_envelope_s: int
+    above_s: int
+    above_fresh_envelope_s: int
+    above_fallback_envelope_s: int
+    above_static_node_s: int
+    above_charger_s: int
+    above_stale_policy_s: int
     highest_w: int | None
     most_above_w: int
 
@@ -73,10 +78,29 @@ class EnergyLineageRow(ResponseModel):
     session_end_reason: str | None
 
 
+class EnergySilenceRow(ResponseModel):
+    """A feed that was silent, at one node that it concerns: a source of envelopes, or the measurements of the node.
+    `restored_at` is null while it lasts. `silent_s` and `fell_back_to` cover the report's period; `fell_back_to` names what
+    counted instead, separated by commas, the first one first: `held_envelope`, `fallback_limit`, `other_source`,
+    `static_limit`, `no_limit`, or for measurements `greater_demand` (of the last measurement and what the running charges may
+    draw) and `possible_draw`."""
+
+    depot_id: str
+    reason: DegradedReason
+    source: str | None
+    node_id: str | None
+    since: UtcInstant
+    since_local: Local
+    restored_at: UtcInstant | None
+    restored_at_local: Local | None
+    silent_s: int
+    fell_back_to: str
+
+
 class EnergyReportHead(Head):
     part: EnergyReportPart
     group_by: list[EnergyGroupBy]
 
 
 class EnergyReport(EnergyReportHead):
-    rows: list[EnergyStartCount | EnergyLimitRow | EnergyLineageRow]
+    rows: list[EnergyStartCount | EnergyLimitRow | EnergyLineageRow | EnergySilenceRow]

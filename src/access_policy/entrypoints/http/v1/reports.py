@@ -52,6 +52,7 @@ OnTime = Annotated[int, Query(ge=0, le=86_400, description="Up to this lateness 
 Access = Annotated[AccessReports, provided(lambda c: c.queries.access_reports)]
 Compliance = Annotated[ModeCompliance, provided(lambda c: c.queries.mode_compliance)]
 ReservationsKept = Annotated[ReservationReports, provided(lambda c: c.queries.reservation_reports)]
+EnergyOfSites = Annotated[EnergyReports, provided(lambda c: c.queries.energy_reports)]
 Unenrolled = Annotated[UnenrolledIdentifiers, provided(lambda c: c.queries.unenrolled_identifiers)]
 
 
@@ -226,7 +227,7 @@ async def report_reservations(
 )
 async def report_energy(
     caller: Caller,
-    energy_reports: Annotated[EnergyReports, provided(lambda c: c.queries.energy_reports)],
+    energy_reports: EnergyOfSites,
     answers: Answers,
     from_: From,
     until: Until,
@@ -238,10 +239,10 @@ async def report_energy(
     """What energy gates did in `[from, until)`, one part of the report at a time.
 
     `starts`: attempts at gated chargers, counted by the columns of `group_by`. `limits`: for each node of the sites, the time
-    for which its measured demand was above its static limit and above an envelope; a measurement stands until the next one, for
-    at most five minutes. `lineage`: each attempt with the envelope and the limit that it was decided by, and what became of
-    its session. With `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and
-    rows.
+    for which its measured demand was above the limit in force, by the source of that limit; a measurement stands until the next
+    one, for at most five minutes. `lineage`: each attempt with the envelope and the limit that it was decided by, and what
+    became of its session. `silences`: the feeds that were silent, and what counted instead. With `Accept: text/csv` or
+    `application/vnd.apache.parquet` the response is a file of the same columns and rows.
     """
     wanted = EnergyQuestion(since=from_, until=until, depot_id=depot_id, charger_id=charger_id, depots=caller.depots)
     groups = _groups_of(EnergyGroupBy, group_by) if part is EnergyReportPart.STARTS else []
@@ -255,6 +256,8 @@ async def report_energy(
             return await answers(await energy_reports.limits(caller.tenant_id, wanted), head, energy.EnergyLimitRow)
         case EnergyReportPart.LINEAGE:
             return await answers(await energy_reports.lineage(caller.tenant_id, wanted), head, energy.EnergyLineageRow)
+        case EnergyReportPart.SILENCES:
+            return await answers(await energy_reports.silences(caller.tenant_id, wanted), head, energy.EnergySilenceRow)
 
 
 def _written(row: dict[str, Any]) -> dict[str, Any]:
