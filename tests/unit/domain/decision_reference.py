@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from itertools import permutations
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -197,6 +198,7 @@ def expected_reason(facts: DecisionInputs) -> Reason:
 
 
 # --- any facts --------------------------------------------------------------------------------------------------------
+# Strategies are made once: hypothesis checks each one that a test makes, which takes longer than to draw from it.
 
 near = st.sampled_from([-400 * 1440, -1441, -61, -1, 0, 1, 30, 600, 1439, 1440, 4000]).map(lambda m: m * MINUTE)
 hours = st.builds(
@@ -205,103 +207,138 @@ hours = st.builds(
     start=st.builds(time, st.integers(0, 23), st.sampled_from([0, 30])),
     end=st.builds(time, st.integers(0, 23), st.sampled_from([0, 30])),
 )
-
-
+G1, G2 = ReservationGroupId("g1"), ReservationGroupId("g2")
 causes = st.sampled_from([BASELINE_CAUSE, BASELINE_CAUSE, Cause(CauseKind.ENVELOPE, "e-1", "own_only")])
-minutes = st.sampled_from([-1441, -600, -61, -30, -1, 0, 1, 30, 61, 600, 1439])
+modes = st.sampled_from([AccessMode.MANAGED, AccessMode.MANAGED, AccessMode.FREEVEND])
+rarely, seldom = st.sampled_from([False, False, False, True]), st.sampled_from([True] + [False] * 4)
+usually = st.sampled_from([True] * 9 + [False])
+by_name, by_group = st.just(Place(charger_id=BAY)), st.sampled_from([Place(group_id=G1), Place(group_id=G2)])
+minutes = st.sampled_from([-1441, -600, -61, -30, -1, 0, 1, 30, 61, 600, 1439]).map(lambda m: m * MINUTE)
+lengths = st.sampled_from([1, 30, 61, 601, 3000]).map(lambda m: m * MINUTE)
+reservation_ids = st.integers(0, 10**9).map(lambda number: ReservationId(f"r{number}"))
+reservation_terms = st.builds(
+    ReservationTerms,
+    early_start_min=st.sampled_from([0, 0, 31, 700]),
+    no_show_after_min=st.sampled_from([None, None, 0, 15, 90]),
+)
+other_bays = st.frozensets(st.sampled_from([ChargerId(f"bay-{number}") for number in range(2, 5)]))
+second_group = st.frozensets(st.just(G2))
+gate_levels = st.sampled_from(GateLevel)
+gate_changes = st.none() | st.integers(1, 1500).map(lambda m: m * MINUTE)
+edges = st.none() | st.none() | st.none() | near
+agreement_begins, permission_begins = st.just(-DAY) | st.just(-DAY) | near, st.just(-MINUTE) | near
+classes, kinds, enforcements = map(st.sampled_from, (AccessClass, IdentifierKind, Enforcement))
+suspensions = st.sampled_from([None] * 7 + ["why"])
+charger_places = st.frozensets(st.sampled_from([BAY, ChargerId("other")]), max_size=1)
+depot_places = st.frozensets(st.sampled_from([NORTH, DepotId("other")]), max_size=1)
+several_hours = st.lists(hours, max_size=2)
 
 
-@st.composite
-def entries(draw: st.DrawFn, at: datetime, place: Place) -> Entry:
-    start = at + draw(minutes) * MINUTE
-    end = start + draw(st.sampled_from([1, 30, 61, 601, 3000])) * MINUTE
-    terms = ReservationTerms(
-        early_start_min=draw(st.sampled_from([0, 0, 31, 700])),
-        no_show_after_min=draw(st.sampled_from([None, None, 0, 15, 90])),
-    )
+def several(places: st.SearchStrategy[Place], most: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """What `entry` makes reservations of."""
+    came, over = st.none() | minutes, st.none() | st.none() | minutes
+    return st.lists(st.tuples(places, minutes, lengths, reservation_ids, reservation_terms, came, over), max_size=most)
+
+
+of_holder, naming_others, in_groups = several(by_name | by_group, 2), several(by_name, 2), several(by_group, 3)
+
+
+def entry(
+    at: datetime,
+    place: Place,
+    begins: timedelta,
+    length: timedelta,
+    reservation_id: ReservationId,
+    terms: ReservationTerms,
+    came: timedelta | None,
+    over: timedelta | None,
+) -> Entry:
+    start = at + begins
     reservation = Reservation(
-        reservation_id=ReservationId(f"r{draw(st.integers(0, 10**9))}"),
+        reservation_id=reservation_id,
         holder=Holder(),
         place=place,
         start=start,
-        end=end,
+        end=start + length,
         source=ReservationSource.OCPI,
         terms=terms,
     )
-    came = draw(st.none() | minutes.map(lambda m: at + m * MINUTE))
-    over = draw(st.none() | st.none() | minutes.map(lambda m: at + m * MINUTE))
-    return Entry(reservation=reservation, made_at=reservation.begins, changed_at=1, fulfilled_at=came, over_at=over)
+    return Entry(
+        reservation=reservation,
+        made_at=reservation.begins,
+        changed_at=1,
+        fulfilled_at=later(at, came),
+        over_at=later(at, over),
+    )
+
+
+def later(at: datetime, offset: timedelta | None) -> datetime | None:
+    return None if offset is None else at + offset
 
 
 @st.composite
 def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
     """At bay 1, which the groups g1 and perhaps g2 have."""
-    g1, g2 = ReservationGroupId("g1"), ReservationGroupId("g2")
-    by_name, by_group = Place(charger_id=BAY), st.sampled_from([Place(group_id=g1), Place(group_id=g2)])
-    any_place = st.just(by_name) | by_group
-    other_bays = st.frozensets(st.sampled_from([ChargerId(f"bay-{number}") for number in range(2, 5)]))
 
-    def some(places: st.SearchStrategy[Place], most: int) -> tuple[Entry, ...]:
-        drawn = draw(st.lists(places.flatmap(lambda place: entries(at, place)), max_size=most))
-        return tuple(sorted(drawn, key=lambda each: each.begins))
+    def some(strategy: st.SearchStrategy[list[tuple[Any, ...]]]) -> tuple[Entry, ...]:
+        return tuple(sorted((entry(at, *each) for each in draw(strategy)), key=lambda each: each.begins))
 
     return ReservationsHere(
         charger_id=BAY,
         version=7,
-        of_holder=some(any_place, 2),
-        naming_others=some(st.just(by_name), 2),
-        in_groups=some(by_group, 3),
-        free={g1: draw(other_bays), g2: draw(other_bays)},
-        groups_of_charger=frozenset({g1, *draw(st.frozensets(st.just(g2)))}),
-        is_required=draw(st.sampled_from([False, False, False, True])),
+        of_holder=some(of_holder),
+        naming_others=some(naming_others),
+        in_groups=some(in_groups),
+        free={G1: draw(other_bays), G2: draw(other_bays)},
+        groups_of_charger=frozenset({G1, *draw(second_group)}),
+        is_required=draw(rarely),
     )
 
 
 @st.composite
 def gates(draw: st.DrawFn, at: datetime) -> Gate:
     """Mostly enforced; it can change soon, later or never."""
-    return a_gate(
-        draw(st.sampled_from(GateLevel)),
-        is_advisory=draw(st.sampled_from([False, False, False, True])),
-        changes_at=draw(st.none() | st.integers(1, 1500).map(lambda m: at + m * MINUTE)),
-    )
+    return a_gate(draw(gate_levels), is_advisory=draw(rarely), changes_at=later(at, draw(gate_changes)))
 
 
 @st.composite
 def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None = None) -> DecisionInputs:
     """Also combinations that no registry holds: the table answers them all."""
     instant = at or NOON + draw(st.integers(0, 7 * 1440)) * MINUTE
-    edge = st.none() | st.none() | st.none() | near.map(lambda offset: (instant + offset).astimezone(UTC))
-    vehicle_class = draw(st.sampled_from(AccessClass))
+
+    def edge() -> datetime | None:
+        found = later(instant, draw(edges))
+        return None if found is None else found.astimezone(UTC)
+
+    vehicle_class = draw(classes)
     description = VehicleDescription(
-        name="any", access_class=vehicle_class, agreement_id=PARTNER, valid_from=draw(edge), valid_until=draw(edge)
+        name="any", access_class=vehicle_class, agreement_id=PARTNER, valid_from=edge(), valid_until=edge()
     )
-    suspended = draw(st.sampled_from([None] * 7 + ["why"]))
+    suspended = draw(suspensions)
     vehicle = Vehicle(vehicle_id=TRUCK, description=description, suspended_because=suspended)
     agreement = Agreement(
         agreement_id=PARTNER,
         name="any",
         fleet="any",
-        valid_from=instant + draw(st.just(-DAY) | st.just(-DAY) | near),
-        valid_until=draw(edge),
-        ended_at=draw(edge),
-        charger_ids=draw(st.frozensets(st.sampled_from([BAY, ChargerId("other")]), max_size=1)),
-        depot_ids=draw(st.frozensets(st.sampled_from([NORTH, DepotId("other")]), max_size=1)),
-        hours=tuple(draw(st.lists(hours, max_size=2))),
+        valid_from=instant + draw(agreement_begins),
+        valid_until=edge(),
+        ended_at=edge(),
+        charger_ids=draw(charger_places),
+        depot_ids=draw(depot_places),
+        hours=tuple(draw(several_hours)),
     )
-    ref = IdentifierRef(draw(st.sampled_from(IdentifierKind)), "p1", "…1")
+    ref = IdentifierRef(draw(kinds), "p1", "…1")
     ad_hoc = AdHocPermission(
         attempt_id=AttemptId("a1"),
         depot_id=NORTH,
         identifier=ref,
         vehicle_id=None,
-        given_at=instant + draw(st.just(-MINUTE) | near),
+        given_at=instant + draw(permission_begins),
         until=instant + draw(near),
         reason="any",
         given_by=ANNA,
     )
-    mode = draw(st.sampled_from([AccessMode.MANAGED, AccessMode.MANAGED, AccessMode.FREEVEND]))
-    usually = st.sampled_from([True] * 9 + [False])
+    mode = draw(modes)
     return DecisionInputs(
         at=instant,
         charger_id=BAY,
@@ -309,14 +346,14 @@ def facts(draw: st.DrawFn, expected: Segment | None = None, at: datetime | None 
         zone=BERLIN,
         expected=expected
         or Segment(instant, instant + DAY, mode, draw(causes) if mode == "managed" else BASELINE_CAUSE),
-        enforcement=draw(st.sampled_from(Enforcement)),
+        enforcement=draw(enforcements),
         identifier=ref if draw(usually) else None,
         vehicle=vehicle if draw(usually) else None,
         agreement=agreement if draw(usually) else None,
         kind_counts=draw(usually),
         pin_locked_out=draw(st.booleans()),
         in_use_at_another=not draw(usually),
-        ad_hoc=ad_hoc if draw(st.sampled_from([True] + [False] * 4)) else None,
+        ad_hoc=ad_hoc if draw(seldom) else None,
         reservations=draw(reservations(instant)) if draw(st.booleans()) else None,
         gate=draw(gates(instant)) if draw(st.booleans()) else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import hypothesis
 import pytest
@@ -27,17 +28,23 @@ PATHS = Length(ci=200, soak=10_000, of="paths")
 HOLD, MAX_AGE, DWELL = 15, 1, 5  # minutes, as in `policy`
 OFTEN = hypothesis.settings(max_examples=PATHS.count, deadline=None)
 
+# Strategies are made once: hypothesis checks each one that a test makes, which takes longer than to draw from it.
 watts = st.integers(0, 60).map(lambda each: each * 10 * KW)
+maybe_watts = st.none() | watts
+durations = st.integers(1, 60).map(lambda each: each * MINUTE)
+fallbacks = st.none() | st.tuples(watts, st.integers(1, 90).map(lambda each: each * MINUTE))
 instants = st.integers(-30, 90).map(lambda each: NOON + each * MINUTE)
+mostly_never = st.none() | st.none() | instants
+demands = st.none() | st.tuples(instants, watts)
+unlimited = st.sampled_from((0, 0, 0, 1))
+silences = st.dictionaries(st.sampled_from(["dso", "site"]), instants)
 
 
 @st.composite
 def known_envelopes(draw: st.DrawFn, node_id: str, sequence: int, source: str) -> KnownEnvelope:
     valid_from = draw(instants)
-    valid_until = valid_from + draw(st.integers(1, 60)) * MINUTE
-    limit = st.builds(
-        FallbackLimit, import_limit_w=watts, valid_until=st.integers(1, 90).map(lambda each: valid_from + each * MINUTE)
-    )
+    valid_until = valid_from + draw(durations)
+    import_limit_w, fallback = draw(watts), draw(fallbacks)
     sent = OperatingEnvelope(
         envelope_id=EnvelopeId(f"{node_id}-{source}-{sequence}"),
         node_id=EnergyNodeId(node_id),
@@ -45,11 +52,10 @@ def known_envelopes(draw: st.DrawFn, node_id: str, sequence: int, source: str) -
         sequence=sequence,
         valid_from=valid_from,
         valid_until=valid_until,
-        import_limit_w=draw(watts),
-        fallback=draw(st.none() | limit),
+        import_limit_w=import_limit_w,
+        fallback=fallback and FallbackLimit(import_limit_w=fallback[0], valid_until=valid_from + fallback[1]),
     )
-    withdrawn_at = draw(st.none() | st.none() | instants)
-    return KnownEnvelope(envelope=sent, received_at=NOON, changed_at=1, withdrawn_at=withdrawn_at)
+    return KnownEnvelope(envelope=sent, received_at=NOON, changed_at=1, withdrawn_at=draw(mostly_never))
 
 
 @st.composite
@@ -60,26 +66,25 @@ def nodes(draw: st.DrawFn, number: int, offline: dict[str, datetime]) -> NodeHer
         for source in ("dso", "site")
         for sequence in range(1, draw(st.integers(0, 3)) + 1)
     ]
-    measured = st.builds(Demand, node_id=st.just(EnergyNodeId(node_id)), observed_at=instants, demand_w=watts)
+    measured = draw(demands)
     return NodeHere(
         node=EnergyNode(
             node_id=EnergyNodeId(node_id),
             parent_id=None,
             kind=NodeKind.CHARGER if number == 0 else NodeKind.CIRCUIT,
             charger_id=ChargerId("bay") if number == 0 else None,
-            limit_w=draw(st.none() | watts),
+            limit_w=draw(maybe_watts),
         ),
         envelopes=tuple(found),
         offline=offline,
-        demand=draw(st.none() | measured),
-        running=RunningBelow(draw(watts), draw(st.sampled_from([0, 0, 0, 1]))),
+        demand=measured and Demand(node_id=EnergyNodeId(node_id), observed_at=measured[0], demand_w=measured[1]),
+        running=RunningBelow(draw(watts), draw(unlimited)),
     )
 
 
 @st.composite
 def paths(draw: st.DrawFn, *, may_be_silent: bool = True) -> ChargerPath:
-    silence = st.dictionaries(st.sampled_from(["dso", "site"]), instants) if may_be_silent else st.just({})
-    offline = draw(silence)
+    offline = draw(silences) if may_be_silent else {}
     length = draw(st.integers(1, 4))
     return ChargerPath([draw(nodes(number, offline)) for number in range(length)], policy(), 1)
 
@@ -97,10 +102,9 @@ def moments(*of: ChargerPath) -> list[datetime]:
 
 def levels(path: ChargerPath, at: list[datetime]) -> list[GateLevel]:
     """From an open gate on, read at these instants only."""
-    held, since, found = Held(), at[0], []
-    for instant in at:
+    held, found = Held(), list[GateLevel]()
+    for since, instant in pairwise([*at[:1], *at]):
         held = path.stepped(path.advanced(held, since, instant), instant)
-        since = instant
         found.append(held.level)
     return found
 

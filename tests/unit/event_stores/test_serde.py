@@ -11,6 +11,7 @@ import types
 import typing
 from datetime import UTC, date, datetime, time
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar
 
 import pytest
@@ -46,6 +47,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@cache
 def values(of: Any) -> st.SearchStrategy[Any]:
     """Any value of a type as domain events use it."""
     while hasattr(of, "__supertype__"):
