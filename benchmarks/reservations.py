@@ -34,8 +34,8 @@ from access_policy.domain.reservations.reservation import (
     ReservationGroup,
     ReservationSource,
 )
+from access_policy.entrypoints.processes.garbage import COLLECTED, spare_collections
 from access_policy.entrypoints.processes.service import Service
-from access_policy.entrypoints.processes.startup import COLLECTED, spare_collections
 from access_policy.settings import Settings
 from benchmarks.decisions import CHARGERS, decisions
 from benchmarks.durable_server import CONTEXT, set_up

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from access_policy.adapters.event_stores import sqlite_checkpoints
-from access_policy.adapters.event_stores.sqlite import sqlite_event_store
+from access_policy.adapters.event_stores.sqlite import DurableSqliteDatastore, sqlite_event_store
 from access_policy.adapters.event_stores.sqlite_checkpoints import CHECKPOINT_BYTES, Checkpoints
 
 PAGE_BYTES = 4096
@@ -22,6 +22,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection whose commits run no checkpoint, to a file with a table of pages."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.execute("CREATE TABLE IF NOT EXISTS kept (bytes BLOB)")
         yield connection
@@ -88,6 +89,36 @@ def test_log_of_many_pages_begins_anew(tmp_path: Path, monkeypatch: pytest.Monke
             time.sleep(0.05)
 
         assert path.with_name("events.sqlite-wal").stat().st_size <= grown + CHECKPOINT_BYTES
+
+
+def test_commit_after_the_log_began_anew_cuts_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To cut a file of 64 MB takes 50 ms."""
+    monkeypatch.setattr(sqlite_checkpoints, "RESTART_PAGES", 10)
+    path = tmp_path / "events.sqlite"
+    datastore = DurableSqliteDatastore(path, timeout_s=5)
+    with writing(path) as connection, datastore.get_connection(commit=True) as durable:
+        write(connection, 2 * CHECKPOINT_BYTES)
+        grown = path.with_name("events.sqlite-wal").stat().st_size
+        Checkpoints(path)._checkpoint()
+        durable.cursor().execute("INSERT INTO kept VALUES (zeroblob(4000))")
+
+        assert not_copied(path) == 1  # the log has begun anew
+        assert path.with_name("events.sqlite-wal").stat().st_size == grown
+    datastore.close()
+
+
+def test_log_that_is_copied_is_looked_at_again_once_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "events.sqlite"
+    checkpoints = Checkpoints(path)
+    with writing(path) as connection:
+        write(connection, 2 * CHECKPOINT_BYTES)
+        assert checkpoints._is_due()
+        checkpoints._checkpoint()
+        assert not checkpoints._is_due()
+
+        time.sleep(0.02)  # the file's time has ticks of some milliseconds
+        write(connection, PAGE_BYTES)
+        assert checkpoints._is_due()
 
 
 def test_file_that_cannot_be_checkpointed_is_logged_once_and_tried_again(

@@ -20,7 +20,7 @@ from eventsourcing.sqlite import (
 from access_policy.adapters.event_stores.log_rows import LogRow
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
-from access_policy.adapters.event_stores.sqlite_checkpoints import CHECKPOINT_BYTES, Checkpoints
+from access_policy.adapters.event_stores.sqlite_checkpoints import KEPT_BYTES, Checkpoints
 from access_policy.adapters.sql.sqlite_locks import PromptConnection
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
@@ -154,7 +154,7 @@ class _DurablePool(SQLiteConnectionPool):
         (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_IN_A_COMMIT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit={CHECKPOINT_BYTES}")
+        connection.execute(f"PRAGMA journal_size_limit={KEPT_BYTES}")
         (level,) = connection.execute("PRAGMA synchronous").fetchone()
         if journal != "wal":
             raise NotDurable(f"{self.db_name}: SQLite's journal_mode is {journal!r}, not 'wal'; use a local disk.")

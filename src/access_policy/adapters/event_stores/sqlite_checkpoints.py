@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
 RESTART_PAGES: Final = 16_000  # and one of so many pages begins anew: writers wait until the last of them are copied
+KEPT_BYTES: Final = 256 * 1024 * 1024  # a larger file is cut to this by the commit that begins anew, which takes 50 ms
 LEFT_PAGES_MAX: Final = 2_000  # more than these cannot be copied yet while a long reader, such as a backup, needs them
 BUSY_MS: Final = 200  # for a lock; the next turn tries again
 
@@ -32,6 +33,7 @@ class Checkpoints:
         self._every_s = every_s
         self._stopped = threading.Event()
         self._has_failed = False
+        self._copied_at = 0  # when the file was written that is copied completely, in nanoseconds
         self._thread = threading.Thread(target=self._run, name="event-store-checkpoints", daemon=True)
 
     def start(self) -> None:
@@ -47,19 +49,23 @@ class Checkpoints:
                 self._checkpoint()
 
     def _is_due(self) -> bool:
+        """The file keeps its size when the log begins anew, so that its time shows whether anything was added."""
         try:
-            return self._wal.stat().st_size >= CHECKPOINT_BYTES
+            found = self._wal.stat()
         except OSError:  # there is none
             return False
+        return found.st_size >= CHECKPOINT_BYTES and found.st_mtime_ns != self._copied_at
 
     def _checkpoint(self) -> None:
         try:
+            written_at = self._wal.stat().st_mtime_ns
             with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
                 connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
                 _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self._copied_at = written_at if copied >= pages else 0
                 if pages >= RESTART_PAGES and pages - copied <= LEFT_PAGES_MAX:
                     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-        except sqlite3.Error as trouble:
+        except (sqlite3.Error, OSError) as trouble:
             if not self._has_failed:
                 log.warning("the write-ahead log of %s cannot be checkpointed yet: %s", self._path.name, trouble)
             self._has_failed = True

@@ -21,6 +21,7 @@ from access_policy.adapters.ocpp.transport.server import OcppServer
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
+from access_policy.entrypoints.processes.garbage import COLLECTED, search_often, spare_collections
 from access_policy.entrypoints.processes.gateway_channel import GatewayChannel
 from access_policy.entrypoints.processes.http_sides import GatewaySide, HttpSide, PublicSide, serving_process
 from access_policy.entrypoints.processes.jobs import background_jobs
@@ -32,7 +33,7 @@ from access_policy.entrypoints.processes.parts import Part, PartName
 from access_policy.entrypoints.processes.ports import HttpListener, ocpp_limits, renew_certificate
 from access_policy.entrypoints.processes.readiness import Readiness
 from access_policy.entrypoints.processes.safety import alone_in, refuse_unsafe
-from access_policy.entrypoints.processes.startup import COLLECTED, StartUp, Step, spare_collections
+from access_policy.entrypoints.processes.startup import StartUp, Step
 from access_policy.process_roles import ProcessRole
 from access_policy.settings import Settings
 
@@ -132,6 +133,7 @@ class Service:
 
     def _begin_jobs(self, tasks: asyncio.TaskGroup) -> None:
         self._background = [tasks.create_task(self._metrics.loop_watch.run(), name="loop watch")]
+        self._background.append(tasks.create_task(search_often(), name="garbage collector"))
         self._background += [tasks.create_task(job, name=name) for name, job in background_jobs(self.container)]
 
     async def _open_ports(self, tasks: asyncio.TaskGroup) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -20,9 +19,6 @@ from access_policy.process_roles import ProcessRole
 log = logging.getLogger(__name__)
 
 NOTED_TOGETHER = 500  # chargers found connected after a restart, in few commits
-# Thresholds of the garbage collector. Every attempt leaves objects for minutes, and a search of them stops all decisions: the
-# second generation is searched with each second collection of the first, so that a search covers few of them.
-COLLECTED = (2_500, 1, 11_000)
 
 Step = tuple[str, Callable[[], Awaitable[Any]]]
 
@@ -99,9 +95,3 @@ class StartUp:
         charges, views = c.chargers.holder_charges(), c.read_side.views()
         charges.begin_after(await c.read_side.models().followed_to())
         await reload_charges(charges, c.deciding.view(), views, views, now=c.clock().now())
-
-
-async def spare_collections() -> None:
-    """Loaded objects stay until the end: searching them for garbage stops everything for 100 ms and more each time."""
-    gc.collect(1)
-    gc.freeze()
