@@ -14,6 +14,7 @@ from benchmarks import (
     console,
     decisions,
     energy,
+    energy_what_if,
     flood,
     outage,
     propagation,
@@ -136,6 +137,14 @@ def _energy() -> None:
         f"{found.changed:.1f} us for the first reading after a measurement of the site ({found.from_nothing:,.0f} us computed "
         f"from nothing); a measurement of the site {found.measurement_of_site:,.0f} us, of a circuit "
         f"{found.measurement_of_circuit:,.0f} us."
+    )
+    month = energy_what_if.measure()
+    print(
+        f"What a gate policy would have refused of {month.attempts} starts in a month with {month.measurements:,} "
+        f"measurements: {month.what_if_s:.1f} s of processor time, loop held for at most {month.what_if_hold_ms:.0f} ms; "
+        f"the naive computation of {month.rival_days} days: {month.rival_s:.1f} s ({month.different} refusals more or "
+        f"fewer). The site at an instant of that month: {1e3 * month.past_s:.0f} ms, loop held for at most "
+        f"{month.past_hold_ms:.0f} ms."
     )
 
 

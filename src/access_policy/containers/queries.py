@@ -84,12 +84,11 @@ class Queries(containers.DeclarativeContainer):
         deciding.view,
         deciding.energy_gates,
         deciding.recent_activity,
-        stores.store,
         read_side.views,
         clock,
     )
     charger_narrowings = providers.Singleton(ChargerNarrowings, read_side.views, deciding.energy_gates, clock)
-    energy_what_if = providers.Singleton(EnergyWhatIf, stores.store, read_side.views)
+    energy_what_if = providers.Singleton(EnergyWhatIf, read_side.views, deciding.view)
     energy_reports = providers.Singleton(
         EnergyReports, read_side.views, deciding.view.provided.zone_of, deciding.view.provided.depots_of, clock
     )

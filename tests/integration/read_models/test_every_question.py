@@ -63,6 +63,7 @@ ARGUMENTS: dict[str, Any] = {
     "reservation_id": R1,
     "reservation_ids": (R1,),
     "kind": "made",
+    "at": NOON,
     "envelope_id": E1,
     "node_id": GRID,
     "since": None,
@@ -79,7 +80,7 @@ CURSORS = {"cursor_after_charger"}  # made without a look at any row
 YES_OR_NO = {"was_denied"}
 NARROWING = {"within"}  # answers with views, not with rows
 OF_MANY_ROWS = {"audit"}
-WITHOUT_TEXTS = {"energy_demand", "first_feed"}  # rows of numbers
+WITHOUT_TEXTS = {"energy_demand", "energy_demand_at", "first_feed"}  # rows of numbers
 OF_MANY_CHANGES = {"energy_changes"}
 OF_THE_INSTALLATION = {"tenant", "tenants"}  # about tenants, for the role that keeps them
 QUESTIONS = [name for name in vars(Views) if not name.startswith("_") and name not in CURSORS | NARROWING]
@@ -92,7 +93,11 @@ OF_SPANS = (
     "gate_changes",
     "energy_starts",
 )
-SPANS = {**dict.fromkeys(OF_SPANS, SPAN), "energy_changes": {**SPAN, "after": 0}}  # needed
+SPANS = {
+    **dict.fromkeys(OF_SPANS, SPAN),
+    "energy_changes": {**SPAN, "after": 0},
+    "energy_demand_at": {"since": NOON},
+}  # needed
 OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
     "open_sessions": {},
     "attempts_since": {"since": NOON},
@@ -209,13 +214,15 @@ async def test_changes_of_a_site_are_answered_for_their_own_tenant_only(models: 
     assert await views.first_feed(NOWHERE, NORTH) is None
 
 
-async def test_demand_is_answered_for_its_own_tenant_only(models: ReadModels, views: SqlViews) -> None:
+@pytest.mark.parametrize("question", ["energy_demand", "energy_demand_at"])
+async def test_demand_is_answered_for_its_own_tenant_only(models: ReadModels, views: SqlViews, question: str) -> None:
     log: list[Recorded] = []
     for tenant in (ACME, RIVAL):
         log += log_of(*everything_of(tenant), tenant=tenant, after=log)
     await models.follow(log, log[-1].position)
 
-    found = {tenant: await views.energy_demand(tenant, **asked("energy_demand")) for tenant in (ACME, RIVAL, NOWHERE)}
+    ask = getattr(views, question)
+    found = {tenant: await ask(tenant, **asked(question)) for tenant in (ACME, RIVAL, NOWHERE)}
 
     demands = {tenant: [row["demand_w"] for row in rows] for tenant, rows in found.items()}
     assert demands == {ACME: [len(ACME)], RIVAL: [len(RIVAL)], NOWHERE: []}

@@ -70,6 +70,24 @@ class EnergyViews(Reads):
         query = self._of(ENERGY_DEMAND, tenant_id).where(of.depot_id == depot_id, of.node_id == node_id)
         return await self._all(query.where(of.minute >= since, of.minute < until).order_by(of.minute))
 
+    async def energy_demand_at(
+        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, at: datetime
+    ) -> Sequence[Row]:
+        of = ENERGY_DEMAND.c
+        of_depot = and_(self._is_within(ENERGY_DEMAND, tenant_id), of.depot_id == depot_id)
+        within = and_(of_depot, of.minute >= since, of.minute <= at, of.observed_at <= at)
+        last = select(of.node_id, func.max(of.minute).label("minute")).where(within).group_by(of.node_id).subquery()
+        is_last = and_(of.node_id == last.c.node_id, of.minute == last.c.minute)
+        return await self._all(select(ENERGY_DEMAND).join(last, is_last).where(of_depot))
+
+    async def energy_levels_at(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> Sequence[Row]:
+        of = ENERGY_GATES.c
+        of_depot = and_(self._is_within(ENERGY_GATES, tenant_id), of.depot_id == depot_id)
+        last = select(of.charger_id, func.max(of.position).label("position")).where(of_depot, of.at <= at)
+        latest = last.group_by(of.charger_id).subquery()
+        is_latest = and_(of.charger_id == latest.c.charger_id, of.position == latest.c.position)
+        return await self._all(select(ENERGY_GATES).join(latest, is_latest).where(of_depot))
+
     async def energy_silences(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
     ) -> Sequence[Row]:

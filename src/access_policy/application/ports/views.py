@@ -265,6 +265,16 @@ class Views(Protocol):
         """The node's last measurement of each minute in `[since, until)`, oldest first."""
         ...
 
+    async def energy_demand_at(
+        self, tenant_id: TenantId, depot_id: DepotId, since: datetime, at: datetime
+    ) -> Sequence[Row]:
+        """Of each measured node of the depot the last row of `energy_demand` in `[since, at]`."""
+        ...
+
+    async def energy_levels_at(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> Sequence[Row]:
+        """Of each charger of the depot the last recorded change of its gate up to `at`."""
+        ...
+
     async def energy_silences(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
     ) -> Sequence[Row]:

@@ -16,6 +16,7 @@ from access_policy.domain.ids import ChargerId, DepotId, EnergyNodeId, EnvelopeI
 from access_policy.domain.site_energy.energy_policy import HOLD_MAX_S, EnergyPolicy, GateEnforcement
 from access_policy.domain.site_energy.envelopes import FallbackLimit, OperatingEnvelope
 from access_policy.domain.site_energy.events import (
+    DegradedReason,
     DemandMeasured,
     EnergyNodePut,
     EnergyNodeRemoved,
@@ -26,9 +27,11 @@ from access_policy.domain.site_energy.events import (
     OperatingEnvelopeWithdrawn,
     SiteEnergyEvent,
 )
+from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.site_energy.known_envelopes import KEPT_FOR
+from access_policy.domain.site_energy.measurements import Demand
 from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
-from access_policy.domain.site_energy.site import SiteEnergy
+from access_policy.domain.site_energy.site import SiteEnergy, Subject
 
 ROWS_AT_ONCE: Final = 2_000
 HELD_AT_MOST: Final = timedelta(seconds=HOLD_MAX_S) + KEPT_FOR  # an envelope that ended earlier limits nothing
@@ -59,6 +62,38 @@ async def site_changes(
 
 def _changes(depot_id: DepotId, rows: Sequence[Row]) -> list[Change]:
     return [(row["at"], event_of(depot_id, row)) for row in rows]
+
+
+async def past_site(views: Views, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> SiteEnergy:
+    """The site as it was recorded at `at`. The demand of a node is the last one of the minute of `at` if it was not measured
+    again in that minute, else that of a minute before. Raises `StoreUnavailable`."""
+    site = SiteEnergy(depot_id=depot_id)
+    async for changes in site_changes(views, tenant_id, depot_id, at, at):
+        await asyncio.to_thread(_fold, site, changes)
+    if site.policy is None:
+        return site
+    since = at - site.policy.measurement_max_age - site.policy.hold_max
+    for row in await views.energy_demand_at(tenant_id, depot_id, since, at):
+        if row["node_id"] in site.tree.by_id:
+            demand = Demand(node_id=row["node_id"], observed_at=row["observed_at"], demand_w=row["demand_w"])
+            site.demands[demand.node_id] = demand
+    for row in await views.energy_levels_at(tenant_id, depot_id, at):
+        if row["level"] != GateLevel.OPEN:
+            site.levels[ChargerId(row["charger_id"])] = GateLevel(row["level"]), row["at"]
+    for row in await views.energy_silences(tenant_id, depot_id, at, at + timedelta(microseconds=1)):
+        site.degraded[_subject(row)] = row["since"]
+    return site
+
+
+def _fold(site: SiteEnergy, changes: Sequence[Change]) -> None:
+    for _, event in changes:
+        apply(site, event)
+
+
+def _subject(row: Row) -> Subject:
+    reason = DegradedReason(row["reason"])
+    is_source = reason is DegradedReason.SOURCE_OFFLINE
+    return reason, row["feed"] if is_source else None, None if is_source else EnergyNodeId(row["feed"])
 
 
 def apply(site: SiteEnergy, event: SiteEnergyEvent) -> None:

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from access_policy.application.ports.clock import Clock
-from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Views
-from access_policy.application.streams import site_energy_stream
+from access_policy.application.queries.energy_past import past_site
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, EnergyNodeId, TenantId
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
@@ -78,7 +77,6 @@ class SiteStates:
     view: SitesInMemory
     gates: GatesOfSites
     charges: ChargesUnderWay
-    store: EventStore
     views: Views
     clock: Clock
 
@@ -99,11 +97,7 @@ class SiteStates:
         return await state_of(site, running, at, None, planned_at=now)
 
     async def _past(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> SiteState:
-        site = SiteEnergy(depot_id=depot_id)
-        recorded = await self.store.load(site_energy_stream(tenant_id, depot_id))
-        async for each in in_turns(recorded, at_a_time=_AT_A_TIME):
-            if each.envelope.recorded_at <= at:
-                site.apply(each.event)
+        site = await past_site(self.views, tenant_id, depot_id, at)
         running = await self._charging(tenant_id, depot_id, at)
         return await state_of(site, running, at, lambda charger_id: site.recorded_level(charger_id).level)
 

@@ -1,40 +1,38 @@
 """Recorded attempts at a depot under a proposed gate policy or operating envelope: which would have been refused for energy.
 
-The site is replayed from its stream. Measurements and charges stay as they were recorded: a start that is refused here would
-have left its power to others, so that the count is the greatest possible one.
+The site is replayed from the rows of its changes and of its demand by the minute. Measurements and charges stay as they were
+recorded: a start that is refused here would have left its power to others, so that the count is the greatest possible one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from access_policy.application.ports.event_store import EventStore, Recorded
+from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Row, Views
-from access_policy.application.streams import site_energy_stream
+from access_policy.application.queries.energy_past import Change, site_changes
+from access_policy.application.what_if.energy_feeds import ChangesAhead, PastFeeds
+from access_policy.application.what_if.gate_replay import GateReplay, Watch, charges_of, watches_of
 from access_policy.application.what_if.replay import SPAN_MAX, WhatIfInvalid
 from access_policy.domain.access.reasons import ALLOWING, Reason
 from access_policy.domain.ids import ChargerId, DepotId, TenantId
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
 from access_policy.domain.site_energy.envelopes import OperatingEnvelope
-from access_policy.domain.site_energy.events import (
-    EnergyPolicyPut,
-    OperatingEnvelopeReceived,
-    OperatingEnvelopeWithdrawn,
-    SiteEnergyEvent,
-)
+from access_policy.domain.site_energy.events import EnergyPolicyPut, OperatingEnvelopeReceived, SiteEnergyEvent
 from access_policy.domain.site_energy.gate import GateLevel
-from access_policy.domain.site_energy.levels import Held
 from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.vehicle_registry.events import AccessClass
 
 LOOK_BACK: Final = timedelta(hours=1)  # before an attempt its gate is followed for so long, and for the minimum dwell
 CHARGED_FOR: Final = timedelta(days=3)  # a charge that began earlier is not looked for
 ATTEMPTS_MAX: Final = 50_000
+FOLLOWED_MAX_H: Final = 5_000  # of all gates together
+PART: Final = timedelta(days=1)  # of the period, followed at a time
 EXAMPLES_MAX: Final = 20
 _NEVER_FOR_ENERGY: Final = frozenset({Reason.OWN_VEHICLE, Reason.RESERVATION})
 
@@ -87,20 +85,48 @@ class EnergyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EnergyWhatIf:
-    store: EventStore
     views: Views
+    view: DecisionView
 
     async def __call__(self, tenant_id: TenantId, depot_id: DepotId, proposal: EnergyProposal) -> EnergyAnswer:
         """Raises `WhatIfInvalid`, the refusals of the policy or the envelope, or `StoreUnavailable`."""
         _check(proposal)
         rows, complete = await self._attempts(tenant_id, depot_id, proposal)
-        recorded = await self.store.load(site_energy_stream(tenant_id, depot_id))
-        replay = GateReplay(SiteEnergy(depot_id=depot_id), proposed(recorded, depot_id, proposal), rows)
-        answer = EnergyAnswer(complete=complete)
         wanted = [row for row in rows if row["occurred_at"] >= proposal.since]
-        for row in wanted:
-            answer.note(judged(row, await replay.level(ChargerId(row["charger_id"]), row["occurred_at"])))
-        return answer
+        site = self.view.site_energy(tenant_id, depot_id)
+        policy = proposal.policy or site.policy or EnergyPolicy()
+        watches = await asyncio.to_thread(watches_of, wanted, LOOK_BACK + policy.minimum_dwell)
+        check_work(watches)
+        alone = self._one_at_a_time(tenant_id, site)
+        replay = await asyncio.to_thread(
+            lambda: GateReplay(SiteEnergy(depot_id=depot_id), wanted, watches, charges_of(rows), alone)
+        )
+        if watches:
+            past = PastFeeds(self.views, tenant_id, depot_id, site.tree, alone)
+            await self._follow(replay, past, watches, proposal)
+        return await asyncio.to_thread(_answer, replay.judged, complete)
+
+    async def _follow(
+        self, replay: GateReplay, past: PastFeeds, watches: Sequence[Watch], proposal: EnergyProposal
+    ) -> None:
+        """Day by day, so that neither rows nor a thread's work pile up."""
+        begin = min(min(each.start for each in watches), proposal.since)
+        changes = ChangesAhead(site_changes(self.views, past.tenant_id, past.depot_id, begin, proposal.until))
+        await asyncio.to_thread(replay.follow, await changes.before(begin), begin)
+        for start, end in _parts(begin, proposal):
+            of_part = await changes.before(end)
+            if proposal.policy is not None and start >= proposal.since:
+                of_part = [each for each in of_part if not isinstance(each[1], EnergyPolicyPut)]
+            if start == proposal.since:
+                of_part = [*((start, each) for each in _made(past.depot_id, proposal)), *of_part]
+            demand = await past.demand(replay.site.tree, watches, start, end)
+            merged = await asyncio.to_thread(_in_order, of_part, demand)
+            await asyncio.to_thread(replay.follow, merged, end)
+
+    def _one_at_a_time(self, tenant_id: TenantId, site: SiteEnergy) -> frozenset[ChargerId]:
+        """The chargers with one connector today."""
+        policies = ((each, self.view.known_policy(tenant_id, each)) for each in site.tree.by_charger)
+        return frozenset(each for each, policy in policies if policy is not None and policy.settings.connectors == 1)
 
     async def _attempts(
         self, tenant_id: TenantId, depot_id: DepotId, proposal: EnergyProposal
@@ -118,96 +144,45 @@ class EnergyWhatIf:
         return rows[::-1], cursor is None
 
 
-def proposed(
-    recorded: Sequence[Recorded], depot_id: DepotId, proposal: EnergyProposal
-) -> list[tuple[datetime, SiteEnergyEvent]]:
-    """The site's events by their instants, with those of the proposal among them."""
-    made: list[SiteEnergyEvent] = []
+def check_work(watches: Sequence[Watch]) -> None:
+    """Raises `WhatIfInvalid`."""
+    hours = round(sum((each.end - each.start for each in watches), timedelta()) / timedelta(hours=1))
+    if hours > FOLLOWED_MAX_H:
+        raise WhatIfInvalid(
+            f"The gates of this period's attempts would be followed for {hours:,} hours, and one answer covers "
+            f"{FOLLOWED_MAX_H:,}; choose a shorter period.",
+            pointer="/from",
+        )
+
+
+def _parts(begin: datetime, proposal: EnergyProposal) -> Iterator[tuple[datetime, datetime]]:
+    """`[begin, until)` in days, of which one starts with the period."""
+    start = begin
+    while start < proposal.until:
+        end = min(start + PART, proposal.until)
+        if start < proposal.since < end:
+            end = proposal.since
+        yield start, end
+        start = end
+
+
+def _made(depot_id: DepotId, proposal: EnergyProposal) -> Iterator[SiteEnergyEvent]:
+    """What the proposal does at the start of the period."""
     if proposal.policy is not None:
-        made.append(EnergyPolicyPut(depot_id=depot_id, policy=proposal.policy))
+        yield EnergyPolicyPut(depot_id=depot_id, policy=proposal.policy)
     if proposal.envelope is not None:
-        envelope = proposal.envelope
-        made.append(OperatingEnvelopeReceived(depot_id=depot_id, envelope=envelope, received_at=proposal.since))
-    events = [(each.envelope.recorded_at, each.event) for each in recorded]
-    before = [each for each in events if each[0] < proposal.since]
-    after = [each for each in events if each[0] >= proposal.since]
-    if proposal.policy is not None:
-        after = [each for each in after if not isinstance(each[1], EnergyPolicyPut)]
-    return [*before, *((proposal.since, each) for each in made), *after]
+        yield OperatingEnvelopeReceived(depot_id=depot_id, envelope=proposal.envelope, received_at=proposal.since)
 
 
-class GateReplay:
-    """Levels of chargers at ascending instants, from nothing but the events, the charges and the instants."""
-
-    def __init__(
-        self, site: SiteEnergy, events: Sequence[tuple[datetime, SiteEnergyEvent]], attempts: Sequence[Row]
-    ) -> None:
-        self._site = site
-        self._events = deque(events)
-        self._charges = RunningCharges(attempts)
-        self._ahead = deque((row["occurred_at"], ChargerId(row["charger_id"])) for row in attempts)
-        self._last_attempts = {charger_id: at for at, charger_id in self._ahead}
-        self._watched: dict[ChargerId, tuple[Held, datetime]] = {}
-
-    async def level(self, charger_id: ChargerId, at: datetime) -> GateLevel:
-        """At `at`, which is no earlier than that of the call before. `open` without a gate. One turn of the loop per event."""
-        while self._events and self._events[0][0] <= at:
-            instant, event = self._events.popleft()
-            self._watch(instant)
-            if self._is_of_a_forgotten_envelope(event):
-                continue
-            self._site.apply(event)
-            self._step(list(self._watched), instant)
-            await asyncio.sleep(0)
-        self._watched.setdefault(charger_id, (Held(), at))
-        self._step([charger_id], at)
-        return self._watched[charger_id][0].level
-
-    def _is_of_a_forgotten_envelope(self, event: SiteEnergyEvent) -> bool:
-        """A policy that holds gates shorter than the recorded one forgets envelopes sooner."""
-        return isinstance(event, OperatingEnvelopeWithdrawn) and event.envelope_id not in self._site.envelopes.by_id
-
-    def _watch(self, instant: datetime) -> None:
-        """Follow the chargers whose next attempt comes soon, and let go of those whose last one is over."""
-        policy = self._site.policy
-        look_back = LOOK_BACK if policy is None else LOOK_BACK + policy.minimum_dwell
-        while self._ahead and self._ahead[0][0] <= instant + look_back:
-            _, charger_id = self._ahead.popleft()
-            self._watched.setdefault(charger_id, (Held(), instant))
-        for charger_id in [each for each in self._watched if self._last_attempts[each] < instant]:
-            del self._watched[charger_id]
-
-    def _step(self, charger_ids: Sequence[ChargerId], at: datetime) -> None:
-        if not charger_ids:
-            return
-        below = self._site.tree.running_below(self._charges.running(at))
-        for charger_id in charger_ids:
-            held, since = self._watched[charger_id]
-            path = self._site.path_of(charger_id, below)
-            if path is None:
-                self._watched[charger_id] = Held(), at
-                continue
-            advanced = path.advanced(held, since, at) if since < at else held
-            self._watched[charger_id] = path.stepped(advanced, at), at
+def _in_order(changes: Sequence[Change], demand: Sequence[Change]) -> list[Change]:
+    return sorted([*changes, *demand], key=lambda each: each[0])
 
 
-class RunningCharges:
-    """The chargers at which charges run, at ascending instants. A charge that starts at the instant itself does not count: its
-    start is the one that is judged."""
-
-    def __init__(self, attempts: Sequence[Row]) -> None:
-        sessions = [row for row in attempts if row["session_started_at"] is not None]
-        self._starts = deque(sorted((row["session_started_at"], row["charger_id"]) for row in sessions))
-        ended = (row for row in sessions if row["session_ended_at"] is not None)
-        self._ends = deque(sorted((row["session_ended_at"], row["charger_id"]) for row in ended))
-        self._counts: Counter[str] = Counter()
-
-    def running(self, at: datetime) -> Collection[ChargerId]:
-        while self._starts and self._starts[0][0] < at:
-            self._counts[self._starts.popleft()[1]] += 1
-        while self._ends and self._ends[0][0] <= at:
-            self._counts[self._ends.popleft()[1]] -= 1
-        return [ChargerId(charger_id) for charger_id, count in self._counts.items() if count > 0]
+def _answer(found: Sequence[tuple[Row, GateLevel]], complete: bool) -> EnergyAnswer:
+    answer = EnergyAnswer(complete=complete)
+    for row, level in found:
+        answer.note(judged(row, level))
+    return answer
 
 
 def judged(row: Row, level: GateLevel) -> JudgedAttempt:
