@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from aiobotocore.session import get_session
 from aiohttp import web
 from moto.server import ThreadedMotoServer
+
+from access_policy.adapters.aws.clients import new_session
 
 REGION = "eu-central-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -36,7 +37,7 @@ def moto_server() -> Iterator[str]:
 
 @asynccontextmanager
 async def client(service: str, url: str) -> AsyncIterator[Any]:
-    async with get_session().create_client(service, region_name=REGION, endpoint_url=url) as opened:
+    async with new_session().create_client(service, region_name=REGION, endpoint_url=url, verify=False) as opened:
         yield opened
 
 

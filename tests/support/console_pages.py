@@ -26,6 +26,7 @@ from access_policy.settings import Settings
 from simulated_charger import SimulatedCharger
 from tests.support import pictures
 from tests.support.places import prepare_file
+from tests.support.plain_http import plain_client
 
 # The shell is Chromium without the windows of a desktop, which would take more than half of a page's CPU seconds.
 CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
@@ -101,7 +102,7 @@ async def serving_client(service: Service, tenant: str) -> AsyncIterator[httpx.A
     """A client of the service's API, as an admin."""
     token = service.container.stores.tokens().issue(tenant, Role.ADMIN, subject="setup", ttl=timedelta(hours=3))
     headers, url = {"Authorization": f"Bearer {token}"}, f"http://127.0.0.1:{service.http_port}"
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
+    async with plain_client(base_url=url, headers=headers, timeout=30) as client:
         yield client
 
 

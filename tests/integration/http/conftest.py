@@ -16,6 +16,7 @@ from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.places import prepare_file
+from tests.support.plain_http import plain_client
 
 TENANT = "acme"
 OTHER_TENANT = "rival"
@@ -65,7 +66,7 @@ async def served_api(data: Path) -> AsyncIterator[Api]:
     settings = Settings(data=data, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         base_url = f"http://127.0.0.1:{service.http_port}"
-        async with httpx.AsyncClient(base_url=base_url, timeout=20, trust_env=False) as client:
+        async with plain_client(base_url=base_url, timeout=20) as client:
             api = Api(service, client)
             await set_up(api)
             yield api

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,8 +32,8 @@ class AwsClient:
     async def get(self) -> Any:
         """Return the client, untyped because the SDK creates clients at run time. The slow import of the SDK happens here."""
         from aiobotocore.config import AioConfig
-        from aiobotocore.session import get_session
 
+        endpoint_url = self._address.options.get("endpoint_url")
         config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=self._read_timeout_s,
@@ -40,10 +41,11 @@ class AwsClient:
         )
         async with self._opening:
             if self._opened is None:
-                client = get_session().create_client(
+                client = new_session().create_client(
                     self._service,
                     region_name=self._address.options.get("region"),
-                    endpoint_url=self._address.options.get("endpoint_url"),
+                    endpoint_url=endpoint_url,
+                    verify=False if (endpoint_url or "").startswith("http:") else None,  # else it loads authorities
                     config=config,
                 )
                 self._opened = await self._closing.enter_async_context(client)
@@ -51,6 +53,23 @@ class AwsClient:
 
     async def close(self) -> None:
         await self._closing.aclose()
+
+
+def new_session() -> Any:
+    """A session with the credentials of the environment as it is now. All of a process share the descriptions of Amazon's
+    services: to read them takes longer than all else that a client begins with."""
+    from aiobotocore.session import get_session
+
+    session = get_session()
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _loader(data_path: str | None) -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
 
 
 def code_of(error: Exception) -> str:
