@@ -111,4 +111,12 @@ class Container(containers.DeclarativeContainer):
         deciding=deciding,
         commands=commands,
     )
-    intake = nested(EventIntake, settings=settings, clock=clock, records=records, commands=commands)
+    intake = nested(
+        EventIntake,
+        settings=settings,
+        clock=clock,
+        stores=stores,
+        records=records,
+        commands=commands,
+        deciding=deciding,
+    )

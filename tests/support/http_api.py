@@ -20,6 +20,8 @@ from dependency_injector import providers
 from fastapi import FastAPI
 
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
+from access_policy.application.decision_view.view import TYPES
+from access_policy.application.follower import Follower
 from access_policy.application.ports.identity import NO_TENANT, Role
 from access_policy.application.ports.views import Row
 from access_policy.container import Container
@@ -31,6 +33,7 @@ from access_policy.entrypoints.processes.metrics import Metrics
 from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
+from tests.support.following import AtOnce
 from tests.support.installations import Installation, files_in
 from tests.support.places import prepare_file
 from tests.support.reused_service import reused_service
@@ -139,6 +142,17 @@ async def http_api(
         yield api
 
 
+@asynccontextmanager
+async def second_office(first: HttpApi, directory: Path, given: Requests) -> AsyncIterator[HttpApi]:
+    """Another office on the store of `first`, with read models of its own, that knows what was `given` to both and nothing
+    later: it follows the log only where a request makes it."""
+    (await _installation(given)).copy_files(directory)
+    async with _opened(directory, first.container.stores.store(), {}) as office:
+        await office.container.read_side.follower().resume()
+        await office.settled()
+        yield office
+
+
 _installations: dict[str, Installation] = {}
 
 
@@ -163,6 +177,9 @@ async def _opened(
         container.settings.override(providers.Object(_settings(directory)))
         container.clock.override(providers.Object(SettableClock(NOON)))
         container.stores.store.override(providers.Object(store))
+        view = container.deciding.view()
+        followed = AtOnce("decision view", store, view.follow, view.followed_to, types=TYPES)
+        replace_part(container, "deciding.follower", followed)
         for name, part in parts.items():
             replace_part(container, name, part)
         container.stores.keys()  # makes the directory
@@ -189,9 +206,12 @@ def _settings_of(_environment: frozenset[tuple[str, str]]) -> Settings:
 
 def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess:
     async def settled(_: int) -> bool:
-        for follower in (container.deciding.follower(), container.read_side.follower()):
+        for follower in followers():
             await follower.catch_up()
         return True
+
+    def followers() -> tuple[Follower, Follower]:
+        return container.deciding.follower(), container.read_side.follower()
 
     async def readiness() -> dict[str, bool]:
         return {"store": True, "projections": True, "serving": True}
@@ -207,6 +227,8 @@ def _process(container: Container, connected: set[ChargerKey]) -> ServingProcess
 
     return ServingProcess(
         settled=settled,
+        known_to=lambda: min(each.reached for each in followers()),
+        log_end=container.stores.store().last_position,
         readiness=readiness,
         metrics=Metrics(container).text,
         connected=has_connected,

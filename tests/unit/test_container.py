@@ -129,7 +129,7 @@ async def test_container_provides_one_instance_of_each_part(tmp_path: Path) -> N
 
     assert container.deciding.sessions() is container.deciding.sessions()
     assert container.commands.put_depot() is container.commands.put_depot()
-    assert container.intake.receiver().put_vehicle is container.commands.put_vehicle()
+    assert container.intake.receiver() is container.intake.receiver()
 
     await close_opened(container)
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dependency_injector import containers, providers
 
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_intake.sqs import SqsIntake
+from access_policy.application.catching_up import catching_up
 from access_policy.application.intake.energy import EnergyMessages
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.clock import Clock
+from access_policy.application.retrying import Handler
 from access_policy.settings import Settings
+
+
+def caught_up(
+    handler: providers.Provider[Handler[Any, Any]], stores: Any, deciding: Any
+) -> providers.Singleton[Handler[Any, Any]]:
+    return providers.Singleton(catching_up, handler, deciding.follower, stores.store)
 
 
 def queue_kind(address: AwsAddress | None) -> str:
@@ -19,26 +29,28 @@ def queue_kind(address: AwsAddress | None) -> str:
 class EventIntake(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    stores = providers.DependenciesContainer()
     records = providers.DependenciesContainer()
     commands = providers.DependenciesContainer()
+    deciding = providers.DependenciesContainer()
 
     energy = providers.Singleton(
         EnergyMessages,
-        commands.receive_envelope,
-        commands.withdraw_envelope,
-        commands.record_measurements,
-        commands.report_energy_source,
+        caught_up(commands.receive_envelope, stores, deciding),
+        caught_up(commands.withdraw_envelope, stores, deciding),
+        caught_up(commands.record_measurements, stores, deciding),
+        caught_up(commands.report_energy_source, stores, deciding),
     )
     receiver = providers.Singleton(
         Intake,
         records.intake,
         commands.registries,
         clock,
-        commands.put_vehicle,
-        commands.remove_vehicle,
-        commands.put_agreement,
-        commands.receive_booking,
-        commands.cancel_booking,
+        caught_up(commands.put_vehicle, stores, deciding),
+        caught_up(commands.remove_vehicle, stores, deciding),
+        caught_up(commands.put_agreement, stores, deciding),
+        caught_up(commands.receive_booking, stores, deciding),
+        caught_up(commands.cancel_booking, stores, deciding),
         energy,
     )
     queue: providers.Selector[SqsIntake | None] = providers.Selector(

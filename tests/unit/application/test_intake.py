@@ -15,8 +15,9 @@ from access_policy.application.errors import TooBusy, VersionMismatch
 from access_policy.application.intake.receiving import Intake
 from access_policy.application.ports.event_intake import IntakeStatus
 from access_policy.application.ports.incoming_events import IncomingEvent
-from tests.support.http_api import HttpApi, http_api
-from tests.support.incoming import commissioned, decommissioned
+from tests.support.http_api import HttpApi, http_api, second_office
+from tests.support.incoming import booked, commissioned, decommissioned
+from tests.unit.http.conftest import CHARGER, DEPOT
 
 
 @pytest.fixture
@@ -66,6 +67,19 @@ async def test_an_operator_who_changes_the_same_vehicle_meanwhile_is_not_overloo
 
     assert result.status is IntakeStatus.APPLIED
     assert await names(api) == {"bus-7": "Bus 2"}
+
+
+async def test_booking_of_a_charger_that_another_office_has_just_registered_is_taken(tmp_path: Path) -> None:
+    given = [("PUT", "/v1/depots/north", DEPOT)]
+    async with (
+        http_api(tmp_path / "one", given=given) as api,
+        second_office(api, tmp_path / "other", given) as other,
+    ):
+        await api.done("PUT", "/v1/chargers/bay-1", CHARGER)
+        result = await other.container.intake.receiver().receive(event(booked("b-1", 1)))
+        unknown = await other.container.intake.receiver().receive(event(booked("b-2", 1, charger_id="bay-2")))
+
+    assert (result.status, unknown.status) == (IntakeStatus.APPLIED, IntakeStatus.REFUSED)
 
 
 async def test_when_others_never_stop_changing_it_the_sender_is_told_to_come_again(api: HttpApi) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
+from access_policy.application.commands.make_reservation import MakeReservation
+from access_policy.application.commands.override_mode import OverrideMode
 from access_policy.application.commands.put_vehicle import PutVehicle
+from access_policy.application.commands.reservation_drafts import ReservationDraft
 from access_policy.application.commands.suspend_vehicle import SuspendVehicle
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import AccessMode, Enforcement
 from access_policy.domain.identifiers import IdentifierKind
-from access_policy.domain.ids import VehicleId
+from access_policy.domain.ids import ChargerId, VehicleId
+from access_policy.domain.reservations.reservation import Place, ReservationSource
 from access_policy.domain.vehicle_registry.events import AccessClass, VehicleDescription
+from tests.support.builders import DAY, NORTH
 from tests.support.depot_in_memory import NIGHT
-from tests.support.office import putting_charger, putting_depot
+from tests.support.office import ACME, putting_charger, putting_depot
 from tests.support.presented import presented
 from tests.support.service_in_memory import ServiceInMemory
 
@@ -78,6 +84,31 @@ def test_a_start_in_freevend_is_of_the_vehicle_that_has_the_card_by_then(service
     assert asked.event.lineage.vehicle_id is None
     assert started.decision.event.lineage.vehicle_id == "van-1"
     assert (asked.event.reason, started.decision.event.reason) == (Reason.FREEVEND, Reason.FREEVEND)
+
+
+def test_override_until_the_next_transition_ends_with_a_reservation_that_might_be_lost_before(service: ServiceInMemory):
+    service.do(putting_charger(baseline_mode=AccessMode.FREEVEND))
+    service.do(put_vehicle("van-1", ("rfid", "DEADBEEF")))
+    promised = reservation(start=NIGHT, end=NIGHT + DAY, vehicle_id="van-1", no_show_after_min=60)
+    service.do(promised)
+
+    command = OverrideMode(charger_id=ChargerId("bay-1"), mode=AccessMode.FREEVEND, reason="visit")
+    made = service.do(command).created_id
+
+    override = service.view.charger(ACME, ChargerId("bay-1")).policy.overrides[made]
+    assert override.ends_at == NIGHT + DAY
+
+
+def reservation(*, start: datetime, end: datetime, vehicle_id: str, no_show_after_min: int) -> MakeReservation:
+    draft = ReservationDraft(
+        place=Place(charger_id=ChargerId("bay-1")),
+        start=start,
+        end=end,
+        source=ReservationSource.MANUAL,
+        vehicle_id=VehicleId(vehicle_id),
+        terms={"no_show_after_min": no_show_after_min},
+    )
+    return MakeReservation(depot_id=NORTH, draft=draft)
 
 
 def put_vehicle(vehicle_id: str, *identifiers: tuple[str, str]) -> PutVehicle:

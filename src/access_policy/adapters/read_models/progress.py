@@ -21,13 +21,19 @@ class ReadModelProgress:
     def __init__(self, store: EventStore, models: ReadModels) -> None:
         self._store = store
         self._models = models
+        self._seen = 0
+
+    @property
+    def seen(self) -> int:
+        """As far as the read models were at the last look; they may be further by now."""
+        return self._seen
 
     async def wait_until(self, position: int, *, timeout_s: float, poll_longest_s: float = POLL_EVERY_S) -> bool:
         """True once everything up to `position` can be read; False after `timeout_s`. Polls every 30 ms, or at intervals that
         double up to `poll_longest_s`. Raises `StoreUnavailable`."""
         loop, polls = asyncio.get_running_loop(), 0
         deadline = loop.time() + timeout_s
-        while await self._models.followed_to() < position:
+        while await self.reached() < position:
             left_s = deadline - loop.time()
             if left_s <= 0.0:
                 return False
@@ -37,17 +43,18 @@ class ReadModelProgress:
 
     async def reached(self) -> int:
         """Raises `StoreUnavailable`."""
-        return await self._models.followed_to()
+        self._seen = await self._models.followed_to()
+        return self._seen
 
     async def beyond(self, position: int) -> int:
         """Wait until events after `position` can be read; returns how far. Raises `StoreUnavailable`."""
-        while (reached := await self._models.followed_to()) <= position:  # noqa: ASYNC110  of another process
+        while (reached := await self.reached()) <= position:  # noqa: ASYNC110  of another process
             await asyncio.sleep(BEYOND_EVERY_S)
         return reached
 
     async def lag(self) -> int:
         """Positions behind the log's end. Raises `StoreUnavailable`."""
-        return max(0, await self._store.last_position() - await self._models.followed_to())
+        return max(0, await self._store.last_position() - await self.reached())
 
     async def has_caught_up(self) -> bool:
         """Wait up to a minute for the process that updates them, which may be starting and should have the database to itself.

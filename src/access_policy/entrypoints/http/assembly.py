@@ -24,6 +24,7 @@ from access_policy.entrypoints.http.oscp.errors import OscpErrors
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.rate_limits import AddressLimit
 from access_policy.entrypoints.http.responses import LOG_POSITION
+from access_policy.entrypoints.http.second_looks import SecondLook
 
 
 def attach(app: FastAPI, container: Container, process: ServingProcess) -> None:
@@ -46,6 +47,7 @@ def include(app: FastAPI, container: Container, routers: Iterable[APIRouter]) ->
 def complete(app: FastAPI, container: Container) -> None:
     """Register the problem documents and the middleware."""
     register_problems(app)
+    app.add_middleware(SecondLook)
     app.add_middleware(ForHeader, header="idempotency-key", dispatch=IdempotencyKeys())
     app.add_middleware(ForHeader, header=LOG_POSITION, dispatch=wait_for_log_position)
     app.add_middleware(BodyLimit)

@@ -34,13 +34,16 @@ Handler = Callable[[Context, Any], Awaitable[Done]]
 class ServingProcess:
     """The parts of the serving process that routes need.
 
-    `settled` waits until everything up to a log position can be read; False if that takes too long. `readiness` names the
+    `settled` waits until everything up to a log position can be read; False if that takes too long. `known_to` is a position
+    up to which it can be read already, and `log_end` the log's last one (raises `StoreUnavailable`). `readiness` names the
     parts that the service needs, and whether each is available. `metrics` is Prometheus' text format. `connected` tells
     whether a charger is connected, given its key and its row in the read model. `live` serves `/v1/stream`; a gateway
     has none.
     """
 
     settled: Callable[[int], Awaitable[bool]]
+    known_to: Callable[[], int]
+    log_end: Callable[[], Awaitable[int]]
     readiness: Callable[[], Awaitable[dict[str, bool]]]
     metrics: Callable[[], Awaitable[bytes]]
     connected: Callable[[ChargerKey, Row], bool]

@@ -18,7 +18,7 @@ from access_policy.application.ports.traces import SpanKind, Traces
 from access_policy.application.trace_context import within_trace
 from access_policy.entrypoints.http.auth import authenticated
 from access_policy.entrypoints.http.dependencies import process_of
-from access_policy.entrypoints.http.problems import ApiProblem, problem, unavailable
+from access_policy.entrypoints.http.problems import ApiProblem, not_caught_up, problem, unavailable
 from access_policy.entrypoints.http.responses import LOG_POSITION
 
 MIB = 1024 * 1024
@@ -200,8 +200,9 @@ async def wait_for_log_position(request: Request, call_next: Next) -> Response:
     if not wanted.isascii() or not wanted.isdecimal() or len(wanted) > 18:
         return problem(400, "bad-log-position", f"Send in {LOG_POSITION} the number from an earlier response.")
     if not await process_of(request).settled(int(wanted)):
-        detail = "The state at this log position cannot be read here yet; send the request again in a moment."
-        return problem(503, "not-caught-up", detail, headers={"Retry-After": "1"})
+        return not_caught_up(
+            "The state at this log position cannot be read here yet; send the request again in a moment."
+        )
     return await call_next(request)
 
 

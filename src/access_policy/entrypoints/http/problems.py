@@ -122,6 +122,10 @@ def unavailable(request: Request, error: Exception) -> Response:
     return problem(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
+def not_caught_up(detail: str) -> Response:
+    return problem(503, "not-caught-up", detail, headers={"Retry-After": "1"})
+
+
 def found_in(error: RequestValidationError) -> list[tuple[str, str]]:
     """The name of each invalid field, such as `identifier/kind`, and what to enter instead."""
     return [(_pointer(each).removeprefix("/"), _message(each)) for each in error.errors()]

@@ -80,6 +80,8 @@ def serving_process(
     is_office = part is not None and part.name is PartName.OFFICE
     return ServingProcess(
         settled=ready.settled,
+        known_to=ready.known_to,
+        log_end=container.stores.store().last_position,
         readiness=ready.parts,
         metrics=metrics,
         connected=_connected(settings, connections),

@@ -51,6 +51,14 @@ class Readiness:
             **gateway,
         }
 
+    def known_to(self) -> int:
+        """Everything up to this log position can be read here, and perhaps more."""
+        here = self._container.deciding.follower().reached
+        if ProcessRole.API not in self._roles:
+            return here
+        models = self.read_models()
+        return min(here, models.reached if isinstance(models, Follower) else models.seen)
+
     async def settled(self, position: int) -> bool:
         """Wait until everything up to the log position can be read here; False after `SETTLE_S`. A process without the role
         `api` shows no read models, so it does not wait for them."""

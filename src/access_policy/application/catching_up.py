@@ -1,0 +1,40 @@
+"""Decide a refused command again once this process knows everything in the log: it may name what another process has
+recorded a moment ago."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from access_policy.application.context import Context
+from access_policy.application.errors import TooBusy
+from access_policy.application.follower import Follower
+from access_policy.application.ports.event_store import EventStore
+from access_policy.application.retrying import Handler
+from access_policy.domain.errors import Refused
+
+WITHIN_S: Final = 5.0
+
+Command = TypeVar("Command")
+Result = TypeVar("Result")
+
+
+def catching_up(handler: Handler[Command, Result], follower: Follower, store: EventStore) -> Handler[Command, Result]:
+    """Run the handler again after a refusal that was decided before `follower` had reached the log's end. A refusal has changed
+    nothing, so this is safe.
+
+    Raises what the handler raises, `StoreUnavailable`, or `TooBusy` if the end is not reached within `WITHIN_S`.
+    """
+
+    async def run(context: Context, command: Command) -> Result:
+        known_to = follower.reached
+        try:
+            return await handler(context, command)
+        except Refused:
+            end = await store.last_position()
+            if end <= known_to:
+                raise
+        if not await follower.wait_until(end, timeout_s=WITHIN_S):
+            raise TooBusy("what the command names is not known here yet, or does not exist; try again")
+        return await handler(context, command)
+
+    return run

@@ -1,0 +1,107 @@
+"""Decide a refusal again that this process came to before it had read the end of the log.
+
+An office follows the log and may be some moments behind another one: it does not know yet what a client has just written
+there. No client may be told for that reason that a thing does not exist, or that a command contradicts the recorded state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from access_policy.application.ports.event_store import StoreUnavailable
+from access_policy.application.ports.identity import Identity
+from access_policy.entrypoints.http.dependencies import ServingProcess
+from access_policy.entrypoints.http.problems import not_caught_up
+
+UNKNOWN: Final = frozenset({404})
+REFUSED: Final = frozenset({404, 409, 412, 422})  # a command, by what is known
+READS: Final = frozenset({"GET", "HEAD"})
+
+
+class SecondLook:
+    """A refusal has changed nothing, so its request can be run again: once, when this process has caught up. If it cannot in
+    time, a thing that it does not know gives a 503; every other refusal stands. Only callers with a token cost a look at the
+    log. While the store is down, reads are answered by what is known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        process: ServingProcess = scope["app"].state.process
+        known_to, as_received = process.known_to(), dict(scope)
+        body = _Body(receive)
+        answer = _Answer(send, UNKNOWN if scope["method"] in READS else REFUSED)
+        await self._app(scope, body.receive, answer.send)
+        if not answer.withheld or not isinstance(scope.get("state", {}).get("caller"), Identity):
+            await answer.release()
+            return
+        newer = await _end_beyond(process, known_to, is_read=scope["method"] in READS)
+        if newer is None:
+            await answer.release()
+        elif await process.settled(newer):
+            scope.clear()
+            scope.update(as_received)
+            await self._app(scope, body.again, send)
+        elif answer.status in UNKNOWN:
+            detail = "What the request names is not known here yet, or does not exist; send it again in a moment."
+            await not_caught_up(detail)(scope, receive, send)
+        else:
+            await answer.release()
+
+
+async def _end_beyond(process: ServingProcess, known_to: int, *, is_read: bool) -> int | None:
+    """The log's end, if it is beyond what was known."""
+    try:
+        end = await process.log_end()
+    except StoreUnavailable:
+        if not is_read:
+            raise
+        return None
+    return end if end > known_to else None
+
+
+@dataclass(slots=True)
+class _Body:
+    """The messages of the request, kept for a second run."""
+
+    _receive: Receive
+    _kept: list[Message] = field(default_factory=list)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._kept.append(message)
+        return message
+
+    async def again(self) -> Message:
+        return self._kept.pop(0) if self._kept else await self._receive()
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Passes the response on, unless its status is one of `statuses`: then it is withheld."""
+
+    _send: Send
+    statuses: frozenset[int]
+    withheld: list[Message] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        status: int = self.withheld[0]["status"]
+        return status
+
+    async def send(self, message: Message) -> None:
+        begins_refusal = message["type"] == "http.response.start" and message["status"] in self.statuses
+        if begins_refusal or self.withheld:
+            self.withheld.append(message)
+        else:
+            await self._send(message)
+
+    async def release(self) -> None:
+        for message in self.withheld:
+            await self._send(message)
