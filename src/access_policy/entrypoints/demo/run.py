@@ -39,12 +39,10 @@ async def serve_demo(settings: Settings, console: Console) -> None:
     async def ready(_: Service) -> None:
         showing.append(asyncio.create_task(_show(service, console)))
 
-    try:
-        await service.run(ready)
-    finally:
-        for task in showing:
-            task.cancel()
-        await asyncio.gather(*showing, return_exceptions=True)
+    async def stopping() -> None:
+        await asyncio.gather(*map(_ended, showing))
+
+    await service.run(ready, stopping)
 
 
 async def demo_once(settings: Settings, console: Console, *, keep: bool) -> bool:
@@ -86,12 +84,18 @@ async def _depot(service: Service, console: Console) -> AsyncIterator[tuple[Demo
     async with AsyncExitStack() as depot:
         depot.push_async_callback(api.close)
         printing = asyncio.create_task(_print_events(service, console))
-        depot.callback(printing.cancel)
+        depot.push_async_callback(_ended, printing)
         await api.set_up()
         for charger in chargers.values():
             await depot.enter_async_context(charger)
         await asyncio.gather(*(charger.until_ready(timeout_s=30) for charger in chargers.values()))
         yield api, chargers
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel the task, and wait until it has ended: it uses parts that are closed next."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _print_events(service: Service, console: Console) -> None:

@@ -89,8 +89,12 @@ class Service:
     def stop(self) -> None:
         self._stopping.set()
 
-    async def run(self, on_ready: Callable[[Service], Awaitable[None]]) -> None:
-        """Serve until SIGTERM or SIGINT (or `stop`)."""
+    async def run(
+        self,
+        on_ready: Callable[[Service], Awaitable[None]],
+        on_stopping: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Serve until SIGTERM or SIGINT (or `stop`). `on_stopping` ends what uses the service, while it still serves."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -99,6 +103,8 @@ class Service:
             await on_ready(self)
             await self._stopping.wait()
             log.info("stopping")
+            if on_stopping is not None:
+                await on_stopping()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Service]:
