@@ -130,7 +130,7 @@ OUTPUTS: Final[dict[str, str]] = {
     "ocpi-partners show": r"(?m)^own_party +DE-BTF$",
     "ocpi-partners invite": r"^the registration token of DE-HUB, shown only now: ocpi_",
     "ocpi-partners register": r"^connected with DE-HUB: .*Booking RECEIVER",
-    "ocpi-partners remove": r"^OCPI partner DE-HUB is removed\n$",
+    "ocpi-partners remove": r"^OCPI partner DE-HUB is removed; reservations cancelled: 0, running to their end: 0\n$",
     "oscp-providers put": r"^OSCP provider dso saved",
     "oscp-providers list": r"\ndso\tGrid operator\tinvited\tyes\t",
     "oscp-providers show": r"(?m)^name +Grid operator$",

@@ -20,6 +20,7 @@ from access_policy.application.commands import (
     change_reservation,
     copy_policy,
     end_agreement,
+    end_bookings_of_party,
     enrol_identifier,
     follow_schedule,
     ignore_identifier,
@@ -282,7 +283,7 @@ class Office:
             suspend_vehicle.SuspendVehicle: suspend_vehicle.SuspendVehicleHandler(registry),
             reinstate_vehicle.ReinstateVehicle: reinstate_vehicle.ReinstateVehicleHandler(registry),
             remove_vehicle.RemoveVehicle: remove_vehicle.RemoveVehicleHandler(registry, self.vault),
-            put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry, self.depots),
+            put_agreement.PutAgreement: put_agreement.PutAgreementHandler(registry, self.depots, self.policies),
             end_agreement.EndAgreement: end_agreement.EndAgreementHandler(registry),
             put_tenant.PutTenant: put_tenant.PutTenantHandler(Tenants(store), clock),
             put_reservation_group.PutReservationGroup: put_reservation_group.PutReservationGroupHandler(book, places),
@@ -290,6 +291,7 @@ class Office:
             change_reservation.ChangeReservation: change_reservation.ChangeReservationHandler(book, places, holders),
             receive_booking.ReceiveBooking: receive_booking.ReceiveBookingHandler(book, places, holders),
             receive_booking.CancelBooking: receive_booking.CancelBookingHandler(book),
+            end_bookings_of_party.EndBookingsOfParty: end_bookings_of_party.EndBookingsOfPartyHandler(book),
             review_token.ReviewToken: review_token.ReviewTokenHandler(book),
             replace_reservation.ReplaceReservation: replace_reservation.ReplaceReservationHandler(
                 book, places, holders

@@ -3,6 +3,7 @@ recorded a moment ago."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from access_policy.application.context import Context
@@ -16,6 +17,18 @@ WITHIN_S: Final = 5.0
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """Wait until the follower has reached the log's end of now. Raises `TooBusy` or `StoreUnavailable`."""
+
+    follower: Follower
+    store: EventStore
+
+    async def __call__(self) -> None:
+        if not await self.follower.wait_until(await self.store.last_position(), timeout_s=WITHIN_S):
+            raise TooBusy("this process has not read all changes yet; try again")
 
 
 def catching_up(handler: Handler[Command, Result], follower: Follower, store: EventStore) -> Handler[Command, Result]:

@@ -21,6 +21,7 @@ from access_policy.application.commands.change_reservation import ChangeReservat
 from access_policy.application.commands.copy_policy import CopyPolicyHandler
 from access_policy.application.commands.create_api_key import CreateApiKeyHandler
 from access_policy.application.commands.end_agreement import EndAgreementHandler
+from access_policy.application.commands.end_bookings_of_party import EndBookingsOfPartyHandler
 from access_policy.application.commands.end_session import EndSessionHandler
 from access_policy.application.commands.enrol_identifier import EnrolIdentifierHandler
 from access_policy.application.commands.follow_schedule import FollowScheduleHandler, FollowScheduleWithManyHandler
@@ -183,7 +184,7 @@ class Commands(containers.DeclarativeContainer):
     suspend_vehicle = command(SuspendVehicleHandler, change_registry)
     reinstate_vehicle = command(ReinstateVehicleHandler, change_registry)
     remove_vehicle = command(RemoveVehicleHandler, change_registry, records.vault)
-    put_agreement = command(PutAgreementHandler, change_registry, depots)
+    put_agreement = command(PutAgreementHandler, change_registry, depots, policies)
     end_agreement = command(EndAgreementHandler, change_registry)
     enrol_identifier = command(
         EnrolIdentifierHandler,
@@ -215,6 +216,7 @@ class Commands(containers.DeclarativeContainer):
     receive_booking = command(ReceiveBookingHandler, change_book, reservable_places, reservation_holders)
     cancel_booking = command(CancelBookingHandler, change_book)
     review_token = command(ReviewTokenHandler, change_book)
+    end_bookings_of_party = command(EndBookingsOfPartyHandler, change_book)
     old_reservation_keys = providers.Singleton(
         OldReservationKeys, records.vault, read_side.views, deciding.view, deciding.books, clock
     )

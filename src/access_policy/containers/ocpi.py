@@ -11,6 +11,7 @@ from access_policy.adapters.outgoing.checked import CheckedRequests
 from access_policy.adapters.outgoing.trust import Trust
 from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
+from access_policy.application.catching_up import CaughtUp
 from access_policy.application.follower import Follower
 from access_policy.application.ocpi_partners.bookings import BookingDesk
 from access_policy.application.ocpi_partners.calendars import Calendars
@@ -102,4 +103,11 @@ class Ocpi(containers.DeclarativeContainer):
         holder=providers.Callable(relay_name, settings.provided.instance),
     )
 
-    registrations = providers.Singleton(OcpiPartnerRegistrations, change, peers, deciding.view)
+    registrations = providers.Singleton(
+        OcpiPartnerRegistrations,
+        change,
+        peers,
+        deciding.view,
+        commands.end_bookings_of_party,
+        providers.Singleton(CaughtUp, deciding.follower, stores.store),
+    )

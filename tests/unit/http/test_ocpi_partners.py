@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE
+from access_policy.application.commands.receive_booking import ReceiveBooking
+from access_policy.application.commands.reservation_drafts import ReservationDraft
+from access_policy.application.context import Context
+from access_policy.domain.ids import ActorId, ChargerId, DepotId, TenantId
+from access_policy.domain.reservations.events import ReservationCancelled
+from access_policy.domain.reservations.reservation import PartnerRequest, Place, ReservationSource
+from tests.support.builders import HOUR, NOON
 from tests.support.http_api import HttpApi
+from tests.unit.http.conftest import CHARGER
 from tests.unit.http.test_audit_of_records import changed, values
 
 PATH = "/v1/ocpi-partners/DE-HUB"
@@ -35,7 +44,7 @@ async def test_partner_put_shows_its_token_once_and_is_read_changed_and_removed(
     assert (again.status_code, again.json()["token"], again.json()["name"]) == (200, None, "Hub")
     assert stale.status_code == 412
     assert (await depot.get("/v1/ocpi-partners")).json()["items"] == [(await depot.get(PATH)).json()]
-    assert (await depot.send("DELETE", PATH)).status_code == 204
+    assert (await depot.send("DELETE", PATH)).status_code == 200
     assert (await depot.get(PATH)).status_code == 404
 
 
@@ -57,6 +66,8 @@ async def test_partner_put_again_with_the_same_idempotency_key_shows_no_token_tw
         (PATH, {"name": " "}, "/name"),
         (PATH, {"bookable": [{"depot_id": "south"}]}, "/bookable/0/depot_id"),
         (PATH, {"bookable": [{"depot_id": "north"}, {"depot_id": "north"}]}, "/bookable"),
+        (PATH, {"bookable": [{"depot_id": "north", "charger_ids": ["nowhere"]}]}, "/bookable/0/charger_ids"),
+        (PATH, {"bookable": [{"depot_id": "north", "group_ids": ["none"]}]}, "/bookable/0/group_ids"),
         (PATH, {"bookable": [{"depot_id": "north", "charger_ids": [""]}]}, "/charger_ids"),
         (PATH, {"terms": {"early_start_min": -1}}, "/terms/early_start_min"),
         (PATH, {"terms": {"shortest_min": 60, "longest_min": 30}}, "/terms/shortest_min"),
@@ -125,3 +136,40 @@ async def test_files_of_the_records_contain_no_token_and_no_name_of_a_partner(de
         content = file.read_bytes()
         assert token.encode() not in content
         assert b"Zqhub" not in content or b"ocpi_partner_put" in content
+
+
+async def booked(api: HttpApi, request_id: str, start: datetime, party: str = "DE-HUB") -> str:
+    draft = ReservationDraft(
+        place=Place(charger_id=ChargerId("bay-1")),
+        start=start,
+        end=start + HOUR,
+        source=ReservationSource.OCPI,
+        request=PartnerRequest(party=party, request_id=request_id, version=1),
+    )
+    context = Context(tenant_id=TenantId("acme"), actor=ActorId(party), correlation_id="test")
+    done = await api.container.commands.receive_booking()(
+        context, ReceiveBooking(depot_id=DepotId("north"), draft=draft)
+    )
+    return str(done.created_id)
+
+
+async def test_removal_of_a_partner_cancels_its_bookings_to_come_and_keeps_those_that_have_begun(
+    depot: HttpApi,
+) -> None:
+    await depot.done("PUT", "/v1/chargers/bay-1", CHARGER)
+    await depot.done("PUT", PATH, BODY)
+    begun, to_come = await booked(depot, "b-1", NOON), await booked(depot, "b-2", NOON + 2 * HOUR)
+    others = await booked(depot, "b-3", NOON + 4 * HOUR, "DE-OTH")
+    before = await depot.position()
+
+    answer = await depot.send("DELETE", PATH)
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"partner_id": "DE-HUB", "cancelled_reservations": 1, "kept_reservations": 1},
+    )
+    (cancelled,) = [each for each in await depot.events_after(before) if isinstance(each, ReservationCancelled)]
+    assert (cancelled.reservation_id, cancelled.cancelled_by) == (to_come, "tester")
+    assert cancelled.reason == "The OCPI partner DE-HUB was removed."
+    shown = [(await depot.get(f"/v1/reservations/{each}")).json() for each in (begun, to_come, others)]
+    assert [each["status"] for each in shown] == ["due", "cancelled", "at_risk"]  # no charger is connected

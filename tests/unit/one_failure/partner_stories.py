@@ -12,6 +12,7 @@ from access_policy.adapters.records.ocpi_bookings import SqlOcpiBookings
 from access_policy.adapters.records.ocpi_partners import SqlOcpiPartners
 from access_policy.adapters.records.ocpi_tokens import SqlOcpiTokens
 from access_policy.application.audit.record_changes import RecordChanges
+from access_policy.application.commands.end_bookings_of_party import EndBookingsOfParty
 from access_policy.application.commands.receive_booking import CancelBooking, ReceiveBooking
 from access_policy.application.commands.review_token import ReviewToken
 from access_policy.application.ocpi_partners.bookings import BookingDesk
@@ -66,6 +67,9 @@ CANCELLED = replace(MOVED, message_id="m3", cancelled_because="TRAFFIC", body='{
 Step = Callable[["PartnersWorld"], Awaitable[Any]]
 
 
+BOOKINGS = (ReceiveBooking, CancelBooking, ReviewToken, EndBookingsOfParty)
+
+
 class HubsApi:
     """Implements `OcpiPeers`: the partner's API answers as it should."""
 
@@ -94,8 +98,9 @@ class PartnersWorld(OfficeWorld):
         self.changes = RecordChanges(pending, office.store)
         change = ChangePartner(faults.around("partners", self.partners), self.changes, clock, ocpi_stream)
         peers: Any = faults.around("partner's API", HubsApi(), PeerFailed)
-        handle = {each: retrying(office.handlers[each]) for each in (ReceiveBooking, CancelBooking, ReviewToken)}
-        self.registrations = OcpiPartnerRegistrations(change, peers, view)
+        handle = {each: retrying(office.handlers[each]) for each in BOOKINGS}
+        ends = handle[EndBookingsOfParty]
+        self.registrations = OcpiPartnerRegistrations(change, peers, view, ends, office.depot.follow)
         self.credentials = OcpiCredentials(change, peers)
         self.tokens = OcpiDriverTokens(faults.around("tokens", self.driver_tokens), pseudonyms())
         self.reviews = TokenReviews(self.tokens, handle[ReviewToken], view, clock)

@@ -7,6 +7,7 @@ from typing import Any
 
 from access_policy.application.commands.cancel_reservation import CancelReservation, CancelReservationHandler
 from access_policy.application.commands.change_reservation import ChangeReservation, ChangeReservationHandler
+from access_policy.application.commands.end_bookings_of_party import EndBookingsOfParty, EndBookingsOfPartyHandler
 from access_policy.application.commands.make_reservation import MakeReservation, MakeReservationHandler
 from access_policy.application.commands.put_reservation_group import PutReservationGroup, PutReservationGroupHandler
 from access_policy.application.commands.put_reservation_settings import (
@@ -96,6 +97,12 @@ RESERVATIONS: tuple[Story, ...] = (
         ReviewTokenHandler,
         (*DEPOT, BOOKED),
         asks(ReviewToken(depot_id=NORTH, party="DE-HUB", token=CARD_REF, is_valid=False)),
+    ),
+    story(
+        "end the bookings of a party",
+        EndBookingsOfPartyHandler,
+        (*DEPOT, BOOKED),
+        asks(EndBookingsOfParty(depot_id=NORTH, party="DE-HUB", reason="The partner was removed.")),
     ),
     story(
         "put a reservation group",

@@ -45,12 +45,17 @@ from access_policy.domain.ids import ActorId, AgreementId, VehicleId
 from access_policy.domain.reservations.errors import ReservationOver, ReservationUnknown, TooLateToChange
 from access_policy.domain.reservations.reservation import PartnerRequest, ReservationSource
 from access_policy.domain.site_energy.errors import EnergyNotOptedIn
-from access_policy.domain.vehicle_registry.errors import AgreementDepotUnknown, AgreementNotThere, VehicleUnknown
+from access_policy.domain.vehicle_registry.errors import (
+    AgreementChargerUnknown,
+    AgreementDepotUnknown,
+    AgreementNotThere,
+    VehicleUnknown,
+)
 
 log = logging.getLogger(__name__)
 
 TRIES: Final = 5
-FITS_LATER: Final = (Conflict, AgreementDepotUnknown, AgreementNotThere, VehicleUnknown)
+FITS_LATER: Final = (Conflict, AgreementChargerUnknown, AgreementDepotUnknown, AgreementNotThere, VehicleUnknown)
 FITS_NEVER: Final = (ReservationOver, TooLateToChange, EnergyNotOptedIn)
 
 OVERTAKEN: Final = "It was cancelled before it was received."

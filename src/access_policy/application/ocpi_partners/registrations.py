@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 
+from access_policy.application.commands.end_bookings_of_party import EndBookingsOfParty, EndedBookings
 from access_policy.application.context import Context
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import check_version
@@ -13,7 +15,8 @@ from access_policy.application.ocpi_partners.credentials import own_credentials
 from access_policy.application.ocpi_partners.tokens import LENGTH_MAX, new_token
 from access_policy.application.partners.tokens import digest_of
 from access_policy.application.ports.ocpi import OcpiPeers, PeerFailed
-from access_policy.domain.ids import TenantId
+from access_policy.application.retrying import Handler
+from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.ocpi_partners.errors import (
     AlreadyRegistered,
@@ -23,15 +26,27 @@ from access_policy.domain.ocpi_partners.errors import (
 )
 from access_policy.domain.ocpi_partners.events import OcpiPartnerPut, connection_changed
 from access_policy.domain.ocpi_partners.partner import (
+    BookablePlaces,
     ConnectionState,
     OcpiPartner,
     PartnerSettings,
     Party,
 )
+from access_policy.domain.reservations.book import ReservationBook
 
 PARTNERS_MAX = 100  # of a tenant
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """`cancelled` reservations of the partner had not begun; `kept` ones had, and were not over. `position` is the log's, 0
+    without a cancellation."""
+
+    cancelled: int
+    kept: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,8 @@ class OcpiPartnerRegistrations:
     change: ChangePartner
     peers: OcpiPeers
     view: DecisionView
+    end_bookings: Handler[EndBookingsOfParty, EndedBookings]
+    caught_up: Callable[[], Awaitable[None]]
 
     async def all(self, tenant_id: TenantId) -> list[OcpiPartner]:
         return await self.change.partners.of_tenant(tenant_id)
@@ -55,7 +72,7 @@ class OcpiPartnerRegistrations:
         """A new partner comes with its registration token (A), which exists nowhere else. Raises `OcpiPartnerInvalid`,
         `TooManyOcpiPartners`, `VersionMismatch` or `TooBusy`."""
         settings.check()
-        self._check_depots(context.tenant_id, settings)
+        self._check_places(context.tenant_id, settings)
         before = await self.change.partners.find((context.tenant_id, str(party)))
         check_version(expected_version, 0 if before is None else before.version)
         now = self.change.clock.now()
@@ -116,29 +133,63 @@ class OcpiPartnerRegistrations:
         after = current.connected(connection, digest_of(issued), now=self.change.clock.now())
         return await self.change.put(context, after, connection_changed(after), expected=current.version)
 
-    async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> None:
-        """Also deletes its bookings' records and its drivers' tokens; reservations stay. Raises `OcpiPartnerUnknown`,
-        `VersionMismatch`."""
+    async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> Removed:
+        """Also deletes its bookings' records and its drivers' tokens. Reservations that have not begun are cancelled;
+        those that have begun run to their end. Raises `OcpiPartnerUnknown`, `VersionMismatch` or `TooBusy`."""
         await self.change.settle((context.tenant_id, partner_id))
         partner = await self._expected(context, partner_id, expected_version)
+        before = await self._end_bookings(context, partner_id)
         await self.change.drop(context, partner)
+        after = await self._end_bookings(context, partner_id)  # what it booked meanwhile
         if partner.connection is not None:
             try:
                 await self.peers.unregister(partner.connection)
             except PeerFailed as failed:
                 log.warning("OCPI partner %s is removed, and was not told: %s", partner_id, failed)
+        cancelled, position = before.cancelled + after.cancelled, max(before.position, after.position)
+        return Removed(cancelled=cancelled, kept=after.kept, position=position)
+
+    async def _end_bookings(self, context: Context, partner_id: str) -> Removed:
+        """At the depots that have bookings of the partner by now, as far as this process has followed the log."""
+        await self.caught_up()
+        cancelled = kept = position = 0
+        reason = f"The OCPI partner {partner_id} was removed."
+        for tenant_id, depot_id in [key for key, book in self.view.books() if _has_booked(book, partner_id)]:
+            if tenant_id != context.tenant_id:
+                continue
+            command = EndBookingsOfParty(depot_id=depot_id, party=partner_id, reason=reason)
+            while (ended := await self.end_bookings(context, command)).cancelled:
+                cancelled, position = cancelled + ended.cancelled, ended.position
+            kept += ended.kept
+        return Removed(cancelled=cancelled, kept=kept, position=position)
 
     async def _expected(self, context: Context, partner_id: str, expected_version: int | None) -> OcpiPartner:
         partner = await self.change.get(context.tenant_id, partner_id)
         check_version(expected_version, partner.version)
         return partner
 
-    def _check_depots(self, tenant_id: TenantId, settings: PartnerSettings) -> None:
+    def _check_places(self, tenant_id: TenantId, settings: PartnerSettings) -> None:
+        """A retired charger may be named: it was bookable before."""
         for number, place in enumerate(settings.bookable):
-            if self.view.depot(tenant_id, place.depot_id) is None:
+            at, depot_id = f"/bookable/{number}", place.depot_id
+            if self.view.depot(tenant_id, depot_id) is None:
+                raise OcpiPartnerInvalid(f"There is no depot {depot_id}; register it first.", pointer=f"{at}/depot_id")
+            groups = self.view.book(tenant_id, depot_id).groups
+            if (group_id := next((each for each in place.group_ids if each not in groups), None)) is not None:
                 raise OcpiPartnerInvalid(
-                    f"There is no depot {place.depot_id}; register it first.", pointer=f"/bookable/{number}/depot_id"
+                    f"Depot {depot_id} has no reservation group {group_id}; put it first.", pointer=f"{at}/group_ids"
                 )
+            if (charger_id := next(self._not_at(tenant_id, place), None)) is not None:
+                raise OcpiPartnerInvalid(
+                    f"There is no charger {charger_id} at depot {depot_id}; register it first.",
+                    pointer=f"{at}/charger_ids",
+                )
+
+    def _not_at(self, tenant_id: TenantId, place: BookablePlaces) -> Iterator[ChargerId]:
+        for charger_id in place.charger_ids:
+            policy = self.view.known_policy(tenant_id, charger_id)
+            if policy is None or policy.settings.depot_id != place.depot_id:
+                yield charger_id
 
     def _check_peer(self, versions_url: str, token: str) -> None:
         if not versions_url.startswith("https://") or (refusal := self.peers.refusal_of(versions_url)) is not None:
@@ -148,3 +199,7 @@ class OcpiPartnerRegistrations:
             raise OcpiPartnerInvalid(
                 f"A token has 1 to {LENGTH_MAX} printable ASCII characters; copy it from the partner.", pointer="/token"
             )
+
+
+def _has_booked(book: ReservationBook, partner_id: str) -> bool:
+    return any(party == partner_id for party, _ in book.entries.by_request)

@@ -37,6 +37,12 @@ class ChargerAccessPolicies:
         later = await self.store.load(policy_stream(tenant_id, charger_id), after_version=since)
         return fold((recorded.event for recorded in later), known)
 
+    async def has(self, tenant_id: TenantId, charger_id: ChargerId) -> bool:
+        """True if the charger was ever registered. One that is in memory costs no look at the store."""
+        if self.in_memory is not None and self.in_memory.known_policy(tenant_id, charger_id) is not None:
+            return True
+        return await self.find(tenant_id, charger_id) is not None
+
     async def as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAccessPolicy | None:
         """The policy as recorded at `at`; None before the charger was registered.
 

@@ -7,7 +7,7 @@ after its end. Source: seed 003 (bookings) and seed 001 (assignments).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -42,7 +42,7 @@ from access_policy.domain.reservations.events import (
     ReservationWindowEnded,
 )
 from access_policy.domain.reservations.promises import Chargers, first_shortfall, takers
-from access_policy.domain.reservations.reservation import Place, Reservation, ReservationGroup
+from access_policy.domain.reservations.reservation import Place, Reservation, ReservationGroup, ReservationSource
 from access_policy.domain.reservations.settings import ReservationSettings
 
 GROUPS_MAX: Final = 50
@@ -247,6 +247,28 @@ class ReservationBook:
                 request_version=request_version,
                 replaced_by=replaced_by,
             ),
+        )
+
+    def live_of_party(self, party: str, now: datetime) -> tuple[list[Entry], list[Entry]]:
+        """The bookings of the OCPI partner that have not begun, and those that have and are not over."""
+        own = [self.entries.by_id[id_] for (of, _), id_ in self.entries.by_request.items() if of == party]
+        live = [each for each in own if each.reservation.source is ReservationSource.OCPI and not each.is_over(now)]
+        return [each for each in live if now < each.begins], [each for each in live if each.begins <= now]
+
+    def cancel_all(
+        self, entries: Sequence[Entry], reason: str, *, cancelled_by: ActorId, now: datetime
+    ) -> tuple[ReservationEvent, ...]:
+        """Each of these, which are live."""
+        return tuple(
+            event
+            for each in entries
+            for event in self.cancel(
+                each.reservation.reservation_id,
+                reason,
+                requested_by=RequestedBy.OPERATOR,
+                cancelled_by=cancelled_by,
+                now=now,
+            )
         )
 
     def move_away(

@@ -26,6 +26,12 @@ class AgreementDepotUnknown(Invalid):
     code = "agreement-depot-unknown"
 
 
+class AgreementChargerUnknown(Invalid):
+    """An agreement names a charger that was never registered."""
+
+    code = "agreement-charger-unknown"
+
+
 class VehicleInvalid(Invalid):
     code = "vehicle-invalid"
 

@@ -113,11 +113,16 @@ def register(
 
 @app.command("remove")
 def remove_partner(ctx: typer.Context, partner_id: OcpiPartner, if_match: IfMatch = None) -> None:
-    """Remove a partner with its tokens and the records of its bookings; reservations stay."""
+    """Remove a partner with its tokens and the records of its bookings, and cancel its reservations that have not begun."""
     session = session_of(ctx)
-    session.confirm(f"remove the OCPI partner {partner_id}, its tokens and the records of its bookings")
+    session.confirm(f"remove the OCPI partner {partner_id}, its tokens and records, and cancel its bookings to come")
     answer = session.command("DELETE", _path(partner_id), if_match=if_match)
-    done(session, answer, f"OCPI partner {partner_id} is removed")
+    cancelled, kept = answer["cancelled_reservations"], answer["kept_reservations"]
+    done(
+        session,
+        answer,
+        f"OCPI partner {partner_id} is removed; reservations cancelled: {cancelled}, running to their end: {kept}",
+    )
 
 
 def _path(partner_id: str) -> str:

@@ -130,5 +130,13 @@ class OcpiPartnerWithToken(OcpiPartner):
     token: str | None
 
 
+class RemovedOcpiPartner(ResponseModel):
+    """`cancelled_reservations` of the partner had not begun; `kept_reservations` had, and run to their end."""
+
+    partner_id: str
+    cancelled_reservations: int
+    kept_reservations: int
+
+
 def _terms(terms: ReservationTerms) -> PartnerTerms:
     return PartnerTerms(**{name: getattr(terms, name) for name in PartnerTerms.model_fields})

@@ -25,6 +25,7 @@ from access_policy.entrypoints.http.v1.ocpi_partner_models import (
     OcpiPartnerBody,
     OcpiPartnerWithToken,
     RegisterBody,
+    RemovedOcpiPartner,
 )
 
 router = APIRouter(tags=["OCPI partners"])
@@ -107,18 +108,19 @@ async def register_with_ocpi_partner(
     return OcpiPartner.of(partner)
 
 
-@router.delete(
-    "/ocpi-partners/{partner_id}",
-    operation_id="remove_ocpi_partner",
-    dependencies=requires(ADMINS),
-    status_code=204,
-    response_class=Response,
-)
+@router.delete("/ocpi-partners/{partner_id}", operation_id="remove_ocpi_partner", dependencies=requires(ADMINS))
 async def remove_ocpi_partner(
     partner_id: str, call: ChangeCall, caller: WholeTenant, registrations: Registrations
-) -> None:
-    """Also deletes what its bookings named, and the tokens of its drivers. Reservations stay: cancel them if they must not."""
-    await registrations.remove(call.context, _id(partner_id), call.expected_version)
+) -> RemovedOcpiPartner:
+    """Also deletes what its bookings named, and the tokens of its drivers. Its reservations that have not begun are cancelled;
+    those that have begun run to their end, and the past stays."""
+    removed = await registrations.remove(call.context, _id(partner_id), call.expected_version)
+    await call.settled(removed.position)
+    return RemovedOcpiPartner(
+        partner_id=_id(partner_id),
+        cancelled_reservations=removed.cancelled,
+        kept_reservations=removed.kept,
+    )
 
 
 def _show_once(call: Call, partner: domain.OcpiPartner) -> None:
