@@ -24,6 +24,7 @@ from access_policy.entrypoints.http import event_stream
 from access_policy.entrypoints.http.browsers import SESSION
 from access_policy.entrypoints.http.v1.stream_messages import StreamMessages
 from tests.support.builders import NOON
+from tests.support.energy_api import envelope, opted_in
 from tests.support.http_api import HttpApi
 from tests.support.stores import happened
 from tests.unit.http.conftest import RFID
@@ -161,6 +162,29 @@ async def test_charge_under_way_is_shown_with_its_charger(api: HttpApi) -> None:
     assert (session["attempt_id"], session["vehicle_id"], session["connector_id"]) == (attempt, "bus-7", 1)
     assert dict(messages(text))["charger"] == listed
     assert (await api.get("/v1/chargers/bay-1")).json()["sessions"] == [session]
+
+
+async def test_energy_of_a_depot_is_sent_with_what_is_narrowed_to_who_may_see_the_depot(api: HttpApi) -> None:
+    await opted_in(api)
+    before = await api.position()
+    elsewhere = {"Authorization": f"Bearer {api.token(depots=['south'])}"}
+    async with opened(api, "event=energy") as stream, opened(api, "event=energy", elsewhere) as other:
+        await stream.until("event: ready")
+        await other.until("event: ready")
+        await envelope(api, import_limit_w=10_000)
+        text = await stream.until('"own_only"')
+        await api.settled()
+
+        energy = messages(text)[-1]
+        assert energy[0] == "energy"
+        assert (energy[1]["depot_id"], energy[1]["narrowed"]) == (
+            "north",
+            [{"level": "own_only", "charger_ids": ["bay-1"]}],
+        )
+        assert energy[1]["changes_at"] == "2026-11-18T20:00:00Z"
+        assert "event: energy" not in other.text
+    async with opened(api, f"event=energy&last_event_id={before}&follow=false") as again:
+        assert [kind for kind, _ in messages(await again.until_over())][:1] == ["energy"]
 
 
 async def test_import_is_sent_to_operators_and_not_to_viewers(api: HttpApi) -> None:

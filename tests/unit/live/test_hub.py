@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from access_policy.application.live.subscription import Subscription
 from access_policy.application.ports.event_store import Append, EventStore, NewEvent, StoreUnavailable, StreamId
 from access_policy.domain.charger_condition.events import ChargerDisconnected
 from access_policy.domain.ids import ChargerId, DepotId, TenantId
+from access_policy.domain.site_energy.events import DemandMeasured
 from tests.support.stores import NOON, envelope, memory_store
 
 DEADLINE_S = 10.0
@@ -370,6 +373,37 @@ async def test_failure_of_the_rendering_is_survived_without_a_gap(fleet: Fleet, 
     position = await fleet.change("bay-1")
 
     assert ids(await received(hub, opened, position)) == [position]
+
+
+async def measure(fleet: Fleet, second: int, depot: str = "north") -> int:
+    at = NOON + timedelta(seconds=second)
+    event = DemandMeasured(depot_id=DepotId(depot), items=(), received_at=at)
+    new = NewEvent(event, replace(envelope(), recorded_at=at))
+    return await fleet.store.append([Append(StreamId(f"acme/site_energy/{new_id()}"), 0, (new,))])
+
+
+async def test_measurements_of_a_depot_make_one_message_in_five_seconds(fleet: Fleet, hub: LiveHub) -> None:
+    opened, _ = await client(hub)
+
+    sent: list[tuple[int, str, list[bytes]]] = []
+    for second, depot in ((0, "north"), (2, "north"), (3, "south"), (4, "north"), (5, "north"), (9, "north")):
+        sent.append((second, depot, names(await received(hub, opened, await measure(fleet, second, depot)))))
+
+    assert [(second, depot) for second, depot, found in sent if found == [b"energy"]] == [
+        (0, "north"),
+        (3, "south"),
+        (5, "north"),
+    ]
+    assert [found for second, _, found in sent if second in (2, 4, 9)] == [[], [], []]
+
+
+async def test_measurements_are_replayed_from_the_position_of_a_client(fleet: Fleet, hub: LiveHub) -> None:
+    before = await measure(fleet, 0)
+    latest = await measure(fleet, 1)
+
+    _, begun = await client(hub, before)
+
+    assert (names(begun)[0], ids(begun)[0]) == (b"energy", latest)
 
 
 async def test_close_ends_all_streams_and_those_that_begin_later(hub: LiveHub) -> None:

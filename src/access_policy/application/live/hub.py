@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from access_policy.application.backoff import Backoff
@@ -27,7 +28,8 @@ from access_policy.application.live.subjects import TYPES, Subject, subjects_of
 from access_policy.application.live.subscription import Subscription
 from access_policy.application.ports.event_store import EventStore, Recorded, Unreadable
 from access_policy.application.turns import in_turns
-from access_policy.domain.ids import TenantId
+from access_policy.domain.ids import DepotId, TenantId
+from access_policy.domain.site_energy.events import DemandMeasured
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +38,13 @@ BREATH: Final = 3.0  # the hub rests this many times as long as the last message
 REST_MIN_S: Final = 0.05  # so that several changes of one thing become one message
 REST_MAX_S: Final = 0.25
 REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client
+MEASURED_APART: Final = timedelta(seconds=5)  # measurements alone make one message of a depot's energy in so long
 HEARTBEAT_S: Final = 15.0
 CLIENTS_AT_A_TIME: Final = 50  # in one turn of the event loop
 RETRY_FIRST_S: Final = 0.2
 RETRY_LONGEST_S: Final = 5.0
+
+DepotKey = tuple[TenantId, DepotId]
 
 
 def rest_after(took_s: float) -> float:
@@ -70,6 +75,7 @@ class LiveHub:
         self._position = 0
         self._subscriptions: defaultdict[TenantId, set[Subscription]] = defaultdict(set)
         self._recent: dict[TenantId, RecentMessages] = {}
+        self._measured: dict[DepotKey, datetime] = {}  # the last measurements that made a message
         self._filling = asyncio.Lock()
         self._turn = asyncio.Lock()  # a client that subscribes sees either all of a batch or nothing of it
         self._tasks: list[asyncio.Task[None]] = []
@@ -185,10 +191,12 @@ class LiveHub:
         while self._position < up_to:
             async with self._turn:
                 batch = await self._read(self._position, up_to)
-                latest = _latest_by_tenant(batch, self._subscriptions.keys())
+                thinned, measured = _thinned(batch, self._measured)
+                latest = _latest_by_tenant(thinned, self._subscriptions.keys())
                 rendered = {tenant_id: await self._rendered(tenant_id, each) for tenant_id, each in latest.items()}
                 for tenant_id, messages in rendered.items():
                     self._hand_out(tenant_id, messages)
+                self._measured |= measured
                 self._position = batch[-1].position if len(batch) == BATCH else up_to
 
     def _hand_out(self, tenant_id: TenantId, messages: Sequence[Message]) -> None:
@@ -220,6 +228,24 @@ class LiveHub:
         rendered = await self._rendering.render(tenant_id, list(latest)) if latest else {}
         messages = [Message(latest[subject], subject, each) for subject, each in rendered.items()]
         return sorted(messages, key=lambda each: each.position)
+
+
+def _thinned(
+    batch: Iterable[Recorded], before: Mapping[DepotKey, datetime]
+) -> tuple[list[Recorded], dict[DepotKey, datetime]]:
+    """Without measurements of a depot that follow soon after others; and those that are left, by depot."""
+    left: list[Recorded] = []
+    measured: dict[DepotKey, datetime] = {}
+    for recorded in batch:
+        event, at = recorded.event, recorded.envelope.recorded_at
+        if isinstance(event, DemandMeasured):
+            depot = recorded.envelope.tenant_id, event.depot_id
+            last = measured.get(depot) or before.get(depot)
+            if last is not None and last <= at < last + MEASURED_APART:
+                continue
+            measured[depot] = at
+        left.append(recorded)
+    return left, measured
 
 
 def _latest_by_tenant(batch: Iterable[Recorded], tenants: Iterable[TenantId]) -> dict[TenantId, dict[Subject, int]]:

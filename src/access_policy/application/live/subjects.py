@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.access_log import ACCESS_LOG
@@ -23,6 +23,7 @@ from access_policy.domain.access.events import (
 from access_policy.domain.charger_condition.events import ConnectorFaulted
 from access_policy.domain.notices.notices import ChargerUnreachableAtTransition
 from access_policy.domain.reservations.events import ReservationChanged, ReservationMade
+from access_policy.domain.site_energy.events import SiteEnergyEvent
 from access_policy.domain.vehicle_registry.events import (
     RegistryImportApplied,
     VehicleIdentifierAdded,
@@ -41,12 +42,13 @@ class Kind(StrEnum):
     CHARGER = "charger"
     IMPORT = "import"
     RESERVATION = "reservation"
+    ENERGY = "energy"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`id` is that of the attempt, the charger, the import plan or the reservation; `generation` counts the mode changes of the
-    charger."""
+    """`id` is that of the attempt, the charger, the import plan, the reservation or the depot whose energy it is; `generation`
+    counts the mode changes of the charger."""
 
     kind: Kind
     id: str
@@ -58,11 +60,13 @@ IMPORTED: Final = types_of(
 )
 NOTICES: Final = types_of(ChargerUnreachableAtTransition)  # a transition that no other event shows
 SESSIONS: Final = types_of(ChargingStarted, ChargingEnded)
+OF_ENERGY: Final = types_of(*get_args(SiteEnergyEvent))
 TYPES: Final = (
     ACCESS_LOG.types
     | CHARGER_STATUS.types
     | MODE_CHANGES.types
     | RESERVATIONS.types
+    | OF_ENERGY
     | IMPORTED
     | NOTICES
     | types_of(RegistryImportApplied)
@@ -76,6 +80,8 @@ def subjects_of(recorded: Recorded) -> list[Subject]:
     name = type(event).TYPE
     if isinstance(event, RegistryImportApplied):
         return [Subject(Kind.IMPORT, event.plan_id)]
+    if name in OF_ENERGY:
+        return [Subject(Kind.ENERGY, event.depot_id)]
     if name in RESERVATIONS.types:
         return [Subject(Kind.RESERVATION, _reservation_of(event))]
     if name in IMPORTED:

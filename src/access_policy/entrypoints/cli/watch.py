@@ -19,7 +19,7 @@ from access_policy.entrypoints.cli.session import Session
 app = typer.Typer()
 
 RETRY_S: Final = 2.0
-KINDS: Final = ("attempt", "mode_change", "charger", "import")
+KINDS: Final = ("attempt", "mode_change", "charger", "reservation", "energy", "import")
 
 
 @dataclass
@@ -40,7 +40,7 @@ def watch(
     after: Annotated[str | None, typer.Option(help="Begin after this event id [now]")] = None,
     once: Annotated[bool, typer.Option("--once", help="End when everything so far is shown")] = False,
 ) -> None:
-    """Show attempts, mode changes, charger states and imports as they happen, until Ctrl-C."""
+    """Show attempts, mode changes, chargers, reservations, energy and imports as they happen, until Ctrl-C."""
     session, reached = session_of(ctx), _Place(after)
     charger, depot = place(session, charger, depot)
     while True:
@@ -103,6 +103,12 @@ def _words(name: str, row: Any) -> list[Any]:
         case "charger":
             connected = "connected" if row["connected"] else "not connected"
             return [row["charger_id"], connected, f"expected {row['expected_mode']}", row["sync"]]
+        case "reservation":
+            return [row["reservation_id"], row["status"], row["start"], row["end"]]
+        case "energy":
+            silent = counted(len(row["degraded"]), "silent feed") if row["degraded"] else ""
+            narrowed = [f"{each['level']}: {', '.join(each['charger_ids'])}" for each in row["narrowed"]]
+            return [row["depot_id"], *(narrowed or ["open"]), silent]
         case _:
             return [row["plan_id"], row["state"], f"{row['done']} of {counted(row['of'], 'row')}"]
 

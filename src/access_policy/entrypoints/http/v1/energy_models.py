@@ -10,6 +10,7 @@ from pydantic import Field
 from access_policy.application.commands.record_measurements import Measurement, RecordMeasurements
 from access_policy.application.ports.views import Row
 from access_policy.application.queries.site_state import NodeState, SiteState
+from access_policy.application.site_energy.site_gates import SiteGates
 from access_policy.domain.ids import ChargerId, DepotId, EnergyNodeId
 from access_policy.domain.site_energy.energy_policy import (
     AGE_MAX_S,
@@ -276,6 +277,13 @@ class SilentFeed(ResponseModel):
     since: UtcInstant
 
 
+def _silent(site: SiteEnergy) -> list[SilentFeed]:
+    return [
+        SilentFeed(reason=reason, source=source, node_id=node_id, since=since)
+        for (reason, source, node_id), since in site.degraded.items()
+    ]
+
+
 class DepotEnergy(ResponseModel):
     """Each node after its parent. `enabled`: the depot has opted in. `degraded`: the feeds that are recorded as silent."""
 
@@ -289,17 +297,52 @@ class DepotEnergy(ResponseModel):
     @classmethod
     def of(cls, state: SiteState) -> DepotEnergy:
         policy = state.site.policy or EnergyPolicy()
-        silent = [
-            SilentFeed(reason=reason, source=source, node_id=node_id, since=since)
-            for (reason, source, node_id), since in state.site.degraded.items()
-        ]
         return cls(
             depot_id=state.site.depot_id,
             enabled=policy.enabled,
             enforcement=policy.enforcement,
-            degraded=silent,
+            degraded=_silent(state.site),
             nodes=[EnergyNodeState.of(each, state.computed_at) for each in state.nodes],
             computed_at=state.computed_at,
+        )
+
+
+class NarrowedChargers(ResponseModel):
+    level: GateLevel
+    charger_ids: list[str]
+
+
+class EnergyNow(ResponseModel):
+    """The energy of a depot as the live stream shows it. `narrowed`: the chargers whose level is not `open`, the narrowest
+    level first. `changes_at`: the next instant at which a limit or a gate may change by itself; null without gates, or if
+    nothing is to come. `GET /v1/depots/{depot_id}/energy` has the nodes."""
+
+    depot_id: str
+    enabled: bool
+    enforcement: GateEnforcement
+    degraded: list[SilentFeed]
+    narrowed: list[NarrowedChargers]
+    changes_at: UtcInstant | None
+    computed_at: UtcInstant
+
+    @classmethod
+    def of(cls, site: SiteEnergy, gates: SiteGates | None, now: datetime) -> EnergyNow:
+        policy = site.policy or EnergyPolicy()
+        by_level: dict[GateLevel, list[str]] = {}
+        for charger_id, held in {} if gates is None else gates.levels().items():
+            by_level.setdefault(held.level, []).append(charger_id)
+        return cls(
+            depot_id=site.depot_id,
+            enabled=policy.enabled,
+            enforcement=policy.enforcement,
+            degraded=_silent(site),
+            narrowed=[
+                NarrowedChargers(level=level, charger_ids=sorted(by_level[level]))
+                for level in reversed(GateLevel)
+                if level in by_level and level is not GateLevel.OPEN
+            ],
+            changes_at=None if gates is None else gates.next_at,
+            computed_at=now,
         )
 
 

@@ -50,7 +50,9 @@ async def stream(
     """Follow what changes, until the client leaves.
 
     Messages: `attempt` (an item of `/v1/access-events`), `mode_change` (of `/v1/mode-changes`), `charger` (of
-    `/v1/chargers`), `reservation` (of `/v1/reservations`) and `import` (a plan without its rows, for callers who may import).
+    `/v1/chargers`), `reservation` (of `/v1/reservations`), `energy` (a depot's silent feeds and narrowed chargers, when its
+    site, an envelope, a feed or a gate changes; measurements alone make one every 5 seconds at most) and `import` (a plan
+    without its rows, for callers who may import).
     Each shows the thing as it is then; several changes soon after each other become one message. The id is a log position, and
     a client that connects again with it gets everything that changed meanwhile, some of it perhaps again.
 

@@ -14,9 +14,10 @@ from access_policy.application.ports.views import Row
 from access_policy.application.registry_import.errors import ImportPlanUnknown
 from access_policy.application.turns import in_turns
 from access_policy.container import Container
-from access_policy.domain.ids import ChargerKey, ReservationId, TenantId
+from access_policy.domain.ids import ChargerKey, DepotId, ReservationId, TenantId
 from access_policy.entrypoints.http.v1.access_event_models import AccessEvent
 from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
+from access_policy.entrypoints.http.v1.energy_models import EnergyNow
 from access_policy.entrypoints.http.v1.mode_changes import ModeChange
 from access_policy.entrypoints.http.v1.registry_imports import import_head
 from access_policy.entrypoints.http.v1.reservation_models import Reservation
@@ -36,6 +37,7 @@ class StreamMessages:
         self._chargers = ChargerReader(
             self._views, c.deciding.policies(), c.deciding.view(), c.deciding.profiles(), c.clock(), connected
         )
+        self._view, self._gates, self._clock = c.deciding.view(), c.deciding.energy_gates(), c.clock()
         self._plan = c.queries.plan()
         self._connected = connected
         self._imports = c.commands.registry_imports  # opens record tables, which a stream without imports does not need
@@ -55,6 +57,8 @@ class StreamMessages:
                     found |= await self._charger_states(tenant_id, of_kind)
                 case Kind.RESERVATION:
                     found |= await self._reservations(tenant_id, of_kind)
+                case Kind.ENERGY:
+                    found |= await self._energy(tenant_id, of_kind)
                 case Kind.IMPORT:
                     found |= await self._import_progress(tenant_id, of_kind)
         return found
@@ -94,6 +98,17 @@ class StreamMessages:
             )
             async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
         }
+
+    async def _energy(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
+        """Of depots that are there."""
+        found: Messages = {}
+        async for subject in in_turns(list(subjects)):
+            depot_id = DepotId(subject.id)
+            if self._view.depot(tenant_id, depot_id) is not None:
+                site, gates = self._view.site_energy(tenant_id, depot_id), self._gates.of_depot(tenant_id, depot_id)
+                shown = EnergyNow.of(site, gates, self._clock.now())
+                found[subject] = Rendered(shown.model_dump_json(by_alias=True).encode(), depot_id)
+        return found
 
     async def _import_progress(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
         """Events may be caused by something else than an import; their cause is then no plan."""

@@ -11,7 +11,7 @@
   if (!mark) return;
   const POLL_MS = 15_000, ANSWER_MS = 2_000, CHECK_MS = 10_000, SILENT_MS = 3_000, AGAIN_MAX_MS = 30_000;
   const UNANSWERED_MS = 15_000, BREATH = 2;  // times as long as the last answer took, before a part is fetched again
-  const KINDS = ["attempt", "mode_change", "charger", "import", "reservation"];
+  const KINDS = ["attempt", "mode_change", "charger", "import", "reservation", "energy"];
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("access-policy-live") : null;
   const me = Math.random().toString(36).slice(2);
   let seen = Number(mark.dataset.position) || 0;  // the log position that this page shows
