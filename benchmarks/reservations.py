@@ -34,7 +34,7 @@ from access_policy.domain.reservations.reservation import (
     ReservationGroup,
     ReservationSource,
 )
-from access_policy.entrypoints.processes.garbage import COLLECTED, spare_collections
+from access_policy.entrypoints.processes.garbage import COLLECTED, search_often, spare_collections
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from benchmarks.decisions import CHARGERS, decisions
@@ -72,6 +72,7 @@ async def _measure(directory: Path, seconds: float) -> Measured:
     await _reserve(reserved)
     gc.set_threshold(*COLLECTED)
     await spare_collections()
+    searching = asyncio.create_task(search_often())  # as a serving process does
     numbers = itertools.count()
     rounds: list[dict[bool, tuple[float, float]]] = []
     for number in range(ROUNDS + 1):
@@ -80,6 +81,7 @@ async def _measure(directory: Path, seconds: float) -> Measured:
             found[with_reservations] = await _round(reserved if with_reservations else plain, seconds, numbers)
         rounds.append(found)
     rounds = rounds[1:]  # the first one is warm-up
+    searching.cancel()
     took = await _bookings(reserved)
     for container in (plain, reserved):
         await close_opened(container)

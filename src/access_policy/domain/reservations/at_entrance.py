@@ -31,7 +31,7 @@ class ReservationsAtEntrance(ReservationsHere):
         return min(open_now, key=lambda each: not each.is_awaited(at), default=None)
 
     def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
-        for moment in self._moments.turning_between(after, until):
+        for moment in self._moments.keeping_between(after, until):
             since = moment.since
             if since is not None and self._keeps_others_out(moment) and self.admitting(since) is None:
                 return since

@@ -73,7 +73,7 @@ class ReservationsHere:
     def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
         """The first instant in `(after, until)` at which the party has no reservation that admits and others are kept out; None
         without one."""
-        for moment in self._moments.turning_between(after, until):
+        for moment in self._moments.keeping_between(after, until):
             if self._keeps_others_out(moment) and self._admitting(moment) is None:
                 return moment.since
         return None
@@ -87,10 +87,15 @@ class ReservationsHere:
         return self._moments.turns_at
 
     def _admitting(self, moment: Moment) -> Entry | None:
-        by_name = (each for each in moment.held if each.reservation.place.charger_id is not None)
-        if (named := next(by_name, None)) is not None or moment.is_named:
-            return named
-        return next((each for each in moment.held if not self._should_take_another(each, moment.demand)), None)
+        for each in moment.held:
+            if each.reservation.place.charger_id is not None:
+                return each
+        if moment.is_named:
+            return None
+        for each in moment.held:
+            if not self._should_take_another(each, moment.demand):
+                return each
+        return None
 
     def _keeps_others_out(self, moment: Moment) -> bool:
         return moment.is_named or not self._can_do_without_this(moment.demand)

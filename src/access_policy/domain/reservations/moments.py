@@ -34,20 +34,22 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """All moments, and the instants at which they begin: `all[n]` begins at `instants[n - 1]`. `turning` are the moments that
-    may turn against the party: reservations begin, or its own end. `turns_at` are their instants."""
+    """All moments, and the instants at which they begin: `all[n]` begins at `instants[n - 1]`. At `turns_at` the moments begin
+    that may turn against the party: reservations begin, or its own end. `keeping` are those of them at which others have the
+    charger or a claim to it, and `keeps_at` their instants."""
 
     all: Sequence[Moment]
     instants: Sequence[datetime]
-    turning: Sequence[Moment]
     turns_at: Sequence[datetime]
+    keeping: Sequence[Moment]
+    keeps_at: Sequence[datetime]
 
     def at(self, instant: datetime) -> Moment:
         return self.all[bisect_right(self.instants, instant)]
 
-    def turning_between(self, after: datetime, until: datetime) -> Sequence[Moment]:
-        """Those that begin in `(after, until)`."""
-        return self.turning[bisect_right(self.turns_at, after) : bisect_left(self.turns_at, until)]
+    def keeping_between(self, after: datetime, until: datetime) -> Sequence[Moment]:
+        """Those of `keeping` that begin in `(after, until)`."""
+        return self.keeping[bisect_right(self.keeps_at, after) : bisect_left(self.keeps_at, until)]
 
     @staticmethod
     def of(
@@ -73,8 +75,9 @@ class Moments:
             holding = sorted(held[number], key=lambda each: not each.is_outstanding(since))
             moments.append(Moment(since, bool(named[number]), demand, tuple(holding)))
         turns = begins | {each.over_from for each in of_holder}
-        turning = [each for each in moments[1:] if each.since in turns]
-        return Moments(moments, instants, turning, sorted(turns))
+        turning = zip(instants, moments[1:], strict=True)
+        keeping = [(at, each) for at, each in turning if at in turns and (each.is_named or each.demand.owed)]
+        return Moments(moments, instants, sorted(turns), [each for _, each in keeping], [at for at, _ in keeping])
 
 
 def _throughout(instants: Sequence[datetime], spans: Iterable[tuple[Entry, datetime, datetime]]) -> list[list[Entry]]:
