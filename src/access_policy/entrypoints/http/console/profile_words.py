@@ -8,6 +8,7 @@ from typing import Final
 
 from access_policy.application.queries.probe import ProfileMatch
 from access_policy.domain.capability_profiles.capabilities import (
+    Autocharge,
     CapabilityProfile,
     ConfigurationKey,
     ControlWithoutSwitch,
@@ -31,6 +32,11 @@ _EVIDENCE: Final[Mapping[str, str]] = {
     Evidence.SECOND_HAND: "Known second-hand only: try it on a real charger first.",
     Evidence.OPERATOR: "A profile of your own.",
 }
+_AUTOCHARGE: Final[Mapping[str, str]] = {
+    Autocharge.YES: "It supports Autocharge: where that is switched on, a vehicle presents its own MAC at plug-in.",
+    Autocharge.NO: "It does not support Autocharge: it never presents a vehicle’s MAC, so give each vehicle a card as well.",
+    Autocharge.UNKNOWN: "Whether it supports Autocharge is not known: try it with a vehicle before you rely on MACs here.",
+}
 _WITHOUT_SWITCH: Final[Mapping[ControlWithoutSwitch, str]] = {
     ControlWithoutSwitch.CENTRAL: (
         "The charger asks the service before each charge, in both modes. In freevend the service allows everyone; the charger "
@@ -46,12 +52,13 @@ _WITHOUT_SWITCH: Final[Mapping[ControlWithoutSwitch, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ProfileMeaning:
-    """`how` says how the mode is switched; `quirks` are sentences."""
+    """`how` says how the mode is switched, and `autocharge` whether vehicles present their MAC; `quirks` are sentences."""
 
     name: str
     title: str
     protocols: str
     how: str
+    autocharge: str
     evidence: str
     quirks: tuple[str, ...]
 
@@ -62,6 +69,7 @@ class ProfileMeaning:
             title=profile.title,
             protocols=", ".join(map(protocol_in_words, profile.protocols)),
             how=_how(profile.mode_control),
+            autocharge=_AUTOCHARGE[profile.autocharge],
             evidence=_EVIDENCE[profile.evidence],
             quirks=profile.quirks,
         )
