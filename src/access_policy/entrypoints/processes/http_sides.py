@@ -25,8 +25,8 @@ from access_policy.settings import Settings
 
 
 class HttpSide(Protocol):
-    def app(self, process: ServingProcess) -> ASGIApp:
-        """Every part that routes need is open when this returns."""
+    async def app(self, process: ServingProcess) -> ASGIApp:
+        """Every part that routes need is open, and every route built, when this returns."""
         ...
 
     async def close(self) -> None:
@@ -39,13 +39,16 @@ class GatewaySide:
 
     def __init__(self, container: Container, metrics: Callable[[], Awaitable[bytes]]) -> None:
         from access_policy.entrypoints.http.passed_on import create_passed_on
+        from access_policy.entrypoints.http.warming import warm_up
 
-        self._create = create_passed_on
+        self._create, self._warm_up = create_passed_on, warm_up
         self._container = container
         self._metrics = metrics
 
-    def app(self, process: ServingProcess) -> ASGIApp:
-        return gateway_app(self._create(self._container, process), process.readiness, self._metrics)
+    async def app(self, process: ServingProcess) -> ASGIApp:
+        app = self._create(self._container, process)
+        await self._warm_up(app)
+        return gateway_app(app, process.readiness, self._metrics)
 
     async def close(self) -> None:
         pass
@@ -57,14 +60,17 @@ class PublicSide:
     def __init__(self, container: Container) -> None:
         from access_policy.entrypoints.http.app import create_app
         from access_policy.entrypoints.http.live import live_hub
+        from access_policy.entrypoints.http.warming import warm_up
 
-        self._create, self._live_hub = create_app, live_hub
+        self._create, self._live_hub, self._warm_up = create_app, live_hub, warm_up
         self._container = container
         self._live: LiveHub | None = None
 
-    def app(self, process: ServingProcess) -> ASGIApp:
+    async def app(self, process: ServingProcess) -> ASGIApp:
         self._live = self._live_hub(self._container, process.connected)
-        return self._create(self._container, replace(process, live=self._live))
+        app = self._create(self._container, replace(process, live=self._live))
+        await self._warm_up(app)
+        return app
 
     async def close(self) -> None:
         if self._live is not None:

@@ -147,7 +147,7 @@ class Service:
             await self._open_ocpp(tasks)
         if self._http_side is not None:
             process = serving_process(self.container, self._ready, self.metrics, self._part)
-            app = self._http_side.app(process)
+            app = await self._http_side.app(process)
             self._http = await self._listen(self._listener(app, tasks), tasks)
 
     def _listener(self, app: ASGIApp, tasks: asyncio.TaskGroup) -> HttpListener:
