@@ -234,8 +234,26 @@ async def test_notify_event_reports_the_switch_states_and_problems(
     assert expected == asked
 
 
+@BOTH
+@pytest.mark.parametrize("evse_id", [0, 2])
+async def test_meter_values_outside_of_transactions_report_power_and_register(
+    version: OcppVersion, evse_id: int
+) -> None:
+    application = AskedApplication(version)
+    sampled = [
+        {"value": 11_000, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "W"}},
+        {"value": 5_000},
+    ]
+
+    payload = {"evseId": evse_id, "meterValue": [{"timestamp": AT, "sampledValue": sampled}]}
+    assert await application.answer("MeterValues", payload) == {}
+
+    report = application.report("energy")
+    assert (report.power_w, report.energy_wh, report.connector_id) == (11_000, 5_000, evse_id)
+    assert (report.transaction_id, report.charging) == (None, False)
+
+
 INFORMING = [
-    "MeterValues",
     "NotifyReport",
     "SecurityEventNotification",
     "FirmwareStatusNotification",

@@ -64,20 +64,33 @@ class Gateway:
         self.live.started((ACME, charger_id), session)
 
     async def report(
-        self, charger_id: ChargerId = BAY, *, power_w: int | None = None, energy_wh: int | None = None
+        self,
+        charger_id: ChargerId = BAY,
+        *,
+        power_w: int | None = None,
+        energy_wh: int | None = None,
+        connector_id: int = 1,
+        transaction_id: str | None = "t",
     ) -> None:
         await self.metering.energy(
             EnergyReport(
                 tenant_id=ACME,
                 charger_id=charger_id,
-                connector_id=1,
-                transaction_id="t",
+                connector_id=connector_id,
+                transaction_id=transaction_id,
                 energy_wh=energy_wh,
                 charging=True,
                 at=self.clock.now(),
                 power_w=power_w,
             )
         )
+
+    async def restarted(self) -> Gateway:
+        """Another process with the same stream and the charges under way, and without readings."""
+        other = Gateway()
+        other.store, other.clock, other.live = self.store, self.clock, self.live
+        other.metering = Metering(other.view, other.live, SiteEnergies(self.store, other.view), self.clock)
+        return other
 
     async def measured(self) -> dict[EnergyNodeId, tuple[int, datetime]]:
         """What this turn records."""
@@ -152,3 +165,68 @@ async def test_a_node_that_another_meter_measures_is_left_to_it() -> None:
     gateway.clock.set(NOON + 16 * MINUTE)
     await gateway.report(power_w=100 * KW)
     assert set(await gateway.measured()) == {NODE_1, CIRCUIT, GRID}
+
+
+async def test_measurement_of_a_predecessor_is_continued_and_not_taken_for_another_meters() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    await gateway.report(power_w=100 * KW)
+    await gateway.measured()
+
+    successor = await gateway.restarted()
+    gateway.clock.set(NOON + 40 * SECOND)
+    await successor.report(power_w=60 * KW)
+
+    assert set(await successor.measured()) == {NODE_1, CIRCUIT, GRID}
+
+
+async def test_end_of_a_charge_that_a_predecessor_measured_is_measured_as_nothing() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    await gateway.report(power_w=100 * KW)
+    await gateway.measured()
+    gateway.live.ended((ACME, BAY), "t")
+
+    successor = await gateway.restarted()
+    gateway.clock.set(NOON + 40 * SECOND)
+
+    assert await successor.measured() == dict.fromkeys((NODE_1, CIRCUIT, GRID), (0, NOON + 40 * SECOND))
+
+
+async def test_measurement_of_a_gateway_that_goes_on_is_left_to_it() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    await gateway.report(power_w=100 * KW)
+    await gateway.measured()
+
+    beside = await gateway.restarted()
+    gateway.clock.set(NOON + 20 * SECOND)
+    await beside.report(power_w=60 * KW)
+
+    assert await beside.measured() == {}
+
+
+async def test_reading_without_a_transaction_is_demand_although_no_charge_is_known() -> None:
+    gateway = await Gateway().opened()
+    await gateway.report(power_w=7 * KW, transaction_id=None)
+
+    assert await gateway.measured() == {each: (7 * KW, NOON) for each in (NODE_1, CIRCUIT, GRID)}
+
+
+async def test_main_meter_of_a_charger_stands_for_all_its_connectors() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    await gateway.report(power_w=20 * KW)
+    await gateway.report(power_w=22 * KW, connector_id=0, transaction_id=None)
+
+    assert (await gateway.measured())[NODE_1] == (22 * KW, NOON)
+
+
+async def test_reading_from_before_a_charge_says_nothing_about_it() -> None:
+    gateway = await Gateway().opened()
+    await gateway.report(power_w=0, transaction_id=None)
+    await gateway.report(power_w=0, connector_id=0, transaction_id=None)
+    gateway.clock.set(NOON + 20 * SECOND)
+    gateway.start(BAY)
+
+    assert await gateway.measured() == {}

@@ -148,6 +148,7 @@ class SiteState:
     degraded: tuple[tuple[DegradedReason, str | None, EnergyNodeId | None, datetime], ...]
     has_feed: bool
     last_ignored: tuple[OperatingEnvelope, IgnoredReason] | None
+    of_chargers: tuple[EnergyNodeId, ...] = ()
 
     @staticmethod
     def of(site: SiteEnergy) -> SiteState:
@@ -167,6 +168,7 @@ class SiteState:
             degraded=tuple((*subject, since) for subject, since in site.degraded.items()),
             has_feed=site.has_feed,
             last_ignored=site.last_ignored,
+            of_chargers=tuple(sorted(site.of_chargers)),
         )
 
     def site(self) -> SiteEnergy:
@@ -185,6 +187,7 @@ class SiteState:
             degraded={(reason, source, node_id): since for reason, source, node_id, since in self.degraded},
             has_feed=self.has_feed,
             last_ignored=self.last_ignored,
+            of_chargers=set(self.of_chargers),
             version=self.version,
         )
 

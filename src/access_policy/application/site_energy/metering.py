@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -25,14 +26,20 @@ log = logging.getLogger(__name__)
 
 EVERY_S: Final = 15.0
 APART_MIN: Final = timedelta(seconds=5)  # two readings of a register, for a power between them
+LEFT_AFTER: Final = timedelta(
+    seconds=2 * EVERY_S
+)  # a gateway that records nothing for so long has left the node to others
+WHOLE_CHARGER: Final = 0  # the number of a charger's main meter (OCPP 1.6, 2.x)
 
 
 class Reading(NamedTuple):
-    """The power of one connector at `at`; None before it is known. `energy_wh` is the register then."""
+    """The power of one connector at `at`; None before it is known. `energy_wh` is the register then. `is_of_charge`: the
+    charger named a transaction."""
 
     at: datetime
     power_w: int | None
     energy_wh: int | None
+    is_of_charge: bool
 
 
 class Draw(NamedTuple):
@@ -75,7 +82,7 @@ class Metering:
         async with self.sites.locked(*depot) as site:
             now = self.clock.now()
             items = self.measured(depot, site, now)
-            events = site.measure(items, now=now) if items else ()
+            events = site.measure(items, now=now, is_of_chargers=True) if items else ()
             await self.sites.record(context, site, events, now=now)
         self._recorded.setdefault(depot, {}).update({each.node_id: each for each in items})
         return len(items)
@@ -101,27 +108,38 @@ class Metering:
     def _is_to_record(
         self, depot: DepotKey, site: SiteEnergy, node_id: EnergyNodeId, draw: Draw, now: datetime
     ) -> bool:
-        """Something charges there, or did at the last record; and the known measurement is not another meter's."""
+        """Something draws there, or did at the last record; and the known measurement is not another meter's, nor of a gateway
+        that goes on measuring. That of a predecessor is continued."""
         known, own = site.demands.get(node_id), self._recorded.get(depot, {}).get(node_id)
         if site.policy is not None and known is not None and known != own:
-            over = known.observed_at + site.policy.measurement_max_age + site.policy.hold_max
-            if now < over:
+            is_of_chargers = node_id in site.of_chargers
+            lasts = LEFT_AFTER if is_of_chargers else site.policy.measurement_max_age + site.policy.hold_max
+            if now < known.observed_at + lasts:
                 return False
+            own = known if is_of_chargers else own
         return draw.is_charging or (own is not None and own.demand_w > 0)
 
     def _draw(self, key: ChargerKey, max_age: timedelta, now: datetime) -> Draw | None:
-        """None where a charge runs whose power is not known."""
+        """None where a charge runs whose power is not known. A reading from before a charge says nothing about it."""
         sessions = self.live.sessions_at(key)
+        fresh = {
+            number: each
+            for number, each in self._readings.get(key, {}).items()
+            if each.power_w is not None and now < each.at + max_age
+        }
+        begun = max((each.started_at for each in sessions), default=None)
+        whole = fresh.get(WHOLE_CHARGER)
+        if whole is not None and (not whole.is_of_charge if begun is None else whole.at >= begun):
+            return _together([whole], now)
         if not sessions:
-            return Draw(0, now, is_charging=False)
-        known = self._readings.get(key, {})
-        readings = [known.get(each.connector_id) for each in sessions]
-        watts, at = 0, now
-        for reading in readings:
-            if reading is None or reading.power_w is None or reading.at + max_age <= now:
-                return None
-            watts, at = watts + reading.power_w, min(at, reading.at)
-        return Draw(watts, at, is_charging=True)
+            return _together([each for each in fresh.values() if not each.is_of_charge], now)
+        readings = [fresh.get(each.connector_id) for each in sessions]
+        known = [
+            reading
+            for reading, session in zip(readings, sessions, strict=True)
+            if reading is not None and reading.at >= session.started_at
+        ]
+        return _together(known, now, is_charging=True) if len(known) == len(readings) else None
 
     async def _record_or_try_again(self, depot: DepotKey) -> None:
         try:
@@ -132,18 +150,26 @@ class Metering:
             log.exception("measuring the demand of depot %s failed", depot[1])
 
 
+def _together(readings: Sequence[Reading], now: datetime, *, is_charging: bool = False) -> Draw:
+    """Without a charge, something draws where the power is not 0."""
+    watts = sum(each.power_w or 0 for each in readings)
+    return Draw(watts, min((each.at for each in readings), default=now), is_charging or watts > 0)
+
+
 def _reading(before: Reading | None, report: EnergyReport) -> Reading | None:
     """None where the report says nothing new about power."""
+    of_charge = report.transaction_id is not None
     if report.power_w is not None:
-        return Reading(report.at, report.power_w, report.energy_wh)
+        return Reading(report.at, report.power_w, report.energy_wh, of_charge)
     if report.energy_wh is None:
         return None
     if before is None or before.energy_wh is None or report.energy_wh < before.energy_wh:
-        return Reading(report.at, None, report.energy_wh)
+        return Reading(report.at, None, report.energy_wh, of_charge)
     seconds = (report.at - before.at).total_seconds()
     if seconds < APART_MIN.total_seconds():
         return None
-    return Reading(report.at, round((report.energy_wh - before.energy_wh) * 3_600 / seconds), report.energy_wh)
+    power_w = round((report.energy_wh - before.energy_wh) * 3_600 / seconds)
+    return Reading(report.at, power_w, report.energy_wh, of_charge)
 
 
 def _sum(draws: list[Draw | None], now: datetime) -> Draw | None:

@@ -88,12 +88,14 @@ class OperatingEnvelopeIgnored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandMeasured:
-    """Measurements that are newer than the ones known; one per node."""
+    """Measurements that are newer than the ones known; one per node. `is_of_chargers`: a gateway has summed them up from the
+    meter values of chargers."""
 
     TYPE: ClassVar = "site_energy.demand_measured.v1"
     depot_id: DepotId
     items: tuple[Demand, ...]
     received_at: datetime
+    is_of_chargers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,8 @@ Subject = tuple[DegradedReason, str | None, EnergyNodeId | None]  # reason, sour
 @dataclass(slots=True)
 class SiteEnergy:
     """`policy` None: the depot never opted in. `levels` are the narrowed ones as recorded, each since an instant, and
-    `degraded` the feeds that are recorded as silent. `has_feed`: an envelope or a measurement was ever received."""
+    `degraded` the feeds that are recorded as silent. `has_feed`: an envelope or a measurement was ever received.
+    `of_chargers`: the nodes whose measurement a gateway has summed up from meter values of chargers."""
 
     depot_id: DepotId
     tree: EnergyTree = field(default_factory=EnergyTree)
@@ -63,6 +64,7 @@ class SiteEnergy:
     policy_changed_at: int = 0
     envelopes: KnownEnvelopes = field(default_factory=KnownEnvelopes)
     demands: dict[EnergyNodeId, Demand] = field(default_factory=dict)
+    of_chargers: set[EnergyNodeId] = field(default_factory=set)
     heard: dict[str, datetime] = field(default_factory=dict)  # sources, and when they were last heard
     offline: dict[str, datetime] = field(default_factory=dict)  # sources, and from when they are silent
     levels: dict[ChargerId, tuple[GateLevel, datetime]] = field(default_factory=dict)
@@ -218,10 +220,15 @@ class SiteEnergy:
     # --- feeds ----------------------------------------------------------------------------------------------------
 
     def measure(
-        self, items: Sequence[Demand], *, now: datetime, numbers: Iterable[int] | None = None
+        self,
+        items: Sequence[Demand],
+        *,
+        now: datetime,
+        numbers: Iterable[int] | None = None,
+        is_of_chargers: bool = False,
     ) -> tuple[SiteEnergyEvent, ...]:
         """Items that are not newer than the node's known measurement change nothing. `numbers` are the items' places in the
-        caller's list, for pointers; None: from 0 on.
+        caller's list, for pointers; None: from 0 on. `is_of_chargers` as in the event.
 
         Raises `EnergyNotOptedIn`, `EnergyNodeUnknown`, or what `Demand.check` raises, with a pointer to the item.
         """
@@ -235,7 +242,12 @@ class SiteEnergy:
                 newest[item.node_id] = item
         found = list(newest.values())
         return tuple(
-            DemandMeasured(depot_id=self.depot_id, items=tuple(found[first : first + ITEMS_MAX]), received_at=now)
+            DemandMeasured(
+                depot_id=self.depot_id,
+                items=tuple(found[first : first + ITEMS_MAX]),
+                received_at=now,
+                is_of_chargers=is_of_chargers,
+            )
             for first in range(0, len(found), ITEMS_MAX)
         )
 
@@ -295,9 +307,8 @@ class SiteEnergy:
                 self.envelopes.put(replace(known, withdrawn_at=withdrawn_at, changed_at=self.version))
             case OperatingEnvelopeIgnored(envelope=envelope, reason=reason):
                 self.last_ignored = envelope, reason
-            case DemandMeasured(items=items):
-                self.has_feed = True
-                self.demands |= {each.node_id: each for each in items if each.node_id in self.tree.by_id}
+            case DemandMeasured():
+                self._apply_measurement(event)
             case EnergySourceHeard(source=source, heard_at=heard_at):
                 self.heard[source] = heard_at
                 self.offline.pop(source, None)
@@ -306,11 +317,18 @@ class SiteEnergy:
             case AccessNarrowed() | AccessWidened() | EnergyControlDegraded() | EnergyControlRestored():
                 self._apply_following(event)
 
+    def _apply_measurement(self, event: DemandMeasured) -> None:
+        self.has_feed = True
+        found = {each.node_id: each for each in event.items if each.node_id in self.tree.by_id}
+        self.demands |= found
+        (self.of_chargers.update if event.is_of_chargers else self.of_chargers.difference_update)(found)
+
     def _apply_removal(self, node_id: EnergyNodeId) -> None:
         self.tree.remove(node_id)
         self.node_changed_at.pop(node_id, None)
         self.envelopes.forget_node(node_id)
         self.demands.pop(node_id, None)
+        self.of_chargers.discard(node_id)
 
     def _apply_envelope(self, envelope: OperatingEnvelope, received_at: datetime) -> None:
         """A fresh envelope ends its source's silence; an end that the source has announced stays."""

@@ -51,6 +51,23 @@ class Transactions:
             return {"idTokenInfo": await self._token_of_running(charger, token, message_id)}
         return {"idTokenInfo": self._answers.of_start(started)}
 
+    async def meter_values(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
+        """Readings that belong to no transaction (J01), of a connector or, as number 0, of the whole charger."""
+        meter_values = objects(payload, "meterValue")
+        await self._dependencies.energy(
+            EnergyReport(
+                tenant_id=charger.key[0],
+                charger_id=charger.key[1],
+                connector_id=number(payload, "evseId"),
+                transaction_id=None,
+                energy_wh=meter_readings(meter_values).latest,
+                power_w=power_w(meter_values),
+                charging=False,
+                at=self._dependencies.clock.now(),
+            )
+        )
+        return {}
+
     async def _begun(
         self, charger: ConnectedCharger, payload: Payload, message_id: str, transaction_id: str, token: Payload
     ) -> RecordedStart | None:

@@ -37,7 +37,7 @@ class Ocpp201:
             "Authorize": self.authorize,
             "TransactionEvent": transactions.event,
             "StatusNotification": components.status,
-            "MeterValues": acknowledge,
+            "MeterValues": transactions.meter_values,
             "NotifyEvent": components.notify_event,
             "ReservationStatusUpdate": self.reservation_status,
             "DataTransfer": _data_transfer,
