@@ -210,7 +210,7 @@ async def test_reading_without_a_transaction_is_demand_although_no_charge_is_kno
     gateway = await Gateway().opened()
     await gateway.report(power_w=7 * KW, transaction_id=None)
 
-    assert await gateway.measured() == {each: (7 * KW, NOON) for each in (NODE_1, CIRCUIT, GRID)}
+    assert await gateway.measured() == dict.fromkeys((NODE_1, CIRCUIT, GRID), (7 * KW, NOON))
 
 
 async def test_main_meter_of_a_charger_stands_for_all_its_connectors() -> None:
