@@ -136,7 +136,8 @@ def _energy() -> None:
         f"Energy gate of a charger among 1,000 nodes with {energy.ENVELOPES} envelopes: {found.unchanged:.1f} us, "
         f"{found.changed:.1f} us for the first reading after a measurement of the site ({found.from_nothing:,.0f} us computed "
         f"from nothing); a measurement of the site {found.measurement_of_site:,.0f} us, of a circuit "
-        f"{found.measurement_of_circuit:,.0f} us."
+        f"{found.measurement_of_circuit:,.0f} us; the windows of all {energy.CHARGERS} chargers found anew "
+        f"{found.plan_of_depot / 1e3:,.0f} ms."
     )
     month = energy_what_if.measure()
     print(

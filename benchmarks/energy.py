@@ -32,6 +32,7 @@ CHARGERS: Final = 939  # the rest of the 1,000 nodes
 ENVELOPES: Final = 200  # half of them of the site, for the coming hours, and the others of circuits
 ROUNDS: Final = 7
 KW: Final = 1_000
+AHEAD: Final = timedelta(hours=51)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Measured:
     from_nothing: float
     measurement_of_site: float
     measurement_of_circuit: float
+    plan_of_depot: float  # the windows of the coming two days of all chargers, after a measurement of the site
 
 
 class _Clock:
@@ -82,7 +84,14 @@ def _round(view: DecisionView, gates: EnergyGates, clock: _Clock, reads: int) ->
     changed = _took(read, CHARGERS)
     unchanged = _took(read, reads)
     from_nothing = _took(lambda number: site.gate(_charger(number), (), clock.at), 100)
-    return unchanged, changed, from_nothing, of_site, _took(measured(_circuit(0)), 100)
+    of_circuit = _took(measured(_circuit(0)), 100)
+
+    def plan_of_depot(number: int) -> None:
+        measured(ROOT)(number)
+        for charger in range(CHARGERS):
+            gates.narrowings(TENANT, _charger(charger), clock.at, clock.at + AHEAD)
+
+    return unchanged, changed, from_nothing, of_site, of_circuit, _took(plan_of_depot, 3)
 
 
 def _took(each: Callable[[int], object], times: int) -> float:

@@ -9,11 +9,11 @@ import pytest
 
 from access_policy.domain.ids import EnergyNodeId
 from access_policy.domain.site_energy.energy_policy import GateEnforcement
-from access_policy.domain.site_energy.evaluation import narrowings
 from access_policy.domain.site_energy.events import SiteEnergyEvent
 from access_policy.domain.site_energy.gate import EnvelopeState, Gate, GateLevel, LimitSource
 from access_policy.domain.site_energy.levels import Held, Thresholds
 from access_policy.domain.site_energy.lifecycle import standings
+from access_policy.domain.site_energy.planned import narrowings
 from access_policy.domain.site_energy.site import SiteEnergy, fold
 from tests.support.builders import BAY, HOUR, MINUTE, NOON, NORTH
 from tests.support.site_energy import (

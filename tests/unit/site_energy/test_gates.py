@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import pytest
+
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.site_energy import site_gates
 from access_policy.application.site_energy.gates import EnergyGates
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.charger_access_policy.events import ChargerAmended
-from access_policy.domain.ids import AttemptId, ChargerId
+from access_policy.domain.ids import AttemptId, ChargerId, EnergyNodeId
 from access_policy.domain.site_energy.events import AccessNarrowed, SiteEnergyEvent
 from access_policy.domain.site_energy.gate import Gate, GateLevel, LimitSource
 from tests.support import builders
@@ -291,3 +294,28 @@ async def test_a_charge_at_one_of_two_connectors_counts_at_the_charger() -> None
     found = depot.gate()
     assert found is not None
     assert (found.level, found.limit_source) == (OWN, LimitSource.CHARGER)
+
+
+async def test_what_the_nodes_above_leave_is_planned_once_for_all_chargers_until_it_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    depot = await Depot().opened()
+    depot.record(received(envelope(valid_from=NOON + HOUR, valid_until=NOON + 2 * HOUR, import_limit_w=KW)))
+    planned: list[EnergyNodeId] = []
+    compute = site_gates.pieces_of
+    monkeypatch.setattr(
+        site_gates, "pieces_of", lambda here, *args: planned.append(here.node.node_id) or compute(here, *args)
+    )
+
+    def windows() -> list[tuple[datetime, datetime]]:
+        end = NOON + 10 * HOUR
+        both = [depot.gates.narrowings(ACME, each, NOON, end) for each in (BAY, BAY_2)]
+        assert both[0] == both[1]
+        return [(each.starts_at, each.ends_at) for each in both[0]]
+
+    ends = NOON + 2 * HOUR  # then the dwell, without the envelope
+    assert windows() == [(NOON + HOUR, ends), (ends, ends + 5 * MINUTE)]
+    assert sorted(planned) == ["circuit", "grid", "node-1", "node-2"]
+    depot.record(withdrawn(NOON))
+    assert windows() == []
+    assert planned.count(GRID) == 2

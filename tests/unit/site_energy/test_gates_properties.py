@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import hypothesis
 import pytest
@@ -20,16 +21,18 @@ from hypothesis.stateful import (
 from access_policy.application.site_energy.site_gates import SiteGates
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, EnergyNodeId, EnvelopeId
+from access_policy.domain.site_energy.evaluation import ChargerPath
 from access_policy.domain.site_energy.events import (
     DemandMeasured,
     OperatingEnvelopeReceived,
     OperatingEnvelopeWithdrawn,
     SiteEnergyEvent,
 )
+from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.site_energy.levels import Held
 from access_policy.domain.site_energy.measurements import Demand
 from access_policy.domain.site_energy.site import SiteEnergy, fold
-from tests.support.builders import BAY, MINUTE, NOON, NORTH
+from tests.support.builders import BAY, HOUR, MINUTE, NOON, NORTH
 from tests.support.lengths import Length
 from tests.support.site_energy import (
     BAY_2,
@@ -200,6 +203,35 @@ class Gates(RuleBasedStateMachine):
                 if found.changes_at is not None and at >= found.changes_at:
                     break
                 assert path.advanced(held, self.now, at).level is held.level
+
+    @invariant()
+    def planned_narrowings_are_those_of_every_turn_in_order(self) -> None:
+        if not hasattr(self, "gates"):
+            return
+        end = self.now + 3 * HOUR
+        for charger_id, held in self.held.items():
+            found = [each[:3] for each in self.gates.narrowings(charger_id, end)]
+            levels = levels_ahead(self.path(charger_id), held, self.now, end)
+            assert [
+                (at, next((level for start, over, level in found if start <= at < over), GateLevel.OPEN))
+                for at in levels
+            ] == list(levels.items())
+            assert all(start < over for start, over, _ in found)
+
+
+def levels_ahead(path: ChargerPath, held: Held, now: datetime, end: datetime) -> dict[datetime, GateLevel]:
+    """The planned level from `now` and from each turn of the path on, and from each end of a dwell between."""
+    planned = path.as_planned(now)
+    found = {now: held.level}
+    instants = [turn for turn in planned.turns(now) if turn < end]
+    for at, over in pairwise([now, *instants, end]):
+        if at > now:
+            held = planned.stepped(held, at)
+            found[at] = held.level
+        while (widens_at := held.widens_at(path.policy.minimum_dwell)) is not None and at <= widens_at < over:
+            held = held.settled(path.policy.minimum_dwell, widens_at)
+            found[widens_at] = held.level
+    return found
 
 
 @pytest.mark.soak(SITES)

@@ -14,7 +14,7 @@ from access_policy.application.site_energy.site_gates import SiteGates
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, EnergyNodeId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
-from access_policy.domain.site_energy.evaluation import ChargerPath, narrowings
+from access_policy.domain.site_energy.evaluation import ChargerPath
 from access_policy.domain.site_energy.events import (
     AccessNarrowed,
     AccessWidened,
@@ -87,11 +87,10 @@ class EnergyGates:
         """The windows that meet `[start, end)`, in order: the one in force now, which begins when its level did, and those that
         are planned if measurements and sources go on as they do now."""
         gates = self._of_charger(tenant_id, charger_id)
-        path = None if gates is None else self._path(gates, tenant_id, charger_id)
-        if gates is None or path is None:
+        if gates is None or not gates.has(charger_id):
             return ()
         self._advance((tenant_id, self._depot_of(tenant_id, charger_id)), gates, self._clock.now())
-        found = narrowings(path, gates.held(charger_id), gates.now, end)
+        found = gates.narrowings(charger_id, end)
         return tuple(
             NarrowedWindow(starts_at=each.starts_at, ends_at=each.ends_at, level=each.level, envelope=each.envelope)
             for each in found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,6 +28,7 @@ from access_policy.domain.site_energy.evaluation import (
 )
 from access_policy.domain.site_energy.gate import Gate, GateLevel
 from access_policy.domain.site_energy.levels import Held, Thresholds
+from access_policy.domain.site_energy.planned import Narrowing, Piece, least_of, narrowings_along, pieces_of
 from access_policy.domain.site_energy.site import SiteEnergy
 
 
@@ -61,6 +62,7 @@ class SiteGates:
         self._gates: dict[ChargerId, tuple[Gate, int]] = {}  # with the looks at its path
         self._looks: defaultdict[EnergyNodeId, int] = defaultdict(int)
         self._below_at: dict[EnergyNodeId, dict[int, datetime | None]] = {}  # by watts
+        self._planned: dict[EnergyNodeId, tuple[int, datetime, list[Piece]]] = {}  # with the looks at the path
         self._changed: set[ChargerId] = set()
         self._build(held or {})
 
@@ -115,6 +117,28 @@ class SiteGates:
     def path(self, node_id: EnergyNodeId) -> ChargerPath:
         nodes = [self._nodes[each.node_id] for each in self._site.tree.path(node_id)]
         return ChargerPath(nodes, self._policy, self._site.version)
+
+    def narrowings(self, charger_id: ChargerId, end: datetime) -> Iterator[Narrowing]:
+        """The narrowing in force now of a charger that has a node, and those planned until `end`."""
+        node_id = self._site.tree.by_charger[charger_id]
+        pieces = pieces_of(self._nodes[node_id], self._policy, self.now, end)
+        if (parent_id := self._site.tree.by_id[node_id].parent_id) is not None:
+            pieces = least_of(pieces, _from(self._planned_at(parent_id, end), self.now))
+        return narrowings_along(pieces, self._policy, self._thresholds[charger_id], self._held[charger_id], end)
+
+    def _planned_at(self, node_id: EnergyNodeId, end: datetime) -> list[Piece]:
+        """What the node and those above it leave until `end`, from now or from a moment at which they were the same; computed
+        once for all chargers below."""
+        path = self._site.tree.path(node_id)
+        looks = sum(self._looks[each.node_id] for each in path)
+        known = self._planned.get(node_id)
+        if known is not None and known[:2] == (looks, end):
+            return known[2]
+        pieces = pieces_of(self._nodes[node_id], self._policy, self.now, end)
+        if (parent_id := path[0].parent_id) is not None:
+            pieces = least_of(pieces, _from(self._planned_at(parent_id, end), self.now))
+        self._planned[node_id] = looks, end, pieces
+        return pieces
 
     def slack(self, node_id: EnergyNodeId) -> Slack | None:
         """The least slack of the node and all above it."""
@@ -283,3 +307,9 @@ class SiteGates:
 def _envelope_of(slack: Slack | None) -> tuple[str, str] | None:
     envelope = None if slack is None else slack.envelope
     return None if envelope is None else (envelope.envelope_id, envelope.state)
+
+
+def _from(pieces: Sequence[Piece], now: datetime) -> list[Piece]:
+    """The pieces from `now` on, the first one beginning then."""
+    first = max(number for number, each in enumerate(pieces) if number == 0 or each.starts_at <= now)
+    return [pieces[first]._replace(starts_at=now), *pieces[first + 1 :]]
