@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -91,6 +93,24 @@ def migrated_for_records(url: str) -> None:
     with database.writing.begin() as connection:
         migrate(connection, Part.RECORDS)
     database.close()
+
+
+@cache
+def _empty_records() -> bytes:
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "records.sqlite"
+        database = database_at(file, "tests")
+        with database.writing.begin() as connection:
+            for metadata in METADATA:
+                metadata.create_all(connection)
+        database.close()
+        return file.read_bytes()
+
+
+def prepare_records(file: Path) -> Path:
+    """Write all record tables there, empty: a copy takes a tenth of the time in which a world of a few tables makes its own."""
+    file.write_bytes(_empty_records())
+    return file
 
 
 def inside(place: Place, name: str) -> Place:

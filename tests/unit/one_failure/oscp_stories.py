@@ -38,6 +38,7 @@ from access_policy.domain.oscp_providers.provider import (
 from tests.support.builders import HOUR, NOON, NORTH
 from tests.support.nth_call import Faults, Story
 from tests.support.office import ACME
+from tests.support.records import prepare_records
 from tests.support.site_energy import GRID
 from tests.support.stores import TEST_KEY
 from tests.unit.one_failure.energy_stories import OPTED_IN
@@ -82,7 +83,7 @@ class ProvidersWorld(OfficeWorld):
     def __init__(self, faults: Faults) -> None:
         super().__init__(faults)
         self.directory = tempfile.TemporaryDirectory()
-        where = Path(self.directory.name) / "oscp.sqlite"
+        where = prepare_records(Path(self.directory.name) / "oscp.sqlite")
         self.providers, self.forecasts = SqlOscpProviders(where, TEST_KEY), SqlOscpForecasts(where, TEST_KEY)
         self.rows = SqlWebhookQueue(where)
         store, clock = faults.around("store", self.inner), self.office.clock

@@ -39,6 +39,7 @@ from access_policy.domain.ocpi_partners.partner import (
 from tests.support.builders import HOUR, NOON, NORTH
 from tests.support.nth_call import Faults, Story
 from tests.support.office import ACME
+from tests.support.records import prepare_records
 from tests.support.reservations import EVENING
 from tests.support.stores import TEST_KEY, pseudonyms
 from tests.unit.one_failure.command_stories import DEPOT
@@ -90,7 +91,7 @@ class PartnersWorld(OfficeWorld):
     def __init__(self, faults: Faults) -> None:
         super().__init__(faults)
         self.directory = tempfile.TemporaryDirectory()
-        where = Path(self.directory.name) / "ocpi.sqlite"
+        where = prepare_records(Path(self.directory.name) / "ocpi.sqlite")
         self.partners, self.bookings = SqlOcpiPartners(where, TEST_KEY), SqlOcpiBookings(where, TEST_KEY)
         self.driver_tokens = SqlOcpiTokens(where, TEST_KEY)
         office, clock, view = self.office, self.office.clock, self.office.depot.view

@@ -10,16 +10,16 @@ from dependency_injector import providers
 
 from access_policy.adapters.local_files.spool import SqliteSpool
 from access_policy.application.decision_view.reloading import reload
-from access_policy.application.ports.event_store import Append, NewEvent
+from access_policy.application.ports.event_store import Append, NewEvent, StoreUnavailable
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.container import Container
-from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import TenantId
 from access_policy.entrypoints.processes.startup import StartUp
 from access_policy.settings import Settings
 from tests.support.depot_in_memory import BUS, STRANGER
 from tests.support.nth_call import Faults, Story, recorded_in
 from tests.support.places import prepare_file
+from tests.support.reused_service import reused_service
 from tests.unit.one_failure.depot_world import KEY, DepotWorld
 
 
@@ -47,27 +47,32 @@ class StartWorld:
         return self
 
     async def start(self) -> None:
-        container = Container(settings=Settings(data=Path(self.directory.name)))
-        start_up = StartUp(container)
-        with container.stores.store.override(providers.Object(self.store)):
+        async with reused_service() as service:
+            service.container.settings.override(providers.Object(Settings(data=Path(self.directory.name))))
+            service.container.stores.store.override(providers.Object(self.store))
+            failures: list[StoreUnavailable] = []
             try:
-                for _, step in start_up.catch_up():
-                    await step()
-                await start_up.note_restart()
-                await container.commands.registry_imports().resume()
-                await container.read_side.follower().catch_up()
-                views = container.read_side.views()
-                self.now = {
-                    "sessions": sorted(
-                        each.transaction_id for _, each in container.deciding.recent_activity().all_sessions()
-                    ),
-                    "view": container.deciding.view().position,
-                    "chargers": [row["charger_id"] for row in await views.connected_chargers()],
-                    "attempts": (await views.attempts(TenantId("acme"), AttemptFilter(), cursor=None, limit=200)).items,
-                    "spool": len(await container.deciding.spool().oldest(10)),
-                }
-            finally:
-                await close_opened(container)
+                await self._start(service.container)
+            except StoreUnavailable as failure:
+                failures.append(failure)  # the service is closed as after a start that did not fail
+        for failure in failures:
+            raise failure
+
+    async def _start(self, container: Container) -> None:
+        start_up = StartUp(container)
+        for _, step in start_up.catch_up():
+            await step()
+        await start_up.note_restart()
+        await container.commands.registry_imports().resume()
+        await container.read_side.follower().catch_up()
+        views = container.read_side.views()
+        self.now = {
+            "sessions": sorted(each.transaction_id for _, each in container.deciding.recent_activity().all_sessions()),
+            "view": container.deciding.view().position,
+            "chargers": [row["charger_id"] for row in await views.connected_chargers()],
+            "attempts": (await views.attempts(TenantId("acme"), AttemptFilter(), cursor=None, limit=200)).items,
+            "spool": len(await container.deciding.spool().oldest(10)),
+        }
 
     async def facts(self) -> Any:
         return {**self.now, "streams": await recorded_in(self.yard.inner)}

@@ -29,6 +29,7 @@ from tests.support.builders import NOON
 from tests.support.depot_in_memory import SettableClock
 from tests.support.nth_call import Faults, Story, recorded_in
 from tests.support.office import ACME
+from tests.support.records import prepare_records
 from tests.support.stores import TEST_KEY, inline_memory_store
 from tests.unit.one_failure.office_world import context
 
@@ -74,7 +75,7 @@ class Sender:
 class HooksWorld:
     def __init__(self, faults: Faults) -> None:
         self.directory = tempfile.TemporaryDirectory()
-        where = Path(self.directory.name) / "webhooks.sqlite"
+        where = prepare_records(Path(self.directory.name) / "webhooks.sqlite")
         self.inner, self.clock, self.server = inline_memory_store(), SettableClock(NOON), ReceiversServer()
         self.records, self.rows = SqlWebhooks(where, TEST_KEY), SqlWebhookQueue(where)
         store, webhooks = faults.around("store", self.inner), faults.around("webhooks", self.records)
