@@ -92,7 +92,9 @@ class Identities(containers.DeclarativeContainer):
         clock,
         idle=providers.Callable(minutes, settings.provided.session_idle_minutes),
     )
-    accepted = providers.Singleton(AcceptedTokens, providers.List(signed, api_keys, sessions))
+    accepted = providers.Singleton(
+        AcceptedTokens, providers.List(signed.provider, api_keys.provider, sessions.provider)
+    )
 
     open_session = providers.Singleton(
         SessionOpening,

@@ -58,7 +58,7 @@ class Cognito:
         kept = KeptKeys(self.file, url, key, self.clock)
         self.keys = KeyCache(Issuer(url).signing_keys, lambda: self.seconds, kept)
         tokens = OidcTokens(replace(self.rules, issuer=url), self.keys, self.clock)
-        self.api.replace_part("identity.accepted", AcceptedTokens([tokens]))
+        self.api.replace_part("identity.accepted", AcceptedTokens([lambda: tokens]))
 
     async def status(self, token: str) -> int:
         answer = await self.api.client.get("/v1/depots", headers={"Authorization": f"Bearer {token}"})

@@ -207,7 +207,7 @@ async def test_key_presented_while_the_records_are_down_gets_503(api: HttpApi) -
 
     made = await created(api)
     tokens = ApiKeyTokens(Down(), api.container.clock(), lambda key_id, at: None)  # type: ignore[arg-type]
-    api.replace_part("identity.accepted", AcceptedTokens([tokens]))
+    api.replace_part("identity.accepted", AcceptedTokens([lambda: tokens]))
 
     answer: httpx.Response = await asked(api, made["key"])
 

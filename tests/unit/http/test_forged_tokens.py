@@ -39,7 +39,7 @@ async def api(tmp_path: Path) -> AsyncIterator[HttpApi]:
         return issuers_keys()
 
     tokens = OidcTokens(RULES, KeyCache(fetch, lambda: 0.0), SettableClock(NOON))
-    async with http_api(tmp_path, parts={"identity.accepted": AcceptedTokens([tokens])}) as api:
+    async with http_api(tmp_path, parts={"identity.accepted": AcceptedTokens([lambda: tokens])}) as api:
         yield api
 
 
@@ -79,7 +79,7 @@ async def test_issuer_whose_keys_were_never_read_gets_503(api: HttpApi, tmp_path
 
     api.replace_part(
         "identity.accepted",
-        AcceptedTokens([OidcTokens(RULES, KeyCache(fetch, lambda: 0.0), SettableClock(NOON))]),
+        AcceptedTokens([lambda: OidcTokens(RULES, KeyCache(fetch, lambda: 0.0), SettableClock(NOON))]),
     )
 
     answer = await api.client.get("/v1/depots", headers={"Authorization": f"Bearer {GENUINE['RS256']}"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from access_policy.adapters.identity.bearer import AcceptedTokens
-from access_policy.application.ports.identity import Identity, Role, TokenRefused
+from access_policy.application.ports.identity import BearerTokens, Identity, Role, TokenRefused
 from access_policy.domain.ids import ActorId, TenantId
 
 
@@ -27,7 +27,7 @@ class Prefixed:
 async def test_verify_token_of_the_second_kind_asks_only_the_second() -> None:
     first, second = Prefixed("a-"), Prefixed("b-")
 
-    caller = await AcceptedTokens([first, second]).verify("b-1")
+    caller = await AcceptedTokens([lambda: first, lambda: second]).verify("b-1")
 
     assert caller.subject == "b-"
     assert (first.seen, second.seen) == ([], ["b-1"])
@@ -35,4 +35,13 @@ async def test_verify_token_of_the_second_kind_asks_only_the_second() -> None:
 
 async def test_verify_token_of_no_kind_is_refused() -> None:
     with pytest.raises(TokenRefused):
-        await AcceptedTokens([Prefixed("a-")]).verify("c-1")
+        await AcceptedTokens([lambda: Prefixed("a-")]).verify("c-1")
+
+
+async def test_kinds_after_the_one_that_recognises_a_token_are_not_made() -> None:
+    def not_needed() -> BearerTokens:
+        raise AssertionError("made")
+
+    caller = await AcceptedTokens([lambda: Prefixed("a-"), not_needed]).verify("a-1")
+
+    assert caller.subject == "a-"

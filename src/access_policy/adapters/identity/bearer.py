@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from access_policy.adapters.identity.embedded import EmbeddedTokens
 from access_policy.application.ports.identity import BearerTokens, Identity, TokenRefused
 
 
 class AcceptedTokens:
-    """Have each token verified by the first of `kinds` that recognises it."""
+    """Have each token verified by the first of `kinds` that recognises it. Those after it are not made: some open tables."""
 
-    def __init__(self, kinds: Sequence[BearerTokens]) -> None:
+    def __init__(self, kinds: Sequence[Callable[[], BearerTokens]]) -> None:
         self._kinds = tuple(kinds)
 
     async def verify(self, token: str, *, is_use: bool = True) -> Identity:
         """Like `BearerTokens.verify`. Raises `TokenRefused`, also for a token of no known kind."""
-        for kind in self._kinds:
+        for made in self._kinds:
+            kind = made()
             if kind.recognises(token):
                 return await kind.verify(token, is_use=is_use)
         raise TokenRefused("a token of no known kind")
