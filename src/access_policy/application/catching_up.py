@@ -32,7 +32,7 @@ class CaughtUp:
 
 
 def catching_up(handler: Handler[Command, Result], follower: Follower, store: EventStore) -> Handler[Command, Result]:
-    """Run the handler again after a refusal that was decided before `follower` had reached the log's end. A refusal has changed
+    """Run the handler again if it did not find something before `follower` had reached the log's end. A refusal has changed
     nothing, so this is safe.
 
     Raises what the handler raises, `StoreUnavailable`, or `TooBusy` if the end is not reached within `WITHIN_S`.
@@ -42,8 +42,8 @@ def catching_up(handler: Handler[Command, Result], follower: Follower, store: Ev
         known_to = follower.reached
         try:
             return await handler(context, command)
-        except Refused:
-            end = await store.last_position()
+        except Refused as refusal:
+            end = await store.last_position() if refusal.names_unknown else 0
             if end <= known_to:
                 raise
         if not await follower.wait_until(end, timeout_s=WITHIN_S):

@@ -11,10 +11,12 @@ from typing import ClassVar
 class Refused(Exception):
     """A command was refused. `code` is stable; `detail` says in plain words what is wrong and what to do.
 
-    `pointer` is the RFC 6901 pointer of the wrong part of the command, if one part is wrong.
+    `pointer` is the RFC 6901 pointer of the wrong part of the command, if one part is wrong. `names_unknown`: the command names
+    something that does not exist, as far as this process knows.
     """
 
     code: ClassVar[str] = "refused"
+    names_unknown: ClassVar[bool] = False
 
     def __init__(self, detail: str, *, pointer: str | None = None) -> None:
         super().__init__(detail)
@@ -38,3 +40,4 @@ class Unknown(Refused):
     """The subject of the command does not exist. A subject of another tenant gives the same answer."""
 
     code = "not-found"
+    names_unknown = True

@@ -26,6 +26,13 @@ RESERVED = ("POST", "/v1/reservations", {"reservation_id": "r-1", **PROMISE})
 GATE = ("PUT", "/v1/depots/north/entrances/gate", {"name": "Gate"})
 NODE = ("PUT", "/v1/depots/north/energy-nodes/main", {"kind": "site"})
 BAY_NODE = {"kind": "charger", "parent_id": "main"}
+HUB = {
+    "name": "Hub",
+    "own_party": "DE-BTF",
+    "own_name": "Us",
+    "bookable": [{"depot_id": "north", "charger_ids": ["bay-2"]}],
+}
+PROFILE = ("PUT", "/v1/profiles/ours", {"title": "Ours", "protocols": ["ocpp1.6"], "mode_control": {"kind": "central"}})
 ASKED = {"identifier": RFID, "dry_run": True}
 
 FOLLOWING: tuple[tuple[tuple[Any, ...], tuple[str, str, Any]], ...] = (
@@ -37,6 +44,8 @@ FOLLOWING: tuple[tuple[tuple[Any, ...], tuple[str, str, Any]], ...] = (
     (BAY_2, ("PUT", "/v1/depots/north/entrances/gate", {"name": "Gate", "charger_ids": ["bay-2"]})),
     (BAY_2, ("PUT", "/v1/depots/north/energy-nodes/bay-2", {**BAY_NODE, "charger_id": "bay-2"})),
     (BAY_2, ("POST", "/v1/depots/north/mode-rules", {"charger_ids": ["bay-2"], "rule": NIGHTS})),
+    (BAY_2, ("PUT", "/v1/ocpi-partners/DE-HUB", HUB)),
+    (PROFILE, ("PUT", "/v1/chargers/bay-2", {**CHARGER, "charge_point_id": "CP-2", "profile": "ours"})),
     (SOUTH, ("GET", "/v1/depots/south", None)),
     (SOUTH, ("PUT", "/v1/agreements/couriers", {**AGREEMENT, "depot_ids": ["south"]})),
     (SOUTH, ("GET", "/v1/depots/south/entrances", None)),

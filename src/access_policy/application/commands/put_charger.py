@@ -17,7 +17,7 @@ from access_policy.application.repositories.charger_access_policies import Charg
 from access_policy.application.repositories.depots import Depots
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 from access_policy.domain.charger_access_policy import policy as policies
-from access_policy.domain.charger_access_policy.errors import SettingsInvalid
+from access_policy.domain.charger_access_policy.errors import ProfileNotThere, SettingsInvalid
 from access_policy.domain.charger_access_policy.events import ChargerSettings, PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.depots.depot import Depot
@@ -93,7 +93,7 @@ class PutChargerHandler:
         self, context: Context, command: PutCharger, depot: Depot, policy: ChargerAccessPolicy | None
     ) -> ChargerSettings:
         if not self.profiles.knows(context.tenant_id, command.profile):
-            raise SettingsInvalid(
+            raise ProfileNotThere(
                 f"There is no capability profile {command.profile[:64]!r}; choose one of the list of profiles.",
                 pointer="/profile",
             )

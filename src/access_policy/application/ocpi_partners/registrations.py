@@ -20,6 +20,7 @@ from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.ocpi_partners.errors import (
     AlreadyRegistered,
+    BookablePlaceUnknown,
     OcpiPartnerInvalid,
     PartnerNotReached,
     TooManyOcpiPartners,
@@ -173,14 +174,16 @@ class OcpiPartnerRegistrations:
         for number, place in enumerate(settings.bookable):
             at, depot_id = f"/bookable/{number}", place.depot_id
             if self.view.depot(tenant_id, depot_id) is None:
-                raise OcpiPartnerInvalid(f"There is no depot {depot_id}; register it first.", pointer=f"{at}/depot_id")
+                raise BookablePlaceUnknown(
+                    f"There is no depot {depot_id}; register it first.", pointer=f"{at}/depot_id"
+                )
             groups = self.view.book(tenant_id, depot_id).groups
             if (group_id := next((each for each in place.group_ids if each not in groups), None)) is not None:
-                raise OcpiPartnerInvalid(
+                raise BookablePlaceUnknown(
                     f"Depot {depot_id} has no reservation group {group_id}; put it first.", pointer=f"{at}/group_ids"
                 )
             if (charger_id := next(self._not_at(tenant_id, place), None)) is not None:
-                raise OcpiPartnerInvalid(
+                raise BookablePlaceUnknown(
                     f"There is no charger {charger_id} at depot {depot_id}; register it first.",
                     pointer=f"{at}/charger_ids",
                 )

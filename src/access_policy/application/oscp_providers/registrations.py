@@ -19,6 +19,7 @@ from access_policy.domain.ids import DepotId, TenantId
 from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.oscp_providers.errors import (
     OscpAlreadyRegistered,
+    OscpNodeUnknown,
     OscpProviderInvalid,
     OscpProviderNotReached,
     TooManyOscpProviders,
@@ -163,7 +164,7 @@ class OscpProviderRegistrations:
         known = self.view.site_energy(tenant_id, depot_id).tree.by_id
         for number, each in enumerate(settings.groups):
             if each.node_id not in known:
-                raise OscpProviderInvalid(
+                raise OscpNodeUnknown(
                     f"There is no energy node {each.node_id}; put it first.", pointer=f"/groups/{number}/node_id"
                 )
 

@@ -87,3 +87,9 @@ class TooManyRules(Conflict):
 
 class SettingsInvalid(Invalid):
     code = "charger-invalid"
+
+
+class ProfileNotThere(SettingsInvalid):
+    """The settings name a capability profile that does not exist."""
+
+    names_unknown = True

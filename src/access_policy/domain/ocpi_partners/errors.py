@@ -13,6 +13,10 @@ class OcpiPartnerInvalid(Invalid):
     code = "ocpi-partner-invalid"
 
 
+class BookablePlaceUnknown(OcpiPartnerInvalid):
+    names_unknown = True
+
+
 class TooManyOcpiPartners(Conflict):
     code = "too-many-ocpi-partners"
 

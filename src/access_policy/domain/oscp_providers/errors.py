@@ -13,6 +13,10 @@ class OscpProviderInvalid(Invalid):
     code = "oscp-provider-invalid"
 
 
+class OscpNodeUnknown(OscpProviderInvalid):
+    names_unknown = True
+
+
 class TooManyOscpProviders(Conflict):
     code = "too-many-oscp-providers"
 

@@ -24,12 +24,14 @@ class AgreementDepotUnknown(Invalid):
     """An agreement names a depot that was never registered."""
 
     code = "agreement-depot-unknown"
+    names_unknown = True
 
 
 class AgreementChargerUnknown(Invalid):
     """An agreement names a charger that was never registered."""
 
     code = "agreement-charger-unknown"
+    names_unknown = True
 
 
 class VehicleInvalid(Invalid):

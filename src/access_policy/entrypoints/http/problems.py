@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 PROBLEM_TYPE = "urn:access-policy:problem:"
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+NAMES_UNKNOWN = "names_unknown"  # of the request's state: it was refused because it names an unknown thing
 _BRANCH = re.compile(r"(list|literal|constrained-str|function-[a-z]+)(\[|$)")
 
 
@@ -80,6 +81,7 @@ async def _api_problem(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     status = {Invalid: 422, Conflict: 409, Unknown: 404}[_kind(error)]
+    setattr(request.state, NAMES_UNKNOWN, error.names_unknown)
     errors = None if error.pointer is None else [{"pointer": error.pointer, "message": error.detail}]
     conflicting = error.conflicting if isinstance(error, PromisedAlready) else ()
     return problem(status, error.code, error.detail, errors=errors, conflicting=conflicting)

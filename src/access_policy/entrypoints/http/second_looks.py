@@ -1,30 +1,32 @@
-"""Decide a refusal again that this process came to before it had read the end of the log.
+"""Look again for what this process did not find before it had read the end of the log.
 
 An office follows the log and may be some moments behind another one: it does not know yet what a client has just written
-there. No client may be told for that reason that a thing does not exist, or that a command contradicts the recorded state.
+there. No client may be told for that reason that a thing does not exist. Other refusals are left alone: commands decide them by
+the aggregate as it is stored, and some are the answer of a charger or a partner, who must not be asked twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from http.client import NOT_FOUND
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.identity import Identity
 from access_policy.entrypoints.http.dependencies import ServingProcess
-from access_policy.entrypoints.http.problems import not_caught_up
+from access_policy.entrypoints.http.problems import NAMES_UNKNOWN, not_caught_up
 
-UNKNOWN: Final = frozenset({404})
-REFUSED: Final = frozenset({404, 409, 412, 422})  # a command, by what is known
+WITHHELD: Final = frozenset({404, 422})
 READS: Final = frozenset({"GET", "HEAD"})
 
 
 class SecondLook:
-    """A refusal has changed nothing, so its request can be run again: once, when this process has caught up. If it cannot in
-    time, a thing that it does not know gives a 503; every other refusal stands. Only callers with a token cost a look at the
-    log. While the store is down, reads are answered by what is known."""
+    """A request that names an unknown thing (404, or 422 where a field of the body does) has changed nothing, so it can be run
+    again: once, when this process has caught up. If it cannot in time, it answers 503. Only callers with a token cost a look at
+    the log. While the store is down, reads are answered by what is known."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,9 +38,9 @@ class SecondLook:
         process: ServingProcess = scope["app"].state.process
         known_to, as_received = process.known_to(), dict(scope)
         body = _Body(receive)
-        answer = _Answer(send, UNKNOWN if scope["method"] in READS else REFUSED)
+        answer = _Answer(send)
         await self._app(scope, body.receive, answer.send)
-        if not answer.withheld or not isinstance(scope.get("state", {}).get("caller"), Identity):
+        if not answer.withheld or not _names_unknown(answer.status, scope.get("state", {})):
             await answer.release()
             return
         newer = await _end_beyond(process, known_to, is_read=scope["method"] in READS)
@@ -48,11 +50,13 @@ class SecondLook:
             scope.clear()
             scope.update(as_received)
             await self._app(scope, body.again, send)
-        elif answer.status in UNKNOWN:
+        else:
             detail = "What the request names is not known here yet, or does not exist; send it again in a moment."
             await not_caught_up(detail)(scope, receive, send)
-        else:
-            await answer.release()
+
+
+def _names_unknown(status: int, state: Mapping[str, Any]) -> bool:
+    return isinstance(state.get("caller"), Identity) and (status == NOT_FOUND or state.get(NAMES_UNKNOWN, False))
 
 
 async def _end_beyond(process: ServingProcess, known_to: int, *, is_read: bool) -> int | None:
@@ -84,10 +88,9 @@ class _Body:
 
 @dataclass(slots=True)
 class _Answer:
-    """Passes the response on, unless its status is one of `statuses`: then it is withheld."""
+    """Passes the response on, unless its status is one of `WITHHELD`."""
 
     _send: Send
-    statuses: frozenset[int]
     withheld: list[Message] = field(default_factory=list)
 
     @property
@@ -96,7 +99,7 @@ class _Answer:
         return status
 
     async def send(self, message: Message) -> None:
-        begins_refusal = message["type"] == "http.response.start" and message["status"] in self.statuses
+        begins_refusal = message["type"] == "http.response.start" and message["status"] in WITHHELD
         if begins_refusal or self.withheld:
             self.withheld.append(message)
         else:
