@@ -290,8 +290,10 @@ async def test_what_if_counts_the_starts_that_a_proposed_envelope_or_policy_woul
     await opted_in(api)
     van = {"charger_id": "bay-1", "identifier": {"kind": "mac", "value": "1A2B3C4D5E6F"}}
     bus = {"charger_id": "bay-1", "identifier": {"kind": "rfid", "value": "04A1B2C3D4E5F6"}}
-    for each in (van, bus):
-        await api.send("POST", "/v1/access-decisions", each)
+    at_gate = {"entrance_id": "gate", "identifier": bus["identifier"]}  # no power is taken there
+    await api.done("PUT", "/v1/depots/north/entrances/gate", {"name": "Gate"})
+    for each in (van, bus, at_gate):
+        await api.done("POST", "/v1/access-decisions", each)
     await api.settled()
     window = {"node_id": "row-1", "valid_from": "2026-11-18T00:00:00Z", "valid_until": "2026-11-19T00:00:00Z"}
     before = await api.position()

@@ -131,13 +131,14 @@ class EnergyWhatIf:
     async def _attempts(
         self, tenant_id: TenantId, depot_id: DepotId, proposal: EnergyProposal
     ) -> tuple[list[Row], bool]:
-        """Oldest first, also those before the period whose charges may run in it."""
+        """Of chargers, since no power is taken at an entrance. Oldest first, also those before the period whose charges may run
+        in it."""
         wanted = AttemptFilter(depot_id=depot_id, since=proposal.since - CHARGED_FOR, until=proposal.until)
         rows: list[Row] = []
         cursor: str | None = None
         while len(rows) < ATTEMPTS_MAX:
             page = await self.views.attempts(tenant_id, wanted, cursor=cursor, limit=PAGE_MAX)
-            rows += page.items
+            rows += [row for row in page.items if row["charger_id"] is not None]
             cursor = page.next_cursor
             if cursor is None:
                 break
