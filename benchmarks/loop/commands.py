@@ -159,7 +159,7 @@ COMMANDS: dict[str, Line] = {
     "reservations replace": line("reservations replace {cli_reservation} --rfid 04B00000000000 --reason Late"),
     "reservations cancel": line("reservations cancel {cli_successor} --reason Over"),
     "reservations export": line("reservations export {s.depot} --output {d}/sheet.csv"),
-    "reservations import": line("reservations import {s.depot} {d}/sheet.csv"),
+    "reservations import": line("reservations import {s.depot} {d}/assignments.csv"),
     "reservations plan": line("reservations plan {cli_sheet_plan}"),
     "reservations apply": line("reservations apply {cli_sheet_plan}"),
     "schedules remove": line("schedules remove {cli_schedule}"),

@@ -37,7 +37,7 @@ from access_policy.settings import Settings
 from benchmarks import fleet_server
 from benchmarks.loop.commands import COMMANDS, DAYS, KEPT, MAY_FAIL
 from benchmarks.loop.holds import Hold, Holds
-from benchmarks.loop.operations import OPERATIONS, PROFILE, list_denied_identifiers, messages
+from benchmarks.loop.operations import OPERATIONS, PROFILE, dispatch_sheet, list_denied_identifiers, messages
 from benchmarks.loop.scene import TENANT, Scene, Unexpected, file_of
 
 ONCE = {
@@ -51,6 +51,10 @@ IN_FLIGHT = 200
 CATCH_UP_S = 300.0
 CONNECTED_S = 120.0
 CONNECTED_MAX = 200  # chargers: more of them take the processors from what is measured
+NEWLY_DENIED = {
+    "denied ignore": 1_000,
+    "denied enrol": 1_001,
+}  # the number of the scene: an identifier that is not enrolled
 ATTEMPTS = {"demo": 500, "large": 5_000}
 
 Rows = dict[str, dict[str, dict[str, float | str]]]
@@ -236,6 +240,7 @@ def _commands(scene: Scene, service: Service, data: Path) -> Iterator[Run]:
     (files / "profile.json").write_text(json.dumps(PROFILE))
     (files / "changes.json").write_text(json.dumps({"rules": []}))
     (files / "days.ics").write_text(DAYS)
+    (files / "assignments.csv").write_text(dispatch_sheet(scene, days=300))
     environment = {
         "ACCESS_POLICY_URL": f"http://127.0.0.1:{service.http_port}",
         "ACCESS_POLICY_TOKEN": scene.client.headers["Authorization"].removeprefix("Bearer "),
@@ -244,8 +249,8 @@ def _commands(scene: Scene, service: Service, data: Path) -> Iterator[Run]:
     }
 
     def run(name: str) -> None:
-        if name == "denied enrol":
-            list_denied_identifiers(replace(scene, number=1_000))  # of one that is not enrolled
+        if name in NEWLY_DENIED:
+            list_denied_identifiers(replace(scene, number=NEWLY_DENIED[name]))
         arguments = [*COMMANDS[name](scene, files), *(["--json"] if name in KEPT else [])]
         result = CliRunner().invoke(command_line, ["--yes", *arguments], env=environment)
         if result.exit_code and name not in MAY_FAIL:

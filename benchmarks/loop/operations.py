@@ -281,14 +281,20 @@ def apply_charger_import(s: Scene) -> None:
         record = s.ask("GET", f"/v1/chargers/imports/{plan}?rows=false").json()
 
 
-def plan_dispatch_import(s: Scene) -> None:
-    """About 2,000 assignments of one hour at one charger, moved by a minute each time."""
+def dispatch_sheet(s: Scene, *, days: int) -> str:
+    """About 2,000 assignments of one hour at one charger, from some days ahead on, for vehicles of the registry import. Each
+    time they are moved by a minute."""
     lines = ["assignment_id,vehicle_id,charger_id,from,until"]
     for n in range(2_000):
-        start, end = (s.instant(days=200, minutes=60 * n + s.number + minutes) for minutes in (0, 30))
-        lines.append(f"a-{n},bulk-{n % s.vehicles},{s.charger},{start},{end}")
+        start, end = (s.instant(days=days, minutes=60 * n + s.number + minutes) for minutes in (0, 30))
+        lines.append(f"a-{days}-{n},bulk-{n % s.vehicles},{s.charger},{start},{end}")
+    return "\r\n".join(lines)
+
+
+def plan_dispatch_import(s: Scene) -> None:
     path = f"/v1/reservations/imports?depot_id={s.depot}&mode=replace"
-    s.made["dispatch_plan"] = s.ask("POST", path, headers=CSV, content="\r\n".join(lines).encode()).json()["plan_id"]
+    sheet = dispatch_sheet(s, days=200)
+    s.made["dispatch_plan"] = s.ask("POST", path, headers=CSV, content=sheet.encode()).json()["plan_id"]
 
 
 def apply_dispatch_import(s: Scene) -> None:
@@ -505,10 +511,6 @@ OPERATIONS: dict[str, Drive] = {
     "put_depot": put_depot,
     "get_depot": get("/v1/depots/{s.depot}"),
     "list_depots": get("/v1/depots"),
-    "plan_dispatch_import": plan_dispatch_import,
-    "get_dispatch_import": get("/v1/reservations/imports/{dispatch_plan}"),
-    "apply_dispatch_import": apply_dispatch_import,
-    "export_reservations": get("/v1/reservations/export?depot_id={s.depot}"),
     "plan_charger_import": plan_charger_import,
     "get_charger_import": get("/v1/chargers/imports/{charger_plan}"),
     "apply_charger_import": apply_charger_import,
@@ -517,6 +519,10 @@ OPERATIONS: dict[str, Drive] = {
     "get_registry_import": get("/v1/registry/imports/{plan}"),
     "apply_registry_import": apply_registry_import,
     "export_registry": get("/v1/registry/export", 503),
+    "plan_dispatch_import": plan_dispatch_import,
+    "get_dispatch_import": get("/v1/reservations/imports/{dispatch_plan}"),
+    "apply_dispatch_import": apply_dispatch_import,
+    "export_reservations": get("/v1/reservations/export?depot_id={s.depot}"),
     "list_audit": get("/v1/audit?limit=200"),
     "export_audit": get("/v1/audit/export"),
     "put_calendar": put_calendar,
