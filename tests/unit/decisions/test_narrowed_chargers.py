@@ -81,6 +81,27 @@ async def test_gate_that_narrows_before_the_plan_knows_decides_all_the_same(
     assert (refused.lineage.expected_mode, refused.lineage.cause.name) == (AccessMode.MANAGED, "own_only")
 
 
+async def test_gate_that_opened_before_the_plan_knows_is_recorded_with_the_mode_of_the_plan_without_energy(
+    depot: DepotInMemory, gates: GivenGates
+) -> None:
+    gates.windows = ()
+
+    allowed = await decided(depot, STRANGER, NARROWED)
+
+    assert allowed.reason is Reason.FREEVEND
+    assert (allowed.lineage.expected_mode, allowed.lineage.cause.kind) == (AccessMode.FREEVEND, CauseKind.BASELINE)
+
+
+async def test_policy_that_is_gone_before_the_plan_knows_refuses_nobody(
+    depot: DepotInMemory, gates: GivenGates
+) -> None:
+    gates.windows = None
+
+    allowed = await decided(depot, STRANGER, NARROWED)
+
+    assert (allowed.reason, allowed.lineage.expected_mode) == (Reason.FREEVEND, AccessMode.FREEVEND)
+
+
 async def test_permission_ends_where_the_planned_narrowing_begins(depot: DepotInMemory) -> None:
     allowed = await decided(depot, STRANGER, DAY)
 
@@ -120,6 +141,7 @@ async def test_start_reported_late_meets_no_gate(depot: DepotInMemory) -> None:
     )
 
     assert judged.lineage.gate is None
+    assert judged.reason is Reason.FREEVEND
 
 
 async def test_depot_without_a_policy_records_no_gate(depot: DepotInMemory, gates: GivenGates) -> None:

@@ -116,7 +116,12 @@ def admitted(f: DecisionInputs) -> bool:
 def without_reservation(f: DecisionInputs) -> bool:
     """Row 9, and row 10, where only a reservation knows the identifier."""
     known = f.vehicle is not None and f.kind_counts
-    return f.reservations is not None and (f.reservations.is_required or not known)
+    return f.reservations is not None and (required(f) or not known)
+
+
+def required(f: DecisionInputs) -> bool:
+    """Freevend requires no reservation, also where a gate narrows it."""
+    return f.reservations is not None and f.reservations.is_required and not freevend(f)
 
 
 def ahead(f: DecisionInputs) -> bool:
@@ -165,7 +170,7 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
     ("7", admitted, Reason.RESERVATION),
     (
         "8",
-        lambda f: f.reservations is not None and (named_for_another(f) or short(f, f.reservations)),
+        lambda f: f.reservations is not None and not freevend(f) and (named_for_another(f) or short(f, f.reservations)),
         Reason.RESERVED_FOR_OTHER,
     ),
     ("16a", lambda f: permitted(f) and short_of_power(f), Reason.ENERGY_RESTRICTED),
@@ -173,7 +178,7 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
     ("9a", lambda f: without_reservation(f) and ahead(f), Reason.RESERVATION_NOT_STARTED),
     (
         "9b",
-        lambda f: without_reservation(f) and f.reservations is not None and f.reservations.is_required,
+        lambda f: without_reservation(f) and required(f),
         Reason.RESERVATION_REQUIRED,
     ),
     ("10", without_reservation, Reason.RESERVATION_ENDED),

@@ -13,6 +13,8 @@ from access_policy.domain.access.reasons import Reason
 from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, CauseKind, Enforcement
 from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import ModePlan, Segment, timeline
+from access_policy.domain.reservations.entry import Entry
+from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.registry import Vehicle
@@ -33,6 +35,7 @@ from tests.support.builders import (
     ref,
 )
 from tests.support.energy import a_gate
+from tests.support.reservations import reservation
 
 NARROWED = Cause(CauseKind.ENVELOPE, "e-1", GateLevel.OWN_ONLY)
 OPEN, OWN_AND_AGREEMENT, OWN_ONLY = GateLevel
@@ -51,6 +54,8 @@ TONIGHT = AdHocPermission(
     reason="tonight",
     given_by=ANNA,
 )
+
+OF_ANOTHER = Entry(reservation=reservation(start=NOON), made_at=NOON - HOUR, changed_at=1)
 
 
 def at_gate(
@@ -216,3 +221,24 @@ def test_permission_ends_where_the_gate_could_turn_against_it(
 
 def test_gate_that_does_not_change_by_itself_ends_no_permission() -> None:
     assert decide(at_gate(OPEN, UNKNOWN), whole_day(FREEVEND)).valid_until == NOON + 24 * HOUR
+
+
+@pytest.mark.parametrize("level", [OWN_AND_AGREEMENT, OWN_ONLY])
+@pytest.mark.parametrize("of_others", [{"naming_others": (OF_ANOTHER,)}, {"is_required": True}])
+def test_reservations_that_freevend_does_not_keep_refuse_no_own_vehicle_where_a_gate_narrows_it(
+    level: GateLevel, of_others: dict[str, Any]
+) -> None:
+    here = ReservationsHere(charger_id=BAY, version=1, **of_others)
+
+    def reason(vehicle: Vehicle | None, mode: AccessMode, at_level: GateLevel = level) -> Reason:
+        return reason_for(at_gate(at_level, vehicle, mode, reservations=here))
+
+    kept = Reason.RESERVED_FOR_OTHER if here.naming_others else Reason.RESERVATION_REQUIRED
+    assert reason(OWN, FREEVEND) is Reason.OWN_VEHICLE
+    assert reason(OWN, FREEVEND, OPEN) is Reason.FREEVEND
+    assert reason(OWN, MANAGED) is kept
+    assert reason(UNKNOWN, FREEVEND) is Reason.ENERGY_RESTRICTED
+    refused = decide(at_gate(OWN_ONLY, PARTNERED, FREEVEND, reservations=here), whole_day(FREEVEND))
+    assert refused.restricted_as is Reason.AGREEMENT_VEHICLE
+    agreement_refused = Reason.ENERGY_RESTRICTED if level is OWN_ONLY else Reason.AGREEMENT_VEHICLE
+    assert reason(PARTNERED, FREEVEND) is agreement_refused

@@ -11,7 +11,7 @@ from access_policy.application.decision_view.recent_activity import RecentActivi
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.domain.access.decision import DecisionInputs
 from access_policy.domain.access.identifier_rules import is_exclusive, kind_counts
-from access_policy.domain.access_mode import AccessMode
+from access_policy.domain.access_mode import AccessMode, CauseKind
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ActorId, ChargerKey, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow, Segment, Timeline
@@ -55,7 +55,7 @@ class InputsFromMemory:
             charger_id=policy.charger_id,
             depot_id=settings.depot_id,
             zone=charger.zone,
-            expected=timeline.at(at) if gate is None else _met(timeline.at(at), gate),
+            expected=_met(charger, timeline.at(at), gate, at),
             enforcement=policy.enforcement,
             identifier=ref,
             vehicle=vehicle,
@@ -100,9 +100,12 @@ class InputsFromMemory:
         return policy is not None and policy.retired_at is not None
 
 
-def _met(expected: Segment, gate: Gate) -> Segment:
+def _met(charger: ChargerView, expected: Segment, gate: Gate | None, at: datetime) -> Segment:
     """The segment as the gate has it: it may have changed since the plan was narrowed, and narrows other instants than now."""
-    if gate.is_advisory or gate.level is GateLevel.OPEN or expected.mode is AccessMode.MANAGED:
+    if gate is None or gate.is_advisory or gate.level is GateLevel.OPEN:
+        is_out_of_date = expected.cause.kind is CauseKind.ENVELOPE
+        return charger.expected_without_energy(at) if is_out_of_date else expected
+    if expected.mode is AccessMode.MANAGED:
         return expected
     window = NarrowedWindow(starts_at=expected.start, ends_at=expected.end, level=gate.level, envelope=gate.envelope)
     return expected._replace(mode=AccessMode.MANAGED, cause=window.cause)

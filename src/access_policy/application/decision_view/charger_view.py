@@ -66,6 +66,11 @@ class ChargerView:
     def expected(self, at: datetime) -> Segment:
         return self.timeline_at(at).at(at)
 
+    def expected_without_energy(self, at: datetime) -> Segment:
+        """What the plan says without the windows in which energy narrows it, which may be out of date."""
+        plan = replace(self.policy.plan_known_at(at), narrowed=())
+        return timeline(plan, at - BEHIND, at + AHEAD).at(at)
+
     def opens_after(self, at: datetime) -> datetime | None:
         """When freevend begins next; None where it does not within the compiled timeline."""
         ahead = self.timeline_at(at).transitions(at)

@@ -120,8 +120,10 @@ def reservation_admits(inputs: DecisionInputs) -> Reason | None:
 
 
 def charger_must_not_be_reserved_for_another(inputs: DecisionInputs) -> Reason | None:
+    """Freevend keeps no promise of a group, so that a gate that narrows it refuses nobody for one."""
     here = inputs.reservations
-    return Reason.RESERVED_FOR_OTHER if here is not None and here.keeps_others_out(inputs.at) else None
+    keeps_out = here is not None and not _is_narrowed_freevend(inputs) and here.keeps_others_out(inputs.at)
+    return Reason.RESERVED_FOR_OTHER if keeps_out else None
 
 
 def energy_must_leave_room_for_the_permission(inputs: DecisionInputs) -> Reason | None:
@@ -135,11 +137,14 @@ def ad_hoc_permission_admits(inputs: DecisionInputs) -> Reason | None:
 def reservation_must_be_in_force(inputs: DecisionInputs) -> Reason | None:
     """Where the charger is usable with a reservation only, and for a holder whom the registry does not know."""
     here = inputs.reservations
-    if here is None or (_is_registered(inputs) and not here.is_required):
+    if here is None:
+        return None
+    is_required = here.is_required and not _is_narrowed_freevend(inputs)  # freevend requires none
+    if _is_registered(inputs) and not is_required:
         return None
     if here.earliest_start(inputs.at) is not None:
         return Reason.RESERVATION_NOT_STARTED
-    return Reason.RESERVATION_REQUIRED if here.is_required else Reason.RESERVATION_ENDED
+    return Reason.RESERVATION_REQUIRED if is_required else Reason.RESERVATION_ENDED
 
 
 def own_vehicle_charges_while_valid(inputs: DecisionInputs) -> Reason | None:
@@ -247,9 +252,9 @@ def as_advised(inputs: DecisionInputs) -> DecisionInputs:
 
 def row_of_restriction(inputs: DecisionInputs) -> Reason:
     """The reason that the row of an energy refusal gives under managed access without a gate. It names the row: several give
-    `energy_restricted`."""
+    `energy_restricted`. None of them is a row of reservations, which freevend does not keep."""
     segment = inputs.expected._replace(mode=AccessMode.MANAGED)
-    return reason_for(replace(inputs, gate=None, expected=segment))
+    return reason_for(replace(inputs, gate=None, expected=segment, reservations=None))
 
 
 def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
@@ -363,9 +368,14 @@ def _is_freevend(inputs: DecisionInputs) -> bool:
     return expected.mode is AccessMode.FREEVEND or expected.cause.kind is CauseKind.ENVELOPE
 
 
+def _is_narrowed_freevend(inputs: DecisionInputs) -> bool:
+    """Without the gate, the charger would admit anyone; asked behind row 1."""
+    return inputs.gate is not None and _is_freevend(inputs)
+
+
 def _or_restricted(inputs: DecisionInputs, reason: Reason) -> Reason:
     """In a freevend window that the gate narrows, the vehicle would have been admitted without the gate."""
-    return reason if inputs.gate is None or not _is_freevend(inputs) else Reason.ENERGY_RESTRICTED
+    return Reason.ENERGY_RESTRICTED if _is_narrowed_freevend(inputs) else reason
 
 
 def _is_of_the_level(inputs: DecisionInputs) -> bool:
