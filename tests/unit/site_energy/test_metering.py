@@ -117,16 +117,31 @@ async def test_powers_are_summed_up_the_tree_in_one_event() -> None:
     assert await gateway.measured() == {}  # nothing new
 
 
-async def test_a_charge_without_a_fresh_reading_leaves_its_nodes_unmeasured() -> None:
+async def test_a_charge_without_a_fresh_reading_counts_above_with_what_it_may_draw() -> None:
+    """In a busy depot a charge has always just begun: the nodes above would hardly ever be measured."""
     gateway = await Gateway().opened()
     gateway.start(BAY)
     gateway.start(BAY_2)
     await gateway.report(BAY_2, power_w=40 * KW)
+    async with gateway.metering.sites.locked(ACME, NORTH) as site:
+        at_most = site.tree.draw_w(BAY)
+    assert at_most
 
-    assert await gateway.measured() == {NODE_2: (40 * KW, NOON)}
+    together = (40 * KW + at_most, NOON)
+    assert await gateway.measured() == {NODE_2: (40 * KW, NOON), CIRCUIT: together, GRID: together}
     gateway.clock.set(NOON + MINUTE)
     await gateway.report(BAY, power_w=10 * KW)
-    assert await gateway.measured() == {NODE_1: (10 * KW, NOON + MINUTE)}
+    found = await gateway.measured()
+    assert found[NODE_1] == (10 * KW, NOON + MINUTE)
+    assert NODE_2 not in found
+
+
+async def test_charges_without_any_reading_are_no_measurement() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    gateway.start(BAY_2)
+
+    assert await gateway.measured() == {}
 
 
 async def test_power_follows_from_two_readings_of_the_register() -> None:

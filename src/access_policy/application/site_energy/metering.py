@@ -43,11 +43,13 @@ class Reading(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What a charger, or all at and below a node, import together: the sum of readings, the earliest of them at `at`."""
+    """What a charger, or all at and below a node, import together: the sum of readings, the earliest of them at `at`. A charge
+    that has not reported its power yet counts with what it may draw; `is_read` is False where all charges are such."""
 
     watts: int
     at: datetime
     is_charging: bool
+    is_read: bool = True
 
 
 @dataclass(slots=True)
@@ -88,13 +90,14 @@ class Metering:
         return len(items)
 
     def measured(self, depot: DepotKey, site: SiteEnergy, now: datetime) -> list[Demand]:
-        """The demand of each node of which every charger below is known here, where no other meter measures it."""
+        """The demand of each node below which something was read, where no other meter measures it."""
         if site.policy is None or site.tree.root_id is None:
             return []
         max_age = site.policy.measurement_max_age
         draws: dict[EnergyNodeId, Draw | None] = {}
         for charger_id, node_id in site.tree.by_charger.items():
-            draws[node_id] = self._draw((depot[0], charger_id), max_age, now)
+            read = self._draw((depot[0], charger_id), max_age, now)
+            draws[node_id] = read or _possible(site.tree.draw_w(charger_id), now)
         below = list(site.tree.below(site.tree.root_id))
         for node in reversed(below):  # each after those below it
             if node.charger_id is None:
@@ -102,7 +105,7 @@ class Metering:
         return [
             Demand(node_id=node_id, observed_at=draw.at, demand_w=min(draw.watts, WATTS_MAX))
             for node_id, draw in draws.items()
-            if draw is not None and self._is_to_record(depot, site, node_id, draw, now)
+            if draw is not None and draw.is_read and self._is_to_record(depot, site, node_id, draw, now)
         ]
 
     def _is_to_record(
@@ -172,11 +175,20 @@ def _reading(before: Reading | None, report: EnergyReport) -> Reading | None:
     return Reading(report.at, power_w, report.energy_wh, of_charge)
 
 
+def _possible(draw_w: int | None, now: datetime) -> Draw | None:
+    """What a charge may draw that has not reported its power; None without any limit."""
+    return None if draw_w is None else Draw(draw_w, now, is_charging=True, is_read=False)
+
+
 def _sum(draws: list[Draw | None], now: datetime) -> Draw | None:
     """None where one of them is not known."""
-    watts, at, is_charging = 0, now, False
-    for each in draws:
-        if each is None:
-            return None
-        watts, at, is_charging = watts + each.watts, min(at, each.at), is_charging or each.is_charging
-    return Draw(watts, at, is_charging)
+    known = [each for each in draws if each is not None]
+    if len(known) < len(draws):
+        return None
+    charging = [each for each in known if each.is_charging]
+    return Draw(
+        sum(each.watts for each in known),
+        min((each.at for each in known), default=now),
+        is_charging=bool(charging),
+        is_read=not charging or any(each.is_read for each in charging),
+    )
