@@ -38,6 +38,7 @@ ASKED = {"identifier": RFID, "dry_run": True}
 FOLLOWING: tuple[tuple[tuple[Any, ...], tuple[str, str, Any]], ...] = (
     (BAY_2, ("POST", "/v1/chargers/bay-2/mode-rules", NIGHTS)),
     (BAY_2, ("GET", "/v1/chargers/bay-2", None)),
+    (BAY_2, ("GET", "/console/chargers/bay-2", None)),
     (BAY_2, ("POST", "/v1/access-decisions", {"charger_id": "bay-2", **ASKED})),
     (BAY_2, ("POST", "/v1/reservations", {**PROMISE, "charger_id": "bay-2"})),
     (BAY_2, ("PUT", "/v1/depots/north/reservation-groups/all", {"name": "All", "charger_ids": ["bay-2"]})),
