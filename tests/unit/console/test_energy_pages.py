@@ -203,8 +203,29 @@ def test_tree_of_many_chargers_shows_those_that_are_narrowed_and_counts_the_othe
     rows = tree_rows(state, every_charger=False)
 
     assert [each.state.node.node_id for each in rows] == ["site", "c-007"]
-    assert rows[0].hidden == count - 1
+    assert rows[0].hidden == {GateLevel.OPEN: count - 1}
+    assert energy_words.hidden(rows[0].hidden) == f"{count - 1} chargers that are open"
     assert len(tree_rows(state, every_charger=True)) == count + 1
+
+
+def test_tree_of_many_narrowed_chargers_shows_the_narrowest_of_each_node_and_counts_the_others() -> None:
+    groups = [a_node(f"group-{n}", "site", NodeKind.CHARGER_GROUP) for n in range(2)]
+    chargers = [
+        a_node(f"c-{n:03d}", f"group-{n % 2}", NodeKind.CHARGER, charger_id=ChargerId(f"c-{n}")) for n in range(100)
+    ]
+    levels = {each.node_id: GateLevel.OWN_AND_AGREEMENT for each in chargers} | {"c-090": GateLevel.OWN_ONLY}
+    levels["c-099"] = GateLevel.OPEN
+    state = states_of([a_node("site", None, NodeKind.SITE), *groups, *chargers], levels)
+
+    rows = tree_rows(state, every_charger=False)
+
+    shown = [each.state.node.node_id for each in rows if each.state.node.charger_id is not None]
+    assert sorted(shown) == ["c-000", "c-001", "c-002", "c-003", "c-005", "c-090"]
+    hidden = {each.state.node.node_id: energy_words.hidden(each.hidden) for each in rows if each.hidden}
+    assert hidden == {
+        "group-0": "47 chargers, own and agreement",
+        "group-1": "47 chargers: 46 own and agreement, 1 open",
+    }
 
 
 class CountedGates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
@@ -17,6 +17,7 @@ from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.entrypoints.http.dependencies import provided
 
 CHARGERS_SHOWN: Final = 60  # in a tree, unless all are asked for
+NARROWED_SHOWN: Final = 3  # below each node, where more than that are narrowed in all
 
 
 class GatesHere(Protocol):
@@ -37,27 +38,27 @@ States = Annotated[SiteStates, provided(lambda c: c.queries.site_states)]
 class TreeRow:
     """A node with its depth. `own_limit_w` is the least of its static limit and its envelope's. `used` is the part of it that
     the demand takes, in per cent of at most 100; None without a limit. `hidden` are the chargers right below that are not
-    shown."""
+    shown, by level; None: without a gate."""
 
     depth: int
     state: NodeState
     own_limit_w: int | None
     used: float | None
     binds: int
-    hidden: int = 0
+    hidden: dict[GateLevel | None, int] = field(default_factory=dict)
 
 
 def tree_rows(state: SiteState, *, every_charger: bool) -> list[TreeRow]:
-    """Each node after its parent. Of many chargers only those that are narrowed are shown, unless all are asked for."""
+    """Each node after its parent. Of many chargers only those that are narrowed are shown, and of many of those only the
+    narrowest below each node, unless all are asked for."""
     chargers = [each for each in state.nodes if each.node.kind is NodeKind.CHARGER]
     shows_all = every_charger or len(chargers) <= CHARGERS_SHOWN
-    hidden: dict[EnergyNodeId | None, int] = {}
-    shown: list[NodeState] = []
-    for each in state.nodes:
-        if shows_all or each.node.kind is not NodeKind.CHARGER or each.level not in (None, GateLevel.OPEN):
-            shown.append(each)
-        else:
-            hidden[each.node.parent_id] = hidden.get(each.node.parent_id, 0) + 1
+    hidden = {} if shows_all else _hidden(chargers)
+    counts: dict[EnergyNodeId | None, dict[GateLevel | None, int]] = {}
+    for each in hidden.values():
+        levels = counts.setdefault(each.node.parent_id, {})
+        levels[each.level] = levels.get(each.level, 0) + 1
+    shown = [each for each in state.nodes if each.node.node_id not in hidden]
     binds: dict[EnergyNodeId, int] = {}
     for each in chargers:
         if each.slack is not None and each.level not in (None, GateLevel.OPEN):
@@ -66,12 +67,26 @@ def tree_rows(state: SiteState, *, every_charger: bool) -> list[TreeRow]:
     for each in state.nodes:
         depth[each.node.node_id] = depth[each.node.parent_id] + 1
     return [
-        _row(each, depth[each.node.node_id], binds.get(each.node.node_id, 0), hidden.get(each.node.node_id, 0))
+        _row(each, depth[each.node.node_id], binds.get(each.node.node_id, 0), counts.get(each.node.node_id, {}))
         for each in shown
     ]
 
 
-def _row(state: NodeState, depth: int, binds: int, hidden: int) -> TreeRow:
+def _hidden(chargers: Sequence[NodeState]) -> dict[EnergyNodeId, NodeState]:
+    """By node; the order of the chargers below a node is kept among those of a level."""
+    narrowed = [each for each in chargers if each.level not in (None, GateLevel.OPEN)]
+    hidden = [each for each in chargers if each.level in (None, GateLevel.OPEN)]
+    if len(narrowed) > CHARGERS_SHOWN:
+        narrowest_first = sorted(narrowed, key=lambda each: each.level is not GateLevel.OWN_ONLY)
+        shown: dict[EnergyNodeId | None, int] = {}
+        for each in narrowest_first:
+            shown[each.node.parent_id] = shown.get(each.node.parent_id, 0) + 1
+            if shown[each.node.parent_id] > NARROWED_SHOWN:
+                hidden.append(each)
+    return {each.node.node_id: each for each in hidden}
+
+
+def _row(state: NodeState, depth: int, binds: int, hidden: dict[GateLevel | None, int]) -> TreeRow:
     of_envelope = None if state.standing is None else state.standing.limit_w
     limits = [each for each in (state.node.limit_w, of_envelope) if each is not None]
     own = min(limits, default=None)

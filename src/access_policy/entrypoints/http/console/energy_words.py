@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -65,6 +66,22 @@ def in_sight(standing: Standing | None) -> Standing | None:
     """The envelope, if it limits its node or will."""
     is_shown = standing is not None and (standing.limit_w is not None or standing.state is EnvelopeState.PENDING)
     return standing if is_shown else None
+
+
+def hidden(counts: Mapping[GateLevel | None, int]) -> str:
+    """`9 chargers: 7 own only, 2 open`; of one level `9 chargers that are open` or `9 chargers, own only`."""
+    words = [
+        (counts[level], "without a gate" if level is None else LEVELS[level].lower())
+        for level in (*reversed(GateLevel), None)
+        if level in counts
+    ]
+    number = sum(counts.values())
+    chargers = "1 charger" if number == 1 else f"{number:,} chargers"
+    if set(counts) == {GateLevel.OPEN}:
+        return f"{chargers} that {'is' if number == 1 else 'are'} open"
+    if len(words) == 1:
+        return f"{chargers}, {words[0][1]}"
+    return f"{chargers}: {', '.join(f'{count:,} {word}' for count, word in words)}"
 
 
 @dataclass(frozen=True, slots=True)
