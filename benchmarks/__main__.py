@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
+from collections.abc import Iterator, Mapping
 
 from access_policy.entrypoints.demo.postgres import PostgresServer, migrated
 from benchmarks import (
@@ -334,17 +336,26 @@ def _flood(seconds: float) -> None:
 
 
 def _propagation() -> None:
+    for name in ("SQLite", "PostgreSQL"):
+        for per_second in (0.0, 1_000.0):
+            beside = f"beside {per_second:,.0f} Authorize a second" if per_second else "idle"
+            with _stores(name) as environment:
+                told = propagation.measure(environment, per_second=per_second)
+            print(f"A change at the office, {name}, {beside}: {told}", flush=True)
+    print()
+
+
+@contextlib.contextmanager
+def _stores(name: str) -> Iterator[Mapping[str, str]]:
+    """The settings of empty stores: each installation has keys of its own."""
+    if name == "SQLite":
+        yield {}
+        return
     server = PostgresServer()
     try:
-        settings: dict[str, dict[str, str]] = {"SQLite": {}, "PostgreSQL": migrated(server.server_url("postgres"))}
-        for name, environment in settings.items():
-            for per_second in (0.0, 1_000.0):
-                beside = f"beside {per_second:,.0f} Authorize a second" if per_second else "idle"
-                told = propagation.measure(environment, per_second=per_second)
-                print(f"A change at the office, {name}, {beside}: {told}", flush=True)
+        yield migrated(server.server_url("postgres"))
     finally:
         server.end()
-    print()
 
 
 def _storm() -> None:

@@ -22,6 +22,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -78,11 +79,11 @@ class Propagation:
 
 def measure(environment: Mapping[str, str], *, per_second: float, rounds: int = ROUNDS) -> Propagation:
     """`environment`: settings of the stores, migrated."""
-    return asyncio.run(_measure(environment, per_second, rounds))
+    with mock.patch.dict(os.environ, environment):
+        return asyncio.run(_measure(per_second, rounds))
 
 
-async def _measure(environment: Mapping[str, str], per_second: float, rounds: int) -> Propagation:
-    os.environ.update(environment)
+async def _measure(per_second: float, rounds: int) -> Propagation:
     with tempfile.TemporaryDirectory(prefix="propagation-") as directory:
         token = await prepared(Path(directory))
         async with serving(Path(directory)) as (http, ocpp):
