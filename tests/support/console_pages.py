@@ -37,6 +37,9 @@ SCREENSHOTS: Final = ROOT / "build/screenshots"
 DESK: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 WAIT_MS: Final = 20_000  # a deadline for a busy machine, not an expectation
+VIOLATIONS: Final = (
+    "async () => (await axe.run({resultTypes: ['violations']})).violations"  # and no path to all that is well
+)
 SERIOUS: Final = frozenset({"serious", "critical"})
 
 
@@ -206,7 +209,7 @@ async def sign_in(visitor: Visitor, role: Role = Role.ADMIN, *, subject: str = "
 async def violations_of(page: Page) -> list[dict[str, Any]]:
     """All that axe-core finds: `id`, `impact`, `help` and `nodes` of each violation."""
     await page.evaluate(AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = await page.evaluate("async () => (await axe.run()).violations")
+    found: list[dict[str, Any]] = await page.evaluate(VIOLATIONS)
     return found
 
 

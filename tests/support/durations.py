@@ -15,7 +15,7 @@ SECONDS: Final[Mapping[str, int]] = MappingProxyType(
         "tests/integration/console": 300,
         "tests/integration/console/tour": 240,
         "tests/integration/deployment/test_image.py": 155,
-        "tests/integration/event_stores/test_contract.py": 75,
+        "tests/integration/event_stores/test_contract.py": 30,
         "tests/integration/event_stores/test_dynamodb.py": 80,
         "tests/integration/http/test_streams_of_two_offices.py": 80,
         "tests/integration/read_models/test_rebuild.py": 30,

@@ -275,7 +275,7 @@ async def test_a_service_that_does_not_answer_is_given_up_in_time_and_used_again
 ) -> None:
     aws, table = faulty
     async with opened(table, timeout_s=SHORT_S) as store:
-        await store.append([notes(A, ["before"])])
+        await eventually_appended(store, notes(A, ["before"]))
         match how:
             case "throttled":
                 aws.refuse = lambda action: THROTTLED
@@ -292,7 +292,8 @@ async def test_a_service_that_does_not_answer_is_given_up_in_time_and_used_again
 
         aws.refuse, aws.delay_s, aws.answer_lost = (lambda action: None), 0.0, (lambda action: False)
         assert await eventually_appended(store, append) > 0
-        assert await all_texts(store) == ["before", "late"]
+    async with opened(table) as patient:
+        assert await all_texts(patient) == ["before", "late"]
 
 
 async def eventually_appended(store: RecorderEventStore, append: Append) -> int:

@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route
 
 from tests.support.built_site import ROOT, built_site, loaded_from_elsewhere
-from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, WAIT_MS, chromium
+from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, VIOLATIONS, WAIT_MS, chromium
 
 KINDS = (
     "index.html",
@@ -131,7 +131,7 @@ async def test_site_draws_the_architecture_without_a_script(browser: Browser, se
 
 async def _serious(page: Page) -> list[str]:
     await page.evaluate(AXE.read_text("utf-8"))
-    found = await page.evaluate("async () => (await axe.run()).violations")
+    found = await page.evaluate(VIOLATIONS)
     return [
         f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:3]]}"
         for each in found
