@@ -12,6 +12,7 @@ from access_policy.domain.ids import DepotId, TenantId
 from tests.support.builders import NOON
 from tests.support.energy_api import BAY, CIRCUIT, ENVELOPE, POLICY, SITE, envelope, measured, opted_in
 from tests.support.http_api import HttpApi
+from tests.unit.http.conftest import CHARGER
 
 NODES = "/v1/depots/north/energy-nodes"
 CONTEXT = Context(tenant_id=TenantId("acme"), actor=SYSTEM, correlation_id="test")
@@ -176,6 +177,21 @@ async def test_site_shows_demand_envelope_and_what_each_node_leaves(api: HttpApi
     assert (row["envelope"]["envelope_id"], row["envelope"]["state"]) == ("env-1", "active")
     assert (row["effective_w"], row["binding_node_id"], row["limit_source"]) == (40_000, "row-1", "FRESH_ENVELOPE")
     assert (bay["level"], bay["binding_node_id"], bay["demand_age_s"]) == ("own_and_agreement", "row-1", None)
+
+
+@pytest.mark.parametrize(("connectors", "left"), [(1, 150_000), (2, 50_000)])
+async def test_demand_at_the_node_of_a_charger_with_one_connector_takes_nothing_from_its_next_charge(
+    api: HttpApi, connectors: int, left: int
+) -> None:
+    charger = {**CHARGER, "connectors": connectors}
+    await api.send("PUT", "/v1/chargers/bay-1", charger, headers={"If-Match": "*"})
+    await opted_in(api)
+    await api.send("PUT", f"{NODES}/main", {"kind": "site"}, headers={"If-Match": "*"})
+    await measured(api, "bay-1", 100_000, "2026-11-18T11:59:30Z")
+
+    for at in ("", "?at=2026-11-18T12:00:01Z"):
+        bay = (await api.get(f"/v1/depots/north/energy{at}")).json()["nodes"][-1]
+        assert (bay["demand_w"], bay["effective_w"]) == (100_000, left)
 
 
 async def test_site_in_the_past_is_as_it_was_recorded_and_ahead_as_planned(api: HttpApi) -> None:

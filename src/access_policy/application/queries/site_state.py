@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Views
 from access_policy.application.queries.energy_past import past_site
+from access_policy.application.site_energy.one_connector import KnownPolicies, one_at_a_time
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, EnergyNodeId, TenantId
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
@@ -65,7 +66,7 @@ class ChargesUnderWay(Protocol):
     def sessions_at(self, key: ChargerKey) -> Collection[Any]: ...
 
 
-class SitesInMemory(Protocol):
+class SitesInMemory(KnownPolicies, Protocol):
     def site_energy(self, tenant_id: TenantId, depot_id: DepotId) -> SiteEnergy: ...
 
 
@@ -93,13 +94,20 @@ class SiteStates:
             return GateLevel.OPEN if gate is None else gate.level
 
         if at is None or at == now:
-            return await state_of(site, running, now, level)
-        return await state_of(site, running, at, None, planned_at=now)
+            return await state_of(site, running, now, level, one_at_a_time=self._alone(tenant_id, site))
+        alone = self._alone(tenant_id, site)
+        return await state_of(site, running, at, None, planned_at=now, one_at_a_time=alone)
+
+    def _alone(self, tenant_id: TenantId, site: SiteEnergy) -> frozenset[ChargerId]:
+        return one_at_a_time(self.view, tenant_id, site)
 
     async def _past(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> SiteState:
         site = await past_site(self.views, tenant_id, depot_id, at)
         running = await self._charging(tenant_id, depot_id, at)
-        return await state_of(site, running, at, lambda charger_id: site.recorded_level(charger_id).level)
+        alone = self._alone(tenant_id, site)
+        return await state_of(
+            site, running, at, lambda charger_id: site.recorded_level(charger_id).level, one_at_a_time=alone
+        )
 
     async def _charging(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> set[ChargerId]:
         """The chargers at which charges ran at `at`, by the access log."""
@@ -123,16 +131,17 @@ async def state_of(
     at: datetime,
     level_of: LevelOf | None,
     planned_at: datetime | None = None,
+    one_at_a_time: frozenset[ChargerId] = frozenset(),
 ) -> SiteState:
     """The site at `at`. `level_of` None: the level that the capacity itself gives. `planned_at`: feeds go on as at that
-    instant."""
+    instant. `one_at_a_time`: the chargers with one connector."""
     policy = site.policy or _NO_POLICY
     below = site.tree.running_below(running)
     slacks: dict[EnergyNodeId, Slack | None] = {}
     nodes: list[NodeState] = []
     ordered = [] if site.tree.root_id is None else list(site.tree.below(site.tree.root_id))
     async for node in in_turns(ordered, at_a_time=_AT_A_TIME):
-        here = site.node_here(node.node_id, below)
+        here = site.node_here(node.node_id, below, one_at_a_time)
         if planned_at is not None:
             here = here.as_planned(policy, planned_at)
         above = None if node.parent_id is None else slacks[node.parent_id]

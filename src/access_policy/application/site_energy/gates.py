@@ -10,6 +10,7 @@ from typing import Final
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.clock import Clock
+from access_policy.application.site_energy.one_connector import has_one_connector, one_at_a_time
 from access_policy.application.site_energy.site_gates import SiteGates
 from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, EnergyNodeId, TenantId
@@ -30,7 +31,6 @@ from access_policy.domain.site_energy.events import (
 )
 from access_policy.domain.site_energy.gate import Gate
 from access_policy.domain.site_energy.levels import Held
-from access_policy.domain.site_energy.site import SiteEnergy
 
 PRESENT: Final = timedelta(seconds=60)  # an attempt this old is decided by the gate of now
 TOLD_AT_ONCE_MAX: Final = 50  # chargers, in one turn of the event loop
@@ -189,7 +189,7 @@ class EnergyGates:
         gates = None if depot is None else self._sites.get(depot)
         if depot is None or gates is None or not gates.has(key[1]):
             return
-        if (key[1] in gates.one_at_a_time) is not self._has_one_connector(key):
+        if (key[1] in gates.one_at_a_time) is not has_one_connector(self._view, key):
             self._build_anew(depot)
 
     def _sessions_changed(self, key: ChargerKey) -> None:
@@ -228,17 +228,9 @@ class EnergyGates:
             return None
         charging = (key[1] for key in self._live.chargers_with_sessions() if key[0] == depot[0])
         held = self._stale.pop(depot, None)
-        alone = self._one_at_a_time(depot, site)
+        alone = one_at_a_time(self._view, depot[0], site)
         gates = self._sites[depot] = SiteGates(site, site.policy, charging, self._clock.now(), held, alone)
         return gates
-
-    def _one_at_a_time(self, depot: DepotKey, site: SiteEnergy) -> frozenset[ChargerId]:
-        """The chargers with one connector."""
-        return frozenset(each for each in site.tree.by_charger if self._has_one_connector((depot[0], each)))
-
-    def _has_one_connector(self, key: ChargerKey) -> bool:
-        policy = self._view.known_policy(*key)
-        return policy is not None and policy.settings.connectors == 1
 
     def _path(self, gates: SiteGates, tenant_id: TenantId, charger_id: ChargerId) -> ChargerPath | None:
         site = self._view.site_energy(tenant_id, self._depot_of(tenant_id, charger_id))

@@ -16,11 +16,12 @@ from typing import Final
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Row, Views
 from access_policy.application.queries.energy_past import Change, site_changes
+from access_policy.application.site_energy.one_connector import one_at_a_time
 from access_policy.application.what_if.energy_feeds import ChangesAhead, PastFeeds
 from access_policy.application.what_if.gate_replay import GateReplay, Watch, charges_of, watches_of
 from access_policy.application.what_if.replay import SPAN_MAX, WhatIfInvalid
 from access_policy.domain.access.reasons import ALLOWING, Reason
-from access_policy.domain.ids import ChargerId, DepotId, TenantId
+from access_policy.domain.ids import DepotId, TenantId
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
 from access_policy.domain.site_energy.envelopes import OperatingEnvelope
 from access_policy.domain.site_energy.events import EnergyPolicyPut, OperatingEnvelopeReceived, SiteEnergyEvent
@@ -97,7 +98,7 @@ class EnergyWhatIf:
         policy = proposal.policy or site.policy or EnergyPolicy()
         watches = await asyncio.to_thread(watches_of, wanted, LOOK_BACK + policy.minimum_dwell)
         check_work(watches)
-        alone = self._one_at_a_time(tenant_id, site)
+        alone = one_at_a_time(self.view, tenant_id, site)
         replay = await asyncio.to_thread(
             lambda: GateReplay(SiteEnergy(depot_id=depot_id), wanted, watches, charges_of(rows), alone)
         )
@@ -122,11 +123,6 @@ class EnergyWhatIf:
             demand = await past.demand(replay.site.tree, watches, start, end)
             merged = await asyncio.to_thread(_in_order, of_part, demand)
             await asyncio.to_thread(replay.follow, merged, end)
-
-    def _one_at_a_time(self, tenant_id: TenantId, site: SiteEnergy) -> frozenset[ChargerId]:
-        """The chargers with one connector today."""
-        policies = ((each, self.view.known_policy(tenant_id, each)) for each in site.tree.by_charger)
-        return frozenset(each for each, policy in policies if policy is not None and policy.settings.connectors == 1)
 
     async def _attempts(
         self, tenant_id: TenantId, depot_id: DepotId, proposal: EnergyProposal
