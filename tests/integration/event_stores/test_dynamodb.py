@@ -7,9 +7,9 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -24,7 +24,6 @@ from access_policy.adapters.event_stores.dynamodb.store import dynamodb_event_st
 from access_policy.adapters.event_stores.dynamodb.table import make_table
 from access_policy.adapters.event_stores.recorder_store import RecorderEventStore
 from access_policy.application.ports.event_store import (
-    Append,
     AppendTooLarge,
     StoreUnavailable,
     StreamId,
@@ -47,6 +46,7 @@ LARGE_BODY = (
 STREAMS_MAX = ACTIONS - 1  # of one append: the last action is for the log
 FAULTY_APPENDS = Length(ci=15, soak=200, of="appends under each fault")
 EVENTUALLY_S = 30.0
+Answer = TypeVar("Answer")
 SHORT_S = 1.0  # the deadline of stores whose service will not answer
 
 
@@ -275,7 +275,8 @@ async def test_a_service_that_does_not_answer_is_given_up_in_time_and_used_again
 ) -> None:
     aws, table = faulty
     async with opened(table, timeout_s=SHORT_S) as store:
-        await eventually_appended(store, notes(A, ["before"]))
+        before, append = notes(A, ["before"]), notes("acme/late", ["late"])
+        await eventually(lambda: store.append([before]))
         match how:
             case "throttled":
                 aws.refuse = lambda action: THROTTLED
@@ -283,7 +284,6 @@ async def test_a_service_that_does_not_answer_is_given_up_in_time_and_used_again
                 aws.delay_s = 3 * SHORT_S
             case _:
                 aws.answer_lost = lambda action: True
-        append = notes("acme/late", ["late"])
 
         for call in (lambda: store.append([append]), lambda: store.load(A), lambda: store.read_log(after=0, limit=1)):
             async with asyncio.timeout(EVENTUALLY_S):
@@ -291,16 +291,16 @@ async def test_a_service_that_does_not_answer_is_given_up_in_time_and_used_again
                     await call()
 
         aws.refuse, aws.delay_s, aws.answer_lost = (lambda action: None), 0.0, (lambda action: False)
-        assert await eventually_appended(store, append) > 0
-    async with opened(table) as patient:
-        assert await all_texts(patient) == ["before", "late"]
+        assert await eventually(lambda: store.append([append])) > 0
+        assert await eventually(lambda: all_texts(store)) == ["before", "late"]
 
 
-async def eventually_appended(store: RecorderEventStore, append: Append) -> int:
+async def eventually(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer of the call, which is repeated while the service is unavailable."""
     async with asyncio.timeout(EVENTUALLY_S):
         while True:
             try:
-                return await store.append([append])
+                return await call()
             except StoreUnavailable:
                 await asyncio.sleep(0.05)
 
