@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from access_policy.application.audit.record_changes import RecordChanges, pending_event
 from access_policy.application.context import Context
@@ -15,29 +14,9 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StreamId
 from access_policy.application.ports.partners import PartnerKey, Partners
 from access_policy.domain.issued_tokens import IssuedToken
+from access_policy.domain.partners import Partner
 
-
-class Partner(Protocol):
-    """`token` is the latest one issued; `former`, the one before, stays valid until the latest is first used."""
-
-    @property
-    def key(self) -> PartnerKey: ...
-
-    @property
-    def version(self) -> int: ...
-
-    @property
-    def token(self) -> IssuedToken | None: ...
-
-    @property
-    def former(self) -> IssuedToken | None: ...
-
-    def confirmed(self, *, now: datetime) -> Self:
-        """The latest token was used: the one before ends."""
-        ...
-
-
-Of = TypeVar("Of", bound=Partner)
+Of = TypeVar("Of", bound=Partner[Any, Any])
 
 
 @dataclass(frozen=True, slots=True)

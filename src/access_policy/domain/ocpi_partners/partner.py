@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -12,12 +12,12 @@ from access_policy.domain.ids import (
     ChargerId,
     DepotId,
     ReservationGroupId,
-    TenantId,
     checked_id,
     checked_name,
 )
 from access_policy.domain.issued_tokens import IssuedToken, issued_of
 from access_policy.domain.ocpi_partners.errors import OcpiPartnerInvalid
+from access_policy.domain.partners import Partner
 from access_policy.domain.reservations.terms import ReservationTerms
 
 DEPOTS_MAX: Final = 200
@@ -129,63 +129,32 @@ class PartnerConnection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OcpiPartner:
-    """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the answer
-    that carried the latest may have been lost."""
-
-    tenant_id: TenantId
+class OcpiPartner(Partner[PartnerSettings, PartnerConnection]):
     party: Party
-    settings: PartnerSettings
     state: ConnectionState = ConnectionState.INVITED
-    token: IssuedToken | None = None
-    former: IssuedToken | None = None
-    connection: PartnerConnection | None = None
-    created_at: datetime
-    changed_at: datetime
-    version: int = 1
 
     @property
     def partner_id(self) -> str:
         return str(self.party)
 
     @property
-    def key(self) -> tuple[TenantId, str]:
-        return self.tenant_id, self.partner_id
-
-    @property
-    def receives_pushes(self) -> bool:
-        return self.connection is not None and self.settings.enabled
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        return tuple(each.digest for each in (self.token, self.former) if each is not None)
+    def record_id(self) -> str:
+        return self.partner_id
 
     def issued(self, digest: str) -> IssuedToken | None:
         return issued_of(digest, self.token, self.former)
 
-    def put(self, settings: PartnerSettings, *, now: datetime) -> OcpiPartner:
-        """Unchanged settings return the same partner. Raises what `PartnerSettings.check` raises."""
-        settings.check()
-        return self if settings == self.settings else self._changed(now, settings=settings)
-
     def invited(self, digest: str, *, now: datetime) -> OcpiPartner:
         """With a new registration token: every earlier token, and the connection, end."""
         token = IssuedToken(digest=digest, registers=True)
-        return self._changed(now, state=ConnectionState.INVITED, token=token, former=None, connection=None)
+        return self.changed(now, state=ConnectionState.INVITED, token=token, former=None, connection=None)
 
     def connected(
         self, connection: PartnerConnection, digest: str, *, now: datetime, former: IssuedToken | None = None
     ) -> OcpiPartner:
         """With the credentials of both sides."""
         token = IssuedToken(digest=digest, registers=False)
-        return self._changed(now, state=ConnectionState.CONNECTED, token=token, former=former, connection=connection)
-
-    def confirmed(self, *, now: datetime) -> OcpiPartner:
-        """The latest token was used: the one before ends."""
-        return self if self.former is None else self._changed(now, former=None)
+        return self.changed(now, state=ConnectionState.CONNECTED, token=token, former=former, connection=connection)
 
     def disconnected(self, *, now: datetime) -> OcpiPartner:
-        return self._changed(now, state=ConnectionState.DISCONNECTED, token=None, former=None, connection=None)
-
-    def _changed(self, now: datetime, **changes: object) -> OcpiPartner:
-        return replace(self, **changes, changed_at=now, version=self.version + 1)  # type: ignore[arg-type]
+        return self.changed(now, state=ConnectionState.DISCONNECTED, token=None, former=None, connection=None)

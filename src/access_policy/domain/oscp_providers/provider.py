@@ -3,14 +3,15 @@ value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from access_policy.domain.ids import DepotId, EnergyNodeId, TenantId, checked_id, checked_name, checked_new_id
+from access_policy.domain.ids import DepotId, EnergyNodeId, checked_id, checked_name, checked_new_id
 from access_policy.domain.issued_tokens import IssuedToken
 from access_policy.domain.oscp_providers.errors import OscpProviderInvalid
+from access_policy.domain.partners import Partner
 
 GROUPS_MAX: Final = 200
 ID_MAX: Final = 59  # so that `oscp:` and the id are an id
@@ -98,76 +99,47 @@ class RequiredBehaviour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OscpProvider:
-    """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the message that
-    carried the latest may have been lost. `required` None: the provider has not shaken hands."""
+class OscpProvider(Partner[ProviderSettings, ProviderConnection]):
+    """`required` None: the provider has not shaken hands."""
 
-    tenant_id: TenantId
     depot_id: DepotId
     provider_id: str
-    settings: ProviderSettings
     state: ConnectionState = ConnectionState.INVITED
-    token: IssuedToken | None = None
-    former: IssuedToken | None = None
-    connection: ProviderConnection | None = None
     required: RequiredBehaviour | None = None
-    created_at: datetime
-    changed_at: datetime
-    version: int = 1
 
     @property
-    def key(self) -> tuple[TenantId, str]:
-        return self.tenant_id, record_id(self.depot_id, self.provider_id)
+    def record_id(self) -> str:
+        return record_id(self.depot_id, self.provider_id)
 
     @property
     def source(self) -> str:
         """Names it as the source of envelopes."""
         return f"oscp:{self.provider_id}"
 
-    @property
-    def receives_pushes(self) -> bool:
-        return self.connection is not None and self.settings.enabled
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        return tuple(each.digest for each in (self.token, self.former) if each is not None)
-
-    def put(self, settings: ProviderSettings, *, now: datetime) -> OscpProvider:
-        """Unchanged settings return the same provider. Raises what `ProviderSettings.check` raises."""
-        settings.check()
-        return self if settings == self.settings else self._changed(now, settings=settings)
-
     def invited(self, digest: str, *, now: datetime) -> OscpProvider:
         """With a new registration token: every earlier token, and the connection, end."""
         token = IssuedToken(digest=digest, registers=True)
         ended: dict[str, object] = {"former": None, "connection": None, "required": None}
-        return self._changed(now, state=ConnectionState.INVITED, token=token, **ended)
+        return self.changed(now, state=ConnectionState.INVITED, token=token, **ended)
 
     def registered(self, connection: ProviderConnection, *, with_token: IssuedToken, now: datetime) -> OscpProvider:
         """The provider has registered here: it is connected if it used a token of this service's own registration there."""
         is_both = not with_token.registers
         state = ConnectionState.CONNECTED if is_both else ConnectionState.REGISTERING
-        return self._changed(now, state=state, connection=connection)
+        return self.changed(now, state=state, connection=connection)
 
     def registering(self, connection: ProviderConnection, digest: str, *, now: datetime) -> OscpProvider:
         """This service registers at the provider, with a new token for it. The token before ends with the first use of this."""
         token = IssuedToken(digest=digest, registers=False)
         kept = self.former or self.token if self.state is not ConnectionState.CONNECTED else self.token
-        return self._changed(now, state=ConnectionState.REGISTERING, connection=connection, token=token, former=kept)
+        return self.changed(now, state=ConnectionState.REGISTERING, connection=connection, token=token, former=kept)
 
     def connected(self, *, now: datetime) -> OscpProvider:
         """Both sides have registered."""
-        return self._changed(now, state=ConnectionState.CONNECTED)
+        return self.changed(now, state=ConnectionState.CONNECTED)
 
     def shaken(self, required: RequiredBehaviour, *, now: datetime) -> OscpProvider:
-        return self if required == self.required else self._changed(now, required=required)
-
-    def confirmed(self, *, now: datetime) -> OscpProvider:
-        """The latest token was used: the one before ends."""
-        return self if self.former is None else self._changed(now, former=None)
-
-    def _changed(self, now: datetime, **changes: object) -> OscpProvider:
-        return replace(self, **changes, changed_at=now, version=self.version + 1)  # type: ignore[arg-type]
+        return self if required == self.required else self.changed(now, required=required)
 
 
 def record_id(depot_id: DepotId, provider_id: str) -> str:
