@@ -187,7 +187,7 @@ async def listening(*trusted: str) -> AsyncIterator[str]:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": seen})
 
-    bound = socket.socket()
+    bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     listener = HttpListener(app, bound, trusted_proxies=trusted)
     running = asyncio.create_task(listener.run())

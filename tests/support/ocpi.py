@@ -35,7 +35,7 @@ BODY = {
 @asynccontextmanager
 async def served(app: Any, certificate: Files | None = None) -> AsyncIterator[str]:
     """The URL at which the application is served."""
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         files = {"ssl_certfile": certificate.certificate, "ssl_keyfile": certificate.key} if certificate else {}
         config = uvicorn.Config(

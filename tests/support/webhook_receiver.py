@@ -78,7 +78,7 @@ class WebhookReceiver:
 
 @asynccontextmanager
 async def webhook_receiver(certificate: Files, answer: Answer = taken) -> AsyncIterator[WebhookReceiver]:
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         made = WebhookReceiver(listening.getsockname()[1], answer)
         config = uvicorn.Config(

@@ -31,7 +31,7 @@ class Endless:
 async def cut_off(path: str, monkeypatch: pytest.MonkeyPatch) -> httpx.Response:
     monkeypatch.setattr(ports, "HTTP_STOP_S", 0.05)
     app = Endless()
-    with socket.socket() as bound:
+    with socket.socket(proto=socket.IPPROTO_TCP) as bound:
         bound.bind(("127.0.0.1", 0))
         listener = HttpListener(app, bound, trusted_proxies=())
         running = asyncio.create_task(listener.run())

@@ -88,6 +88,7 @@ class FramedServer(ABC):
 async def serving(app: FramedServer, host: str, port: int, certificate: Path, key: Path) -> AsyncIterator[None]:
     """Serve the application by https, at an address that `app.url` then names."""
     listening = socket.create_server((host, port))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app.url = f"https://{host}:{listening.getsockname()[1]}"
     config = uvicorn.Config(app, lifespan="off", log_config=None, ssl_certfile=certificate, ssl_keyfile=key)
     server = uvicorn.Server(config)

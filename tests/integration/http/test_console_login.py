@@ -53,7 +53,7 @@ class Console:
 
 
 def free_port() -> int:
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
 
