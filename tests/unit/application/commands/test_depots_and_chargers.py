@@ -13,7 +13,7 @@ from access_policy.application.ports.event_store import Append, VersionConflict
 from access_policy.domain.access_mode import AccessMode, Enforcement, OnWindowStart
 from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointIdTaken, ChargePointReleased
 from access_policy.domain.charger_access_policy.errors import ChargerRetired as RetiredAlready
-from access_policy.domain.charger_access_policy.errors import ChargerUnknown, SettingsInvalid
+from access_policy.domain.charger_access_policy.errors import ChargerUnknown, ProfileNotThere, SettingsInvalid
 from access_policy.domain.charger_access_policy.events import ChargerAmended, ChargerRetired, EnforcementChanged
 from access_policy.domain.depots.depot import DepotAmended, DepotInvalid
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, InvalidId
@@ -186,7 +186,7 @@ async def test_new_holder_of_an_id_does_not_inherit_the_previous_password(office
     ("changes", "error", "pointer"),
     [
         ({"depot_id": SOUTH}, SettingsInvalid, "/depot_id"),
-        ({"profile": "toaster"}, SettingsInvalid, "/profile"),
+        ({"profile": "toaster"}, ProfileNotThere, "/profile"),
         ({"charge_point_id": ""}, SettingsInvalid, "/charge_point_id"),
         ({"charge_point_id": "C" * 65}, SettingsInvalid, "/charge_point_id"),
         ({"charge_point_id": "CP\n1"}, SettingsInvalid, "/charge_point_id"),
