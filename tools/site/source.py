@@ -21,7 +21,7 @@ _README_PARTS: Final = {
     "metrics": "running.md",
     "tenants": "running.md",
 }
-_LINK: Final = re.compile(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)")
+_LINK: Final = re.compile(r"(?<!!)\[([^][]*)\]\(([^)\s]+)\)")
 _EVENT: Final = re.compile(r"docs/events/(?:consumed/)?\w+\.v\d+\.json")  # has a page of its own on the site
 _README: Final = re.compile(r"^<!-- README: (.+?) -->$", re.MULTILINE)
 
