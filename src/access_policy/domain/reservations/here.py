@@ -182,8 +182,6 @@ class PromisesHere:
         reservation names the whole charger: the start names the connector and is decided again.
         """
         here = self._of_holder(book, connector_id, ref, vehicle_id)
-        if not self.groups and here.is_required == is_required:
-            return here  # no attempt finds anything else
         return here.at_attempt(FreeChargers(self.groups, free_among), is_required=is_required)
 
     def _of_holder(
