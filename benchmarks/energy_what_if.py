@@ -1,5 +1,5 @@
-"""What a proposed gate policy would have refused in a month at a depot with 50 nodes and a meter reading every 15 seconds, and
-the site at an instant of that month; how long they hold the event loop.
+"""Measure the what-if of a gate policy over a month, at a depot with 50 nodes and a meter reading every 15 seconds, and the
+query for the site at an instant of that month: processor time, and how long they hold the event loop.
 
 The read models have what the projections would have made of that month: one row per node and minute. The rival is the naive
 computation: fold every measurement of the stream, and compute every gate that is followed anew after each. Its events come

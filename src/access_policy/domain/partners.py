@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from access_policy.domain.ids import TenantId
 from access_policy.domain.issued_tokens import IssuedToken
@@ -24,7 +25,7 @@ Connection = TypeVar("Connection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Partner(Generic[Settings, Connection]):
+class Partner(ABC, Generic[Settings, Connection]):
     """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the message that
     carried the latest may have been lost. Changes return a new value."""
 
@@ -38,9 +39,9 @@ class Partner(Generic[Settings, Connection]):
     version: int = 1
 
     @property
+    @abstractmethod
     def record_id(self) -> str:
         """Unique in the tenant."""
-        raise NotImplementedError
 
     @property
     def key(self) -> tuple[TenantId, str]:
@@ -63,5 +64,5 @@ class Partner(Generic[Settings, Connection]):
         """The latest token was used: the one before ends."""
         return self if self.former is None else self.changed(now, former=None)
 
-    def changed(self, now: datetime, **changes: object) -> Self:
-        return replace(self, **changes, changed_at=now, version=self.version + 1)  # type: ignore[arg-type]
+    def changed(self, now: datetime, **changes: Any) -> Self:
+        return replace(self, **changes, changed_at=now, version=self.version + 1)

@@ -40,6 +40,6 @@ def _still_there(connection: Connection) -> int:
     while others := int(connection.execute(_OTHERS).scalar_one()):
         if time.monotonic() >= deadline:
             return others
-        connection.rollback()  # a transaction sees the sessions as its first question found them
+        connection.rollback()  # a transaction sees the sessions as its first query found them
         time.sleep(_PAUSE_S)
     return 0

@@ -67,7 +67,7 @@ class ChargerView:
         return self.timeline_at(at).at(at)
 
     def expected_without_energy(self, at: datetime) -> Segment:
-        """What the plan says without the windows in which energy narrows it, which may be out of date."""
+        """The segment of the plan without the windows in which energy narrows it, which may be out of date."""
         plan = replace(self.policy.plan_known_at(at), narrowed=())
         return timeline(plan, at - BEHIND, at + AHEAD).at(at)
 

@@ -40,16 +40,6 @@ PARTNERS_MAX = 100  # of a tenant
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
-    """`cancelled` reservations of the partner had not begun; `kept` ones had, and were not over. `position` is the log's, 0
-    without a cancellation."""
-
-    cancelled: int
-    kept: int
-    position: int
-
-
 @dataclass(frozen=True, slots=True)
 class OcpiPartnerRegistrations:
     """All methods raise `StoreUnavailable`; a change may have been made then, and its event follows."""
@@ -134,7 +124,7 @@ class OcpiPartnerRegistrations:
         after = current.connected(connection, digest_of(issued), now=self.change.clock.now())
         return await self.change.put(context, after, connection_changed(after), expected=current.version)
 
-    async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> Removed:
+    async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> EndedBookings:
         """Also deletes its bookings' records and its drivers' tokens. Reservations that have not begun are cancelled;
         those that have begun run to their end. Raises `OcpiPartnerUnknown`, `VersionMismatch` or `TooBusy`."""
         await self.change.settle((context.tenant_id, partner_id))
@@ -148,9 +138,9 @@ class OcpiPartnerRegistrations:
             except PeerFailed as failed:
                 log.warning("OCPI partner %s is removed, and was not told: %s", partner_id, failed)
         cancelled, position = before.cancelled + after.cancelled, max(before.position, after.position)
-        return Removed(cancelled=cancelled, kept=after.kept, position=position)
+        return EndedBookings(cancelled=cancelled, kept=after.kept, position=position)
 
-    async def _end_bookings(self, context: Context, partner_id: str) -> Removed:
+    async def _end_bookings(self, context: Context, partner_id: str) -> EndedBookings:
         """At the depots that have bookings of the partner by now, as far as this process has followed the log."""
         await self.caught_up()
         cancelled = kept = position = 0
@@ -162,7 +152,7 @@ class OcpiPartnerRegistrations:
             while (ended := await self.end_bookings(context, command)).cancelled:
                 cancelled, position = cancelled + ended.cancelled, ended.position
             kept += ended.kept
-        return Removed(cancelled=cancelled, kept=kept, position=position)
+        return EndedBookings(cancelled=cancelled, kept=kept, position=position)
 
     async def _expected(self, context: Context, partner_id: str, expected_version: int | None) -> OcpiPartner:
         partner = await self.change.get(context.tenant_id, partner_id)

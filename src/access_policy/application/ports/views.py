@@ -250,8 +250,8 @@ class Views(Protocol):
     async def energy_changes(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime, *, after: int, limit: int
     ) -> Sequence[Row]:
-        """What changed the limits of the depot's site and was recorded up to `until`, inclusive, in order; at most `limit` rows
-        with positions above `after`. Envelopes that count no longer at `since`, and signs of life that later ones before
+        """The changes that affect the limits of the depot's site, recorded up to `until` (inclusive), in order; at most `limit`
+        rows with positions above `after`. Envelopes that count no longer at `since`, and signs of life that later ones before
         `since` make needless, are left out."""
         ...
 

@@ -100,10 +100,10 @@ def _gates(recorded: Recorded, event: AccessNarrowed | AccessWidened, at: dateti
     return [Put(GATES, {**key, "charger_id": charger_id}, values) for charger_id in event.charger_ids]
 
 
-def _envelope(recorded: Recorded, envelope: OperatingEnvelope) -> dict[str, Any]:
+def operating_envelope_columns(envelope: OperatingEnvelope) -> dict[str, Any]:
+    """The columns of an envelope without its id."""
     fallback = envelope.fallback
     return {
-        "depot_id": recorded.event.depot_id,
         "node_id": envelope.node_id,
         "source": envelope.source,
         "sequence": envelope.sequence,
@@ -112,6 +112,13 @@ def _envelope(recorded: Recorded, envelope: OperatingEnvelope) -> dict[str, Any]
         "import_limit_w": envelope.import_limit_w,
         "fallback_limit_w": None if fallback is None else fallback.import_limit_w,
         "fallback_until": None if fallback is None else fallback.valid_until,
+    }
+
+
+def _envelope(recorded: Recorded, envelope: OperatingEnvelope) -> dict[str, Any]:
+    return {
+        "depot_id": recorded.event.depot_id,
+        **operating_envelope_columns(envelope),
         "received_at": recorded.event.received_at,
         "position": recorded.position,
         "version": recorded.version,

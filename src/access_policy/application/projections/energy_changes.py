@@ -1,4 +1,4 @@
-"""What changes the limits of sites, one row per change: nodes, policy, envelopes, withdrawals, and silences of sources.
+"""Record each change that affects the limits of a site as one row: nodes, policy, envelopes, withdrawals, silent sources.
 
 Measurements are rows of `energy.py`; here one row says since when the depot has a feed at all. `queries/energy_past.py` reads
 the rows back as events, and so knows a site of the past without its whole stream.
@@ -6,12 +6,12 @@ the rows back as events, and so knows a site of the past without its whole strea
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.projections.changes import Projection, Put, RowChange, types_of
+from access_policy.application.projections.energy import operating_envelope_columns
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
 from access_policy.domain.site_energy.envelopes import OperatingEnvelope
 from access_policy.domain.site_energy.events import (
@@ -106,19 +106,9 @@ def _policy(policy: EnergyPolicy) -> dict[str, Any]:
 def _envelope(envelope: OperatingEnvelope) -> dict[str, Any]:
     """`counts_until`: after that instant it limits nothing, unless its source's silence holds it for a while."""
     fallback = envelope.fallback
-    ends: list[datetime] = [envelope.valid_until, *([] if fallback is None else [fallback.valid_until])]
-    return {
-        "envelope_id": envelope.envelope_id,
-        "node_id": envelope.node_id,
-        "source": envelope.source,
-        "sequence": envelope.sequence,
-        "valid_from": envelope.valid_from,
-        "valid_until": envelope.valid_until,
-        "import_limit_w": envelope.import_limit_w,
-        "fallback_limit_w": None if fallback is None else fallback.import_limit_w,
-        "fallback_until": None if fallback is None else fallback.valid_until,
-        "counts_until": max(ends),
-    }
+    counts_until = envelope.valid_until if fallback is None else max(envelope.valid_until, fallback.valid_until)
+    columns = operating_envelope_columns(envelope)
+    return {"envelope_id": envelope.envelope_id, **columns, "counts_until": counts_until}
 
 
 ENERGY_CHANGES = Projection(

@@ -72,7 +72,7 @@ class LimitHistory:
             self._now = at if self._now is None else max(at, self._now)
 
     def end(self) -> None:
-        """There are no more changes before `until`."""
+        """Close the spans: no further change comes before `until`."""
         self._settle()
         for node_id in list(self._begun):
             self._advance(node_id, self.until)

@@ -19,7 +19,7 @@ from access_policy.domain.site_energy.gate import LimitSource
 
 
 class FellBackTo(StrEnum):
-    """What counted at a node while a feed was silent."""
+    """The value that the service used at a node while a feed was silent."""
 
     HELD_ENVELOPE = "held_envelope"  # the last envelope's own limit, for the hold time
     FALLBACK_LIMIT = "fallback_limit"  # the fallback limit of the last envelope

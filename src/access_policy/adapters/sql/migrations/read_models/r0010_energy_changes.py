@@ -1,5 +1,4 @@
-"""What changes the limits of sites: nodes, policy, envelopes, withdrawals and silences. The history of static limits is part
-of it."""
+"""Create the table of changes that affect the limits of sites, which replaces the history of static limits."""
 
 from __future__ import annotations
 
