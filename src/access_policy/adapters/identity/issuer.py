@@ -12,6 +12,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt import PyJWK, PyJWTError
 
+from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshakes
 from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 
 DISCOVERY: Final = "/.well-known/openid-configuration"
@@ -86,9 +87,10 @@ class Issuer:
 
     async def _client(self) -> httpx.AsyncClient:
         try:
-            return httpx.AsyncClient(verify=await self.trust.context(), timeout=TIMEOUT_S)
+            client = httpx.AsyncClient(verify=await self.trust.context(), timeout=TIMEOUT_S)
         except CaUnusable as unusable:
             raise IssuerUnusable(str(unusable)) from unusable
+        return closing_cut_off_handshakes(client)
 
     async def _discovered(self, client: httpx.AsyncClient) -> dict[str, Any]:
         document = await _json(client, self._discovery)

@@ -15,6 +15,7 @@ import httpx
 
 from access_policy.adapters.identity.issuer import TIMEOUT_S, Endpoints, IssuerUnreachable, IssuerUnusable
 from access_policy.adapters.identity.oidc import OidcTokens
+from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshakes
 from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 from access_policy.application.ports.console_sessions import SignIn
 from access_policy.application.ports.identity import Identity, TokenRefused, VerifierUnavailable
@@ -126,8 +127,9 @@ class OidcSignIn:
             form = {**form, "client_secret": client.secret}
         body = bytearray()
         try:
+            opened = httpx.AsyncClient(verify=await self._trust.context(), timeout=TIMEOUT_S)
             async with (
-                httpx.AsyncClient(verify=await self._trust.context(), timeout=TIMEOUT_S) as connection,
+                closing_cut_off_handshakes(opened) as connection,
                 connection.stream("POST", endpoints.token, data=dict(form), headers=headers, auth=auth) as answer,
             ):
                 async for part in answer.aiter_bytes():

@@ -13,6 +13,7 @@ import httpx
 
 from access_policy import __version__
 from access_policy.adapters.outgoing.addresses import AddressRefused, Lookup, Network, Resolver
+from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshakes
 from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 
 TIMEOUT_S: Final = 15.0  # the whole of one request, with the name lookup
@@ -100,7 +101,8 @@ class CheckedRequests:
             "Connection": "close",
             **({"Content-Type": "application/json"} if body else {}),
         }
-        async with httpx.AsyncClient(verify=context, trust_env=False, timeout=limits) as client:
+        client = httpx.AsyncClient(verify=context, trust_env=False, timeout=limits)
+        async with closing_cut_off_handshakes(client):
             for address in addresses:
                 there = parts.copy_with(host=address)
                 request = client.build_request(

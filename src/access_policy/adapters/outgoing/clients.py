@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 
 from access_policy.adapters.local_files.sockets import socket_address
+from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshakes
 from access_policy.adapters.outgoing.trust import Trust
 
 TIMEOUT_S: Final = 60.0
@@ -56,4 +57,4 @@ class KeptClients:
             transport=transport, base_url=base_url, cookies=cookies, timeout=TIMEOUT_S, trust_env=False
         )
         self._opened.push_async_callback(client.aclose)
-        return client
+        return closing_cut_off_handshakes(client)
