@@ -12,6 +12,7 @@ from access_policy.entrypoints.demo.postgres import PostgresServer, migrated
 from benchmarks import (
     audit,
     authorize,
+    bookings,
     cluster,
     console,
     decisions,
@@ -46,6 +47,7 @@ ALL = [
     "loop",
     "switch",
     "reservations",
+    "bookings",
     "energy",
     "revocation",
     "propagation",
@@ -90,6 +92,8 @@ def main() -> None:
         _switch()
     if "reservations" in wanted:
         _reservations(chosen.seconds)
+    if "bookings" in wanted:
+        print(f"{bookings.measure()}\n", flush=True)
     if "energy" in wanted:
         _energy()
     if "revocation" in wanted:

@@ -9,8 +9,6 @@ turns.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import re
 import tempfile
 from collections.abc import AsyncIterator
@@ -31,7 +29,7 @@ from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.settings import Settings
 from benchmarks.console_client import STAGES
 from benchmarks.durable_server import CONTEXT
-from benchmarks.propagation import clients, load, prepared, serving, share_of
+from benchmarks.propagation import clients, cpu_s, load, prepared, serving, share_of
 
 CHARGERS: Final = 200
 CONSOLES: Final = 20
@@ -39,7 +37,6 @@ ROUNDS: Final = 3
 FIRST_UPDATES: Final = 5
 AS_LONG_AS_NEEDED_S: Final = 3_600.0
 CONNECTED_S: Final = 5.0  # until the load is under way
-TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 CHROMIUM: Final = "/usr/bin/chromium"
 _ASSET: Final = re.compile(r'(?:href|src)="(/console/assets/[^"]+)"')
 
@@ -102,9 +99,9 @@ async def _measure(seconds: float, per_second: float) -> Consoles:
             for _ in range(ROUNDS):
                 found.without_p99_ms.append((await load(ocpp, CHARGERS, seconds, per_second))["p99_ms"])
                 async with _consoles(http, cookie, found):
-                    began, before = perf_counter(), office_cpu_s(Path(directory))
+                    began, before = perf_counter(), cpu_s(Path(directory), "office")
                     found.with_p99_ms.append((await load(ocpp, CHARGERS, seconds, per_second))["p99_ms"])
-                    found.office_cpu_s += office_cpu_s(Path(directory)) - before
+                    found.office_cpu_s += cpu_s(Path(directory), "office") - before
                     found.seconds += perf_counter() - began
             under_way = asyncio.create_task(load(ocpp, CHARGERS, AS_LONG_AS_NEEDED_S, per_second))
             await asyncio.sleep(CONNECTED_S)
@@ -113,21 +110,6 @@ async def _measure(seconds: float, per_second: float) -> Consoles:
             under_way.cancel()
             await asyncio.wait({under_way})
     return found
-
-
-def office_cpu_s(directory: Path) -> float:
-    """Processor time so far of the office that serves this directory."""
-    fields = (_office(directory) / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
-
-
-def _office(directory: Path) -> Path:
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            is_office = b"processes.child\0office" in (process / "cmdline").read_bytes()
-            if is_office and any(os.readlink(each).startswith(f"{directory}/") for each in (process / "fd").iterdir()):
-                return process
-    raise SystemExit(f"no office serves {directory}")
 
 
 async def _link(directory: Path, http: str) -> str:

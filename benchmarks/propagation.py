@@ -10,6 +10,7 @@ office has answered. The same beside Authorize load, and on PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -44,6 +45,7 @@ PROBER = "CP0100"
 VEHICLE, CARD = "propagated", "04FFFFFFFFFFFF"  # which the load does not present
 ROUNDS = 100
 IN_FLIGHT = 50
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -231,6 +233,21 @@ async def clients(module: str, *arguments: str) -> AsyncIterator[Callable[[], Aw
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def cpu_s(directory: Path, part: str) -> float:
+    """Processor time so far of the `office` or `gateway` that serves this directory."""
+    fields = (_process(directory, part) / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def _process(directory: Path, part: str) -> Path:
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            is_part = f"processes.child\0{part}".encode() in (process / "cmdline").read_bytes()
+            if is_part and any(os.readlink(each).startswith(f"{directory}/") for each in (process / "fd").iterdir()):
+                return process
+    raise SystemExit(f"no {part} serves {directory}")
 
 
 def share_of(values: list[float], share: float) -> float:

@@ -68,8 +68,8 @@ def measure(seconds: float = 4.0) -> Measured:
 
 
 async def _measure(directory: Path, seconds: float) -> Measured:
-    plain, reserved = [await _service(directory / name) for name in ("plain", "reserved")]
-    await _reserve(reserved)
+    plain, reserved = [await service_in(directory / name) for name in ("plain", "reserved")]
+    await reserve(reserved)
     gc.set_threshold(*COLLECTED)
     await spare_collections()
     searching = asyncio.create_task(search_often())  # as a serving process does
@@ -99,7 +99,7 @@ async def _measure(directory: Path, seconds: float) -> Measured:
     )
 
 
-async def _service(directory: Path) -> Container:
+async def service_in(directory: Path) -> Container:
     service = Service(Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0))
     await set_up(service, CHARGERS)
     await service.container.deciding.follower().catch_up()
@@ -112,7 +112,7 @@ async def _round(container: Container, seconds: float, numbers: Iterator[int]) -
     return per_second, 1e6 * (time.process_time() - busy) / (next(numbers) - before)
 
 
-async def _reserve(container: Container) -> None:
+async def reserve(container: Container) -> None:
     """A week of reservations, two hours each, that begin an hour from now: recorded in one go, as an import records a plan."""
     members = [ChargerId(f"charger-{number}") for number in range(1, CHARGERS, 2)]
     for number in range(len(members) // GROUP_SIZE):

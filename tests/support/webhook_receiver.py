@@ -25,6 +25,7 @@ class Received:
     headers: Mapping[str, str]
     body: bytes
     path: str = ""
+    connection: int = 0  # the port of its other end
 
     @property
     def event_id(self) -> str:
@@ -60,7 +61,7 @@ class WebhookReceiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        got = Received(dict(request.headers), await request.body(), request.url.path)
+        got = Received(dict(request.headers), await request.body(), request.url.path, scope["client"][1])
         self.received.append(got)
         self._arrived.set()
         response = await self.answer(got)

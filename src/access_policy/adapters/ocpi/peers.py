@@ -93,7 +93,9 @@ class HttpsOcpiPeers:
         booking = booking_on_the_wire(state, own)
         there = f"{url}/{own.country_code}/{own.party_id}/{quote(booking.id, safe='')}"
         body = json.dumps(booking.as_json()).encode()
-        answer = await self._answered("PUT", there, partner.connection.token, body, routing(own, partner.party))
+        answer = await self._answered(
+            "PUT", there, partner.connection.token, body, routing(own, partner.party), keeps=True
+        )
         try:
             code = json.loads(answer.body)["status_code"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -117,13 +119,20 @@ class HttpsOcpiPeers:
             raise PeerFailed(f"{method} {_path(url)}: the answer is not the object that OCPI says") from error
 
     async def _answered(
-        self, method: str, url: str, token: str, body: bytes = b"", more: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        token: str,
+        body: bytes = b"",
+        more: Mapping[str, str] | None = None,
+        *,
+        keeps: bool = False,
     ) -> Answer:
         if (refusal := self.refusal_of(url)) is not None:
             raise PeerFailed(refusal)
         headers = headers_of(token) | dict(more or {})
         try:
-            answer = await self._requests.send(method, url, headers, body, read_max=READ_MAX)
+            answer = await self._requests.send(method, url, headers, body, read_max=READ_MAX, keeps=keeps)
         except RequestFailed as failed:
             raise PeerFailed(f"{method} {_path(url)}: {failed}") from failed
         if not answer.is_success:

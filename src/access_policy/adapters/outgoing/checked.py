@@ -14,11 +14,13 @@ import httpx
 from access_policy import __version__
 from access_policy.adapters.outgoing.addresses import AddressRefused, Lookup, Network, Resolver
 from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshakes
+from access_policy.adapters.outgoing.kept import KeptConnections
 from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 
 TIMEOUT_S: Final = 15.0  # the whole of one request, with the name lookup
 CONNECT_S: Final = 5.0  # to one address
 PORT: Final = 443
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class RequestFailed(Exception):
@@ -40,8 +42,11 @@ class Answer:
 
 
 class CheckedRequests:
-    """Each request has a connection of its own: no server uses up the connections of another, and no connection outlives
-    the check of its address."""
+    """The name of a server is looked up and its addresses are checked for each request, which goes to one of these addresses.
+
+    A request has a connection of its own, or, where the caller says so, one that is kept for its server: no server uses up
+    the connections of another.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class CheckedRequests:
         self._resolver = Resolver(allowed, lookup)
         self._trust = trust or Trust()
         self._timeout_s = timeout_s
+        self._kept = KeptConnections()
 
     def refusal_of(self, url: str) -> str | None:
         """Why the host of the URL, if it is an address, may not be connected to."""
@@ -68,11 +74,14 @@ class CheckedRequests:
         *,
         read_max: int,
         reads_success: bool = True,
+        keeps: bool = False,
     ) -> Answer:
-        """Send once. `reads_success` False leaves the body of a success unread. Raises `RequestFailed`."""
+        """Send once. `reads_success` False leaves the body of a success unread. `keeps`: use a kept connection, and send again
+        on a new one if the server had closed it; only for requests that may arrive twice. Raises `RequestFailed`."""
+        sending = _Sending(method, url, headers, body, read_max, reads_success)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._send(method, url, headers, body, read_max, reads_success)
+                return await self._send(sending, keeps)
         except TimeoutError as late:
             raise RequestFailed(f"no complete response within {self._timeout_s:g} s") from late
         except (AddressRefused, CaUnusable) as refused:
@@ -82,38 +91,91 @@ class CheckedRequests:
 
     async def close(self) -> None:
         self._resolver.close()
+        await self._kept.close()
 
-    async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, read_max: int, reads_success: bool
-    ) -> Answer:
-        parts = httpx.URL(url)
+    async def _send(self, sending: _Sending, keeps: bool) -> Answer:
+        parts = httpx.URL(sending.url)
         if parts.scheme != "https":
             raise AddressRefused("only https is used")
-        host = parts.raw_host.decode("ascii")
-        addresses = await self._resolver.addresses(host, parts.port or PORT)
+        host, port = parts.raw_host.decode("ascii"), parts.port or PORT
+        addresses = await self._resolver.addresses(host, port)
         context = await self._trust.context()
-        limits = httpx.Timeout(self._timeout_s, connect=CONNECT_S)
+        if keeps:
+            try:
+                async with self._kept.client((host, port), context) as client:
+                    return await self._sent_to_one_of(addresses, client, sending)
+            except _ClosedMeanwhile:
+                pass
+        async with closing_cut_off_handshakes(httpx.AsyncClient(verify=context, trust_env=False)) as client:
+            return await self._sent_to_one_of(addresses, client, sending, {"Connection": "close"})
+
+    async def _sent_to_one_of(
+        self,
+        addresses: Sequence[str],
+        client: httpx.AsyncClient,
+        sending: _Sending,
+        more: Mapping[str, str] = _NO_HEADERS,
+    ) -> Answer:
+        """Raises `_ClosedMeanwhile` if the server ended a kept connection instead of an answer."""
+        for address in addresses:
+            connected = _Connected()
+            request = sending.request(client, address, more, connected, self._timeout_s)
+            try:
+                return await _answer(client, request, sending.read_max, sending.reads_success)
+            except (httpx.ConnectError, httpx.ConnectTimeout):  # nothing was sent
+                if address == addresses[-1]:
+                    raise
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as ended:
+                if connected.is_new:
+                    raise
+                raise _ClosedMeanwhile from ended
+        raise AddressRefused("there is no address")
+
+
+class _ClosedMeanwhile(Exception):
+    pass
+
+
+class _Connected:
+    """Told by httpcore what it does for a request."""
+
+    def __init__(self) -> None:
+        self.is_new = False
+
+    async def __call__(self, event: str, _: object) -> None:
+        self.is_new |= event == "connection.connect_tcp.started"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    read_max: int
+    reads_success: bool
+
+    def request(
+        self, client: httpx.AsyncClient, address: str, more: Mapping[str, str], trace: _Connected, timeout_s: float
+    ) -> httpx.Request:
+        """A request to the address, with the name in TLS and in `Host`."""
+        parts = httpx.URL(self.url)
         sent = {
-            **headers,
+            **self.headers,
             "Host": parts.netloc.decode("ascii"),
             "User-Agent": f"access-policy/{__version__}",
             "Accept-Encoding": "identity",
-            "Connection": "close",
-            **({"Content-Type": "application/json"} if body else {}),
+            **more,
+            **({"Content-Type": "application/json"} if self.body else {}),
         }
-        client = httpx.AsyncClient(verify=context, trust_env=False, timeout=limits)
-        async with closing_cut_off_handshakes(client):
-            for address in addresses:
-                there = parts.copy_with(host=address)
-                request = client.build_request(
-                    method, there, content=body or None, headers=sent, extensions={"sni_hostname": host}
-                )
-                try:
-                    return await _answer(client, request, read_max, reads_success)
-                except (httpx.ConnectError, httpx.ConnectTimeout):  # nothing was sent
-                    if address == addresses[-1]:
-                        raise
-        raise AddressRefused(f"{host} has no address")
+        return client.build_request(
+            self.method,
+            parts.copy_with(host=address),
+            content=self.body or None,
+            headers=sent,
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
+            extensions={"sni_hostname": parts.raw_host.decode("ascii"), "trace": trace},
+        )
 
 
 async def _answer(client: httpx.AsyncClient, request: httpx.Request, read_max: int, reads_success: bool) -> Answer:
