@@ -1,4 +1,4 @@
-"""Requests that keep their connection for the next one: to the same server only, and only while its address passes the check."""
+"""Requests that keep their connection for the next one: to one server only, and only while its address passes the check."""
 
 from __future__ import annotations
 
