@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support import aws_fixtures, dynamodb, served_cli
+from tests.support.forks.programs import ForkedPrograms
 
 aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
 cli, cli_service = served_cli.cli, served_cli.cli_service
 dynamodb_table, dynamodb_url = dynamodb.dynamodb_table, dynamodb.dynamodb_url
+
+
+@pytest.fixture(scope="session")
+def forked_programs() -> Iterator[ForkedPrograms]:
+    programs = ForkedPrograms()
+    yield programs
+    programs.close()
+
+
+@pytest.fixture(autouse=True)
+def started_programs(request: pytest.FixtureRequest, forked_programs: ForkedPrograms) -> Iterator[None]:
+    """The service's programs are forks, unless the test is about how they start."""
+    if request.node.get_closest_marker("started_anew") is not None:
+        yield
+    else:
+        with forked_programs.in_use():
+            yield
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
@@ -31,6 +32,8 @@ from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
 from tests.support.attempts import recovered
 from tests.support.process import free_port, serving
 from tests.support.stores import happened
+
+pytestmark = pytest.mark.started_anew
 
 SPOOLED = ChargerId("CP9")  # a charger that no other test step touches
 START_S = 300  # an upper bound on a busy machine
