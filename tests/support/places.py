@@ -27,8 +27,8 @@ def a_file() -> Iterator[Place]:
         yield Path(directory) / "views.sqlite"
 
 
-def databases_of(server: Server) -> Places:
-    return lambda: new_database(server)
+def databases_of(server: Server, template: str = "template1") -> Places:
+    return lambda: new_database(server, template)
 
 
 def place_of(argument: str) -> Place:

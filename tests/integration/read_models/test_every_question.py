@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from access_policy.adapters.read_models.runner import ReadModels
@@ -43,6 +46,7 @@ from tests.support.builders import (
     vehicle_registered,
 )
 from tests.support.energy import GATE
+from tests.support.places import Place
 from tests.support.reservations import R1, made, reservation
 from tests.support.rows import log_of
 from tests.support.site_energy import E1, GRID, demand, envelope, measured, node, node_put, received
@@ -103,6 +107,11 @@ OF_ALL_TENANTS: dict[str, dict[str, Any]] = {
     "attempts_since": {"since": NOON},
     "connected_chargers": {},
 }
+
+
+@pytest.fixture
+def place(kept_place: Place) -> Place:
+    return kept_place
 
 
 def everything_of(tenant: TenantId) -> list[object]:
@@ -267,12 +276,22 @@ def test_only_the_decision_path_is_told_of_all_tenants():
     assert answered == {*QUESTIONS, *CURSORS, *NARROWING, *OF_THE_INSTALLATION, *OF_ALL_TENANTS}
 
 
+@pytest.fixture
+def broken_views(models: ReadModels, views: SqlViews, place: Place) -> Iterator[SqlViews]:
+    """Views of tables that are gone; the database is kept for other tests, and gets them back."""
+    if isinstance(place, Path):
+        METADATA.drop_all(models.engine)
+        yield views
+        return
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute("ALTER SCHEMA public RENAME TO elsewhere")
+        yield views
+        connection.execute("ALTER SCHEMA elsewhere RENAME TO public")
+
+
 @pytest.mark.parametrize("question", [*QUESTIONS, *OF_ALL_TENANTS])
-async def test_a_question_to_tables_that_are_broken_is_unavailable_and_not_empty(
-    models: ReadModels, views: SqlViews, question: str
-):
-    METADATA.drop_all(models.engine)
-    ask = getattr(views, question)
+async def test_a_question_to_tables_that_are_broken_is_unavailable_and_not_empty(broken_views: SqlViews, question: str):
+    ask = getattr(broken_views, question)
 
     with pytest.raises(StoreUnavailable):
         await (ask(**OF_ALL_TENANTS[question]) if question in OF_ALL_TENANTS else ask(ACME, **asked(question)))

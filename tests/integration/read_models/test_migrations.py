@@ -27,10 +27,16 @@ from access_policy.adapters.sql.migrations import (
 )
 from access_policy.application.projections import PROJECTIONS
 from tests.support.attempts import denied
-from tests.support.places import Place, migrated, read_models_at
+from tests.support.places import Place, Places, a_file, databases_of, migrated, read_models_at
 from tests.support.rows import log_of, rows_of
 from tests.support.stores import memory_store
 from tests.support.tables import as_content, content
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def places(request: pytest.FixtureRequest) -> Places:
+    """Each time a new one, which nothing has migrated."""
+    return a_file if request.param == "sqlite" else databases_of(request.getfixturevalue("postgres_server"))
 
 
 def differences(connection: Connection) -> list[object]:

@@ -39,6 +39,7 @@ from tests.support.builders import (
     registered,
     vehicle_registered,
 )
+from tests.support.places import Place
 from tests.support.rows import log_of
 from tests.support.switching import applied, requested
 
@@ -57,6 +58,11 @@ class Log:
         new = log_of(*events, tenant=tenant, after=self._log)
         self._log += new
         await self._models.follow(new, new[-1].position)
+
+
+@pytest.fixture
+def place(kept_place: Place) -> Place:
+    return kept_place
 
 
 @pytest.fixture
