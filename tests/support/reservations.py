@@ -9,6 +9,7 @@ from typing import Any
 from access_policy.domain.ids import AttemptId, ChargerId, ReservationGroupId, ReservationId
 from access_policy.domain.reservations import events
 from access_policy.domain.reservations.events import ConflictKind, RequestedBy
+from access_policy.domain.reservations.here import PartyHere, ReservationsHere
 from access_policy.domain.reservations.reservation import (
     Holder,
     HolderIdentifier,
@@ -32,6 +33,11 @@ EVENING = NOON + 6 * HOUR
 
 def card(pseudonym: str = "p1") -> HolderIdentifier:
     return HolderIdentifier(ref=ref(pseudonym), sealed=f"sealed {pseudonym}")
+
+
+def reservations_here(*, is_required: bool = False, **known: Any) -> ReservationsHere:
+    """At the bay 1, where every charger of its groups is free."""
+    return ReservationsHere(PartyHere(**({"charger_id": BAY, "version": 1} | known)), is_required=is_required)
 
 
 def terms(**changes: Any) -> ReservationTerms:

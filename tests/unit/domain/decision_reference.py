@@ -16,7 +16,7 @@ from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import AttemptId, ChargerId, DepotId, ReservationGroupId, ReservationId
 from access_policy.domain.mode_schedule.timeline import Segment
 from access_policy.domain.reservations.entry import Entry
-from access_policy.domain.reservations.here import ReservationsHere
+from access_policy.domain.reservations.here import PartyHere, ReservationsHere
 from access_policy.domain.reservations.reservation import Holder, Place, Reservation, ReservationSource
 from access_policy.domain.reservations.terms import ReservationTerms
 from access_policy.domain.site_energy.gate import Gate, GateLevel
@@ -83,25 +83,31 @@ def serves_all(wanted: list[frozenset[ChargerId]]) -> bool:
 
 
 def owed(here: ReservationsHere, at: datetime) -> list[Entry]:
-    return [e for e in here.in_groups if holds(e, at) and not (e.fulfilled_at is not None and e.fulfilled_at <= at)]
+    return [
+        e for e in here.party.in_groups if holds(e, at) and not (e.fulfilled_at is not None and e.fulfilled_at <= at)
+    ]
 
 
 def named_for_another(f: DecisionInputs) -> bool:
-    return f.reservations is not None and any(holds(each, f.at) for each in f.reservations.naming_others)
+    return f.reservations is not None and any(holds(each, f.at) for each in f.reservations.party.naming_others)
 
 
 def short(f: DecisionInputs, here: ReservationsHere) -> bool:
     """Without this charger one of those who may still come would find none."""
-    return not serves_all([here.free[e.reservation.place.group_id] for e in owed(here, f.at)])
+    return not serves_all([free_of(here, e.reservation.place.group_id) for e in owed(here, f.at)])
+
+
+def free_of(here: ReservationsHere, group: ReservationGroupId) -> frozenset[ChargerId]:
+    return here.free_among(here.party.groups[group])
 
 
 def better_elsewhere(f: DecisionInputs, here: ReservationsHere, entry: Entry) -> bool:
     if not short(f, here):
         return False
-    this = {group: frozenset({here.charger_id}) for group in here.groups_of_charger}
+    this = {group: frozenset({here.party.charger_id}) for group in here.party.groups_of_charger}
     others = [e.reservation.place.group_id for e in owed(here, f.at)]
-    own = here.free[entry.reservation.place.group_id]
-    return serves_all([*(here.free[each] | this.get(each, frozenset()) for each in others), own])
+    own = free_of(here, entry.reservation.place.group_id)
+    return serves_all([*(free_of(here, each) | this.get(each, frozenset()) for each in others), own])
 
 
 def admitted(f: DecisionInputs) -> bool:
@@ -227,6 +233,7 @@ reservation_terms = st.builds(
     no_show_after_min=st.sampled_from([None, None, 0, 15, 90]),
 )
 other_bays = st.frozensets(st.sampled_from([ChargerId(f"bay-{number}") for number in range(2, 5)]))
+busy_bays = st.just(frozenset[ChargerId]()) | other_bays
 second_group = st.frozensets(st.just(G2))
 gate_levels = st.sampled_from(GateLevel)
 gate_changes = st.none() | st.integers(1, 1500).map(lambda m: m * MINUTE)
@@ -288,16 +295,17 @@ def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
     def some(strategy: st.SearchStrategy[list[tuple[Any, ...]]]) -> tuple[Entry, ...]:
         return tuple(sorted((entry(at, *each) for each in draw(strategy)), key=lambda each: each.begins))
 
-    return ReservationsHere(
+    party = PartyHere(
         charger_id=BAY,
         version=7,
         of_holder=some(of_holder),
         naming_others=some(naming_others),
         in_groups=some(in_groups),
-        free={G1: draw(other_bays), G2: draw(other_bays)},
+        groups={G1: draw(other_bays), G2: draw(other_bays)},
         groups_of_charger=frozenset({G1, *draw(second_group)}),
-        is_required=draw(rarely),
     )
+    busy = draw(busy_bays)
+    return ReservationsHere(party, lambda chargers: chargers - busy, draw(rarely))
 
 
 @st.composite

@@ -14,7 +14,6 @@ from access_policy.domain.access_mode import BASELINE_CAUSE, AccessMode, Cause, 
 from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import ModePlan, Segment, timeline
 from access_policy.domain.reservations.entry import Entry
-from access_policy.domain.reservations.here import ReservationsHere
 from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.vehicle_registry.ad_hoc import AdHocPermission
 from access_policy.domain.vehicle_registry.registry import Vehicle
@@ -35,7 +34,7 @@ from tests.support.builders import (
     ref,
 )
 from tests.support.energy import a_gate
-from tests.support.reservations import reservation
+from tests.support.reservations import reservation, reservations_here
 
 NARROWED = Cause(CauseKind.ENVELOPE, "e-1", GateLevel.OWN_ONLY)
 OPEN, OWN_AND_AGREEMENT, OWN_ONLY = GateLevel
@@ -228,12 +227,12 @@ def test_gate_that_does_not_change_by_itself_ends_no_permission() -> None:
 def test_reservations_that_freevend_does_not_keep_refuse_no_own_vehicle_where_a_gate_narrows_it(
     level: GateLevel, of_others: dict[str, Any]
 ) -> None:
-    here = ReservationsHere(charger_id=BAY, version=1, **of_others)
+    here = reservations_here(**of_others)
 
     def reason(vehicle: Vehicle | None, mode: AccessMode, at_level: GateLevel = level) -> Reason:
         return reason_for(at_gate(at_level, vehicle, mode, reservations=here))
 
-    kept = Reason.RESERVED_FOR_OTHER if here.naming_others else Reason.RESERVATION_REQUIRED
+    kept = Reason.RESERVED_FOR_OTHER if here.party.naming_others else Reason.RESERVATION_REQUIRED
     assert reason(OWN, FREEVEND) is Reason.OWN_VEHICLE
     assert reason(OWN, FREEVEND, OPEN) is Reason.FREEVEND
     assert reason(OWN, MANAGED) is kept

@@ -20,10 +20,9 @@ from access_policy.domain.ids import ChargerId
 from access_policy.domain.mode_schedule.timeline import ModePlan, timeline
 from access_policy.domain.reservations.at_entrance import ReservationsAtEntrance
 from access_policy.domain.reservations.entry import Entry
-from access_policy.domain.reservations.here import ReservationsHere
 from tests.support.builders import FREEVEND, HOUR, MANAGED, MINUTE, NIGHTS, NOON, rule
 from tests.support.lengths import Length
-from tests.support.reservations import BAY_2, EVENING, R2, reservation, terms
+from tests.support.reservations import EVENING, R2, reservation, reservations_here, terms
 from tests.unit.domain.decision_reference import TABLE, facts, holds
 from tests.unit.domain.test_decision import facts_of, truck, van
 
@@ -74,9 +73,9 @@ def test_charger_that_only_observes_admits_after_all_that_admit() -> None:
 
 def test_denial_shown_is_that_of_the_latest_row() -> None:
     suspended = replace(truck(), suspended_because="damaged")
-    kept = ReservationsHere(charger_id=BAY_2, version=1, naming_others=(entry(),))
+    kept = reservations_here(naming_others=(entry(),))
     reserved = facts_of(van(), at=EVENING, reservations=kept)
-    required = replace(reserved, reservations=ReservationsHere(charger_id=BAY_2, version=1, is_required=True))
+    required = replace(reserved, reservations=reservations_here(is_required=True))
 
     assert answer(charger(facts_of(None)), charger(facts_of(suspended))) is Reason.VEHICLE_SUSPENDED
     assert answer(charger(reserved), charger(required)) is Reason.RESERVATION_REQUIRED
@@ -100,7 +99,7 @@ def entry(**changes: Any) -> Entry:
 
 
 def at_entrance(early_entry_min: int, *entries: Entry) -> ReservationsAtEntrance:
-    here = ReservationsHere(charger_id=BAY_2, version=1, of_holder=entries, naming_others=(entry(),))
+    here = reservations_here(of_holder=entries, naming_others=(entry(),))
     return ReservationsAtEntrance.of(here, timedelta(minutes=early_entry_min))
 
 
@@ -179,7 +178,9 @@ def behind(draw: st.DrawFn, charger_id: ChargerId, at: datetime, early: timedelt
     inputs = draw(facts(expected=told.at(at), at=at))
     if (here := inputs.reservations) is not None:
         known = tuple(replace(each, made_at=at - 100 * HOUR) for each in here.of_holder)
-        inputs.reservations = ReservationsAtEntrance.of(replace(here, of_holder=known), early)
+        inputs.reservations = ReservationsAtEntrance.of(
+            replace(here, party=replace(here.party, of_holder=known)), early
+        )
     return Behind(inputs, told)
 
 

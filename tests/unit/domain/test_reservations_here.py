@@ -21,6 +21,7 @@ from tests.support.reservations import (
     EVENING,
     R1,
     R2,
+    R3,
     cancelled,
     card,
     fulfilled,
@@ -140,7 +141,7 @@ def test_reservations_of_others_beyond_the_horizon_do_not_count() -> None:
     later = EVENING + 2 * DAY
     found = here(group_put(), theirs(start=later), made(reservation(R1, later, holder=THEIRS, place=AT_FAST)))
 
-    assert (found.naming_others, found.in_groups) == ((), ())
+    assert (found.party.naming_others, found.party.in_groups) == ((), ())
 
 
 def test_instants_hold_every_change_of_an_answer_against_the_party() -> None:
@@ -155,3 +156,31 @@ def test_instants_hold_every_change_of_an_answer_against_the_party() -> None:
         EVENING + HOUR,
         EVENING + 2 * HOUR,
     ]
+
+
+@pytest.mark.parametrize("busy", [(), (BAY_2,), (BAY_2, BAY_3)])
+@pytest.mark.parametrize("hours", range(-3, 6))
+def test_permission_ends_at_the_first_instant_at_which_others_are_kept_out(
+    hours: int, busy: Collection[ChargerId]
+) -> None:
+    history = (
+        group_put(),
+        theirs(place=AT_FAST),
+        ours(start=EVENING + HOUR),
+        made(reservation(R3, EVENING + 4 * HOUR, holder=THEIRS)),
+    )
+    after, until = EVENING + hours * HOUR, EVENING + 5 * HOUR
+    found = here(*history, at=EVENING - 3 * HOUR, busy=busy)
+
+    turns = (each for each in found.instants() if after < each < until)
+    kept_out = (each for each in turns if found.keeps_others_out(each) and not admitted(found, each))
+    assert found.first_that_keeps_out(after, until) == next(kept_out, None)
+    if len(busy) == 2 and hours < 0:
+        assert found.first_that_keeps_out(after, until) == EVENING
+
+
+def test_answers_for_one_instant_do_not_depend_on_those_asked_before() -> None:
+    found = here(theirs(), at=NOON)
+    minutes = [EVENING + offset * MINUTE for offset in (-1, 0, 119, 120, 0, -1, 120, 119)]
+
+    assert [found.keeps_others_out(each) for each in minutes] == [False, True, True, False, True, False, False, True]

@@ -183,6 +183,5 @@ def _here(
         charger.only_connector,
         ref,
         vehicle_id,
-        free_among=lambda chargers: chargers,
         is_required=charger.policy.settings.reservation_only,
     )

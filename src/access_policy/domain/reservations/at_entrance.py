@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.here import ReservationsHere
+from access_policy.domain.reservations.moments import Moment
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class ReservationsAtEntrance(ReservationsHere):
     """As `ReservationsHere`, for a holder who wants to enter and does not charge yet.
 
@@ -18,24 +19,19 @@ class ReservationsAtEntrance(ReservationsHere):
     is at the charger at that moment: another holder whose window is not over, or the visitors of a group, leave in time.
     """
 
-    early_entry: timedelta
+    early_entry: timedelta = timedelta()
 
     @classmethod
     def of(cls, here: ReservationsHere, early_entry: timedelta) -> Self:
-        given = {each.name: getattr(here, each.name) for each in fields(here) if each.init}
-        return cls(**given, moments=here._moments, early_entry=early_entry)
+        return cls(here.party, here.free_among, here.is_required, early_entry)
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits at the entrance at `at`; one that the holder still comes for first."""
         open_now = (each for each in self.of_holder if self._enters_from(each) <= at and not each.is_over(at))
         return min(open_now, key=lambda each: not each.is_awaited(at), default=None)
 
-    def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
-        for moment in self._moments.keeping_between(after, until):
-            since = moment.since
-            if since is not None and self._keeps_others_out(moment) and self.admitting(since) is None:
-                return since
-        return None
+    def _admits(self, moment: Moment) -> bool:
+        return moment.since is not None and self.admitting(moment.since) is not None
 
     def _enters_from(self, entry: Entry) -> datetime:
         reservation = entry.reservation

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from access_policy.domain.identifiers import IdentifierRef
@@ -14,17 +14,21 @@ from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.moments import Demand, Moment, Moments
 from access_policy.domain.reservations.promises import Chargers, can_each_have_one
 
+FreeAmong = Callable[[Chargers], Chargers]  # those of these chargers of the depot at which somebody can start now
+
+
+def all_of(chargers: Chargers) -> Chargers:
+    return chargers
+
 
 @dataclass(slots=True, kw_only=True)
-class ReservationsHere:
-    """The reservations that matter to one attempt at one charger.
+class PartyHere:
+    """What is known of one party at one charger, whenever it presents itself.
 
-    `of_holder`: those of the party that presents itself, of this charger or of a group with it, over or not, by their start.
+    `of_holder`: the party's reservations of this charger or of a group with it, over or not, by their start.
     `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
-    groups of this charger, and in groups that share chargers with those. `free`: the chargers of each such group that are
-    free, without this one: an authorisation whose charge has not started takes none, and each start is decided again (ADR
-    0047). `is_required`: the charger is usable with a reservation only. `version` is the book's.
-    `moments`: made of the others where it is not given.
+    groups of this charger, and in groups that share chargers with those. `naming_in_groups`: those that name another charger
+    of the groups. `groups`: the chargers of each such group, without this one. `version` is the book's.
     """
 
     charger_id: ChargerId
@@ -32,31 +36,52 @@ class ReservationsHere:
     of_holder: tuple[Entry, ...] = ()
     naming_others: tuple[Entry, ...] = ()
     in_groups: tuple[Entry, ...] = ()
-    free: Mapping[ReservationGroupId, Chargers] = field(default_factory=dict)
-    naming_in_groups: tuple[Entry, ...] = ()  # those that name another charger of the groups
+    naming_in_groups: tuple[Entry, ...] = ()
+    groups: Mapping[ReservationGroupId, Chargers] = field(default_factory=dict)
     groups_of_charger: frozenset[ReservationGroupId] = frozenset()
+    moments: Moments = field(init=False, repr=False, compare=False)
+    _could_meet: dict[Demand, bool] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.moments = Moments.of(self.of_holder, self.naming_others, self.in_groups, self.naming_in_groups)
+
+    def could_meet(self, demand: Demand) -> bool:
+        """The groups could do without this charger if all the others were free."""
+        if demand not in self._could_meet:
+            self._could_meet[demand] = self.can_meet(demand, all_of)
+        return self._could_meet[demand]
+
+    def can_meet(self, demand: Demand, free_among: FreeAmong) -> bool:
+        left = {each: free_among(self.groups[each]).difference(demand.kept) for each in set(demand.owed)}
+        return can_each_have_one([left[each] for each in demand.owed])
+
+    def can_meet_with_this(self, demand: Demand, group_id: ReservationGroupId, free_among: FreeAmong) -> bool:
+        """As `can_meet`, and one charger more for the group, where this charger is for the others."""
+        here = {each: frozenset({self.charger_id}) for each in self.groups_of_charger}
+        left = {each: free_among(self.groups[each]).difference(demand.kept) for each in {*demand.owed, group_id}}
+        others = [left[each] | here.get(each, frozenset()) for each in demand.owed]
+        return can_each_have_one([*others, left[group_id]])
+
+
+@dataclass(slots=True)
+class ReservationsHere:
+    """The reservations that matter to one attempt at one charger.
+
+    An authorisation whose charge has not started takes no charger from those that are free, and each start is decided again
+    (ADR 0047). `is_required`: the charger is usable with a reservation only.
+    """
+
+    party: PartyHere
+    free_among: FreeAmong = all_of
     is_required: bool = False
-    moments: InitVar[Moments | None] = None
-    _moments: Moments = field(init=False, repr=False, compare=False)
-    _met: dict[Demand, bool] = field(init=False, default_factory=dict, repr=False, compare=False)
 
-    def __post_init__(self, moments: Moments | None) -> None:
-        self._moments = moments or Moments.of(self.of_holder, self.naming_others, self.in_groups, self.naming_in_groups)
+    @property
+    def version(self) -> int:
+        return self.party.version
 
-    def at_attempt(self, free: Mapping[ReservationGroupId, Chargers], *, is_required: bool) -> ReservationsHere:
-        """The same reservations for another attempt."""
-        return ReservationsHere(
-            charger_id=self.charger_id,
-            version=self.version,
-            of_holder=self.of_holder,
-            naming_others=self.naming_others,
-            in_groups=self.in_groups,
-            free=free,
-            naming_in_groups=self.naming_in_groups,
-            groups_of_charger=self.groups_of_charger,
-            is_required=is_required,
-            moments=self._moments,
-        )
+    @property
+    def of_holder(self) -> tuple[Entry, ...]:
+        return self.party.of_holder
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits here at `at`.
@@ -64,27 +89,32 @@ class ReservationsHere:
         One of a group does not where another holder's names the charger, and where this charger is owed to another group
         while the holder's own group has a free one that is not. A holder of several comes for one that is still open first.
         """
-        return self._admitting(self._moments.at(at)) if self.of_holder else None
+        return self._admitting(self.party.moments.at(at)) if self.party.of_holder else None
 
     def keeps_others_out(self, at: datetime) -> bool:
         """Another holder has the charger, or the groups would have fewer free chargers than they still owe."""
-        return self._keeps_others_out(self._moments.at(at))
+        return self._keeps_others_out(self.party.moments.at(at))
 
     def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
         """The first instant in `(after, until)` at which the party has no reservation that admits and others are kept out; None
         without one."""
-        for moment in self._moments.keeping_between(after, until):
-            if self._keeps_others_out(moment) and self._admitting(moment) is None:
+        moment = self.party.moments.at(after).next_keeping
+        while moment is not None and moment.since is not None and moment.since < until:
+            if self._keeps_others_out(moment) and not self._admits(moment):
                 return moment.since
+            moment = moment.next_keeping
         return None
 
     def earliest_start(self, at: datetime) -> datetime | None:
         """When the holder's next reservation here admits; None without one after `at`."""
-        return _earliest(self.of_holder, at)
+        return _earliest(self.party.of_holder, at)
 
     def instants(self) -> Sequence[datetime]:
         """The instants at which one of the answers above may turn against the party: reservations begin, or its own end."""
-        return self._moments.turns_at
+        return self.party.moments.turns_at
+
+    def _admits(self, moment: Moment) -> bool:
+        return self._admitting(moment) is not None
 
     def _admitting(self, moment: Moment) -> Entry | None:
         for each in moment.held:
@@ -98,28 +128,22 @@ class ReservationsHere:
         return None
 
     def _keeps_others_out(self, moment: Moment) -> bool:
-        return moment.is_named or not self._can_do_without_this(moment.demand)
+        if moment.is_named or not moment.demand.owed:
+            return moment.is_named
+        return not self._can_do_without_this(moment.demand)
 
     def _can_do_without_this(self, demand: Demand) -> bool:
+        """Asked of the chargers that are free only where it depends on them."""
         if not demand.owed:
             return True
-        if demand not in self._met:
-            left = {group_id: self._left(group_id, demand) for group_id in set(demand.owed)}
-            self._met[demand] = can_each_have_one([left[group_id] for group_id in demand.owed])
-        return self._met[demand]
-
-    def _left(self, group_id: ReservationGroupId, demand: Demand) -> Chargers:
-        """The free chargers of the group that no reservation by name keeps from it."""
-        return self.free[group_id].difference(demand.kept)
+        return self.party.could_meet(demand) and self.party.can_meet(demand, self.free_among)
 
     def _should_take_another(self, entry: Entry, demand: Demand) -> bool:
         """The holder of this reservation of a group: if all can be served, but not with the holder here."""
         group_id = entry.reservation.place.group_id
         if group_id is None or self._can_do_without_this(demand):
             return False
-        here = {each: frozenset({self.charger_id}) for each in self.groups_of_charger}
-        others = [self._left(each, demand) | here.get(each, frozenset()) for each in demand.owed]
-        return can_each_have_one([*others, self._left(group_id, demand)])
+        return self.party.can_meet_with_this(demand, group_id, self.free_among)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +164,7 @@ class PromisesHere:
     groups: Mapping[ReservationGroupId, Chargers]  # without this charger
     own_groups: frozenset[ReservationGroupId]  # of this charger
     ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
-    _of_holders: dict[Hashable, ReservationsHere] = field(default_factory=dict, repr=False, compare=False)
+    _of_holders: dict[Hashable, PartyHere] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def of(book: ReservationBook, charger_id: ChargerId, since: datetime, until: datetime) -> PromisesHere:
@@ -173,20 +197,17 @@ class PromisesHere:
         ref: IdentifierRef | None,
         vehicle_id: VehicleId | None,
         *,
-        free_among: Callable[[Chargers], Chargers],
+        free_among: FreeAmong = all_of,
         is_required: bool = False,
     ) -> ReservationsHere:
-        """`free_among`: those of these chargers of the depot at which somebody can start now.
-
-        A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
+        """A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
         reservation names the whole charger: the start names the connector and is decided again.
         """
-        here = self._of_holder(book, connector_id, ref, vehicle_id)
-        return here.at_attempt(FreeChargers(self.groups, free_among), is_required=is_required)
+        return ReservationsHere(self._of_holder(book, connector_id, ref, vehicle_id), free_among, is_required)
 
     def _of_holder(
         self, book: ReservationBook, connector_id: int | None, ref: IdentifierRef | None, vehicle_id: VehicleId | None
-    ) -> ReservationsHere:
+    ) -> PartyHere:
         """What is the same for each attempt; kept for each holder, and once for all who hold nothing here."""
         holder = None if ref is None else (ref.kind, ref.pseudonym), vehicle_id, connector_id
         if (known := self._of_holders.get(holder)) is not None:
@@ -198,41 +219,20 @@ class PromisesHere:
             self._of_holders[key] = self._without(own, connector_id)
         return self._of_holders[key]
 
-    def _without(self, own: tuple[Entry, ...], connector_id: int | None) -> ReservationsHere:
+    def _without(self, own: tuple[Entry, ...], connector_id: int | None) -> PartyHere:
         """The promises without the holder's own, and without those of other connectors."""
         mine = {each.reservation.reservation_id for each in own}
         named = (each for each in self.named if each.reservation.place.connector_id in (None, connector_id))
-        return ReservationsHere(
+        return PartyHere(
             charger_id=self.charger_id,
             version=self.version,
             of_holder=own,
             naming_others=tuple(each for each in named if each.reservation.reservation_id not in mine),
             in_groups=tuple(each for each in self.in_groups if each.reservation.reservation_id not in mine),
             naming_in_groups=self.named_in_groups,
+            groups=self.groups,
             groups_of_charger=self.own_groups,
         )
-
-
-class FreeChargers(Mapping[ReservationGroupId, Chargers]):
-    """Those of the chargers of each group that are free. Looked up where an answer depends on them only."""
-
-    def __init__(
-        self, groups: Mapping[ReservationGroupId, Chargers], free_among: Callable[[Chargers], Chargers]
-    ) -> None:
-        self._groups = groups
-        self._free_among = free_among
-        self._found: dict[ReservationGroupId, Chargers] = {}
-
-    def __getitem__(self, group_id: ReservationGroupId) -> Chargers:
-        if group_id not in self._found:
-            self._found[group_id] = self._free_among(self._groups[group_id])
-        return self._found[group_id]
-
-    def __iter__(self) -> Iterator[ReservationGroupId]:
-        return iter(self._groups)
-
-    def __len__(self) -> int:
-        return len(self._groups)
 
 
 def earliest_start(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 
 from access_policy.domain.ids import ReservationGroupId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.promises import Chargers
+
+ALWAYS_BEFORE: Final = datetime.min.replace(tzinfo=UTC)
+ALWAYS_AFTER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,35 +25,46 @@ class Demand:
     kept: Chargers = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Moment:
     """What holds from `since` (None: always before) until the next moment. `is_named`: another holder's reservation names the
-    charger. `held`: the holder's reservations, first those that are still outstanding, each of these by their start."""
+    charger. `held`: the holder's reservations, first those that are still outstanding, each of these by their start.
+    `next_keeping`: the next moment at which others have the charger or a claim to it, and that may turn against the party:
+    reservations begin, or its own end."""
 
     since: datetime | None
     is_named: bool
     demand: Demand
     held: tuple[Entry, ...]
+    next_keeping: Moment | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Moments:
     """All moments, and the instants at which they begin: `all[n]` begins at `instants[n - 1]`. At `turns_at` the moments begin
-    that may turn against the party: reservations begin, or its own end. `keeping` are those of them at which others have the
-    charger or a claim to it, and `keeps_at` their instants."""
+    that may turn against the party."""
 
     all: Sequence[Moment]
     instants: Sequence[datetime]
     turns_at: Sequence[datetime]
-    keeping: Sequence[Moment]
-    keeps_at: Sequence[datetime]
+    _latest: tuple[datetime, datetime, Moment] = field(init=False, repr=False)  # since, until
+
+    def __post_init__(self) -> None:
+        self._latest = self._found(ALWAYS_BEFORE)
 
     def at(self, instant: datetime) -> Moment:
-        return self.all[bisect_right(self.instants, instant)]
+        """Attempts come one after the other, so that the moment of the last one is mostly that of the next."""
+        since, until, moment = self._latest
+        if since <= instant < until:
+            return moment
+        self._latest = found = self._found(instant)
+        return found[2]
 
-    def keeping_between(self, after: datetime, until: datetime) -> Sequence[Moment]:
-        """Those of `keeping` that begin in `(after, until)`."""
-        return self.keeping[bisect_right(self.keeps_at, after) : bisect_left(self.keeps_at, until)]
+    def _found(self, instant: datetime) -> tuple[datetime, datetime, Moment]:
+        number = bisect_right(self.instants, instant)
+        since = self.instants[number - 1] if number else ALWAYS_BEFORE
+        until = self.instants[number] if number < len(self.instants) else ALWAYS_AFTER
+        return since, until, self.all[number]
 
     @staticmethod
     def of(
@@ -75,9 +90,12 @@ class Moments:
             holding = sorted(held[number], key=lambda each: not each.is_outstanding(since))
             moments.append(Moment(since, bool(named[number]), demand, tuple(holding)))
         turns = begins | {each.over_from for each in of_holder}
-        turning = zip(instants, moments[1:], strict=True)
-        keeping = [(at, each) for at, each in turning if at in turns and (each.is_named or each.demand.owed)]
-        return Moments(moments, instants, sorted(turns), [each for _, each in keeping], [at for at, _ in keeping])
+        keeping: Moment | None = None
+        for moment in reversed(moments):
+            moment.next_keeping = keeping
+            if moment.since in turns and (moment.is_named or moment.demand.owed):
+                keeping = moment
+        return Moments(moments, instants, sorted(turns))
 
 
 def _throughout(instants: Sequence[datetime], spans: Iterable[tuple[Entry, datetime, datetime]]) -> list[list[Entry]]:
