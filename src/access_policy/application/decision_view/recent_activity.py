@@ -42,6 +42,7 @@ class RecentActivity:
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[ChargerKey, RefKey | None], OpenAttempt] = OrderedDict()
         self._sessions: dict[ChargerKey, dict[str, Session]] = {}
+        self._with_sessions: dict[TenantId, set[ChargerId]] = {}
         self._charging: dict[tuple[TenantId, RefKey], set[tuple[ChargerId, str]]] = {}
         self._pins: dict[PinSource, PinLockout] = {}
         self._denials: dict[ChargerKey, dict[int | None, tuple[datetime, AttemptId]]] = {}
@@ -89,6 +90,7 @@ class RecentActivity:
     def started(self, charger: ChargerKey, session: Session) -> None:
         sessions = self._sessions.setdefault(charger, {})
         sessions[session.transaction_id] = session
+        self._with_sessions.setdefault(charger[0], set()).add(charger[1])
         if session.identifier is not None and session.decision is not SessionDecision.DENIED:
             holder = (charger[0], _key(session.identifier))
             self._charging.setdefault(holder, set()).add((charger[1], session.transaction_id))
@@ -115,13 +117,15 @@ class RecentActivity:
 
     def occupied_among(self, tenant_id: TenantId, chargers: Iterable[ChargerId]) -> set[ChargerId]:
         """Those where a charge is under way, or its vehicle is still plugged in as far as is known."""
-        all_sessions = self._sessions
-        used = [(each, known) for each in chargers if (known := all_sessions.get((tenant_id, each)))]
-        return {charger_id for charger_id, known in used if any(each.free_at is None for each in known.values())}
+        used = self._with_sessions.get(tenant_id, set()).intersection(chargers)
+        return {each for each in used if any(known.free_at is None for known in self.sessions_at((tenant_id, each)))}
 
     def ended(self, charger: ChargerKey, transaction_id: str) -> None:
-        session = self._sessions.get(charger, {}).pop(transaction_id, None)
+        sessions = self._sessions.get(charger, {})
+        session = sessions.pop(transaction_id, None)
         if session is not None:
+            if not sessions:
+                self._with_sessions[charger[0]].discard(charger[1])
             self._forget(charger, session)
             self._tell_sessions(charger)
 

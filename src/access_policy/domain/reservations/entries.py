@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from access_policy.domain.reservations.reservation import Holder, Place
 
 KEPT_FOR: Final = timedelta(days=7)  # a finished reservation, after its end
 _HOUR_S: Final = 3600
+_NONE: Final[Set[ReservationId]] = frozenset()
 
 PlaceKey = tuple[str, str]  # "charger" or "group", and its id
 
@@ -55,21 +56,14 @@ class Entries:
         )
 
     def held_by(self, ref: IdentifierRef | None, vehicle_id: VehicleId | None) -> list[Entry]:
-        """Those of the holder who presents this identifier or vehicle, by their start."""
-        keys = [] if ref is None else [(ref.kind, ref.pseudonym)]
-        found = set().union(*(self._by_holder.get(key, ()) for key in (*keys, vehicle_id)))
-        return self._in_order(found)
+        """Those of the holder who presents this identifier or vehicle, by their start; over or not."""
+        return self.in_order(self.ids_held_by(ref, vehicle_id))
 
-    def held_among(
-        self, ids: frozenset[ReservationId], ref: IdentifierRef | None, vehicle_id: VehicleId | None
-    ) -> list[Entry]:
-        """Those of these reservations whose holder presents this identifier or vehicle, by their start; over or not."""
-        of_ref = None if ref is None else self._by_holder.get((ref.kind, ref.pseudonym))
-        of_vehicle = None if vehicle_id is None else self._by_holder.get(vehicle_id)
-        if of_ref is None and of_vehicle is None:
-            return []
-        found = ids.intersection((of_ref or set()) | (of_vehicle or set()))
-        return self._in_order(found) if found else []
+    def ids_held_by(self, ref: IdentifierRef | None, vehicle_id: VehicleId | None) -> Set[ReservationId]:
+        """As `held_by`."""
+        of_ref = _NONE if ref is None else self._by_holder.get((ref.kind, ref.pseudonym), _NONE)
+        of_vehicle = _NONE if vehicle_id is None else self._by_holder.get(vehicle_id, _NONE)
+        return of_ref | of_vehicle if of_ref and of_vehicle else of_ref or of_vehicle
 
     def ids_at(self, places: Iterable[PlaceKey]) -> frozenset[ReservationId]:
         """Those of these chargers by name, and of these groups; over or not."""
@@ -82,16 +76,16 @@ class Entries:
     def of_holder(self, holder: Holder) -> list[Entry]:
         """Those that share an identifier or the vehicle with this holder, by their start."""
         found = set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys_of_holder(holder)))
-        return self._in_order(found)
+        return self.in_order(found)
 
     def naming(self, ref: IdentifierRef) -> list[Entry]:
         """Those whose holder has this identifier, withheld or not, by their start."""
         keys = ((ref.kind, ref.pseudonym), key_of_withheld(ref))
-        return self._in_order(set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys)))
+        return self.in_order(set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys)))
 
     def at_place(self, key: PlaceKey) -> list[Entry]:
         """All of this charger by name, or of this group, by their start; over or not."""
-        return self._in_order(self._by_place.get(key, ()))
+        return self.in_order(self._by_place.get(key, ()))
 
     def at_places(self, keys: Iterable[PlaceKey], start: datetime, end: datetime) -> list[Entry]:
         """Those of these chargers by name, and of these groups, whose time meets `[start, end)`, by their start; over or
@@ -146,7 +140,8 @@ class Entries:
         for hour in _hours(reservation.begins, reservation.clears):
             yield self._by_hour, (place, hour)
 
-    def _in_order(self, ids: Iterable[ReservationId]) -> list[Entry]:
+    def in_order(self, ids: Iterable[ReservationId]) -> list[Entry]:
+        """By their start."""
         return sorted((self.by_id[each] for each in ids), key=_by_start)
 
 

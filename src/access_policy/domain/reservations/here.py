@@ -52,6 +52,9 @@ class PartyHere:
         return self._could_meet[demand]
 
     def can_meet(self, demand: Demand, free_among: FreeAmong) -> bool:
+        """Something is owed, and the groups can do without this charger."""
+        if demand.owed[0] == demand.owed[-1]:  # they are in order: one group only
+            return len(demand.owed) <= len(free_among(self.groups[demand.owed[0]]).difference(demand.kept))
         left = {each: free_among(self.groups[each]).difference(demand.kept) for each in set(demand.owed)}
         return can_each_have_one([left[each] for each in demand.owed])
 
@@ -164,7 +167,7 @@ class PromisesHere:
     groups: Mapping[ReservationGroupId, Chargers]  # without this charger
     own_groups: frozenset[ReservationGroupId]  # of this charger
     ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
-    _of_holders: dict[Hashable, PartyHere] = field(default_factory=dict, repr=False, compare=False)
+    _parties: dict[Hashable, PartyHere] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def of(book: ReservationBook, charger_id: ChargerId, since: datetime, until: datetime) -> PromisesHere:
@@ -203,21 +206,31 @@ class PromisesHere:
         """A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
         reservation names the whole charger: the start names the connector and is decided again.
         """
-        return ReservationsHere(self._of_holder(book, connector_id, ref, vehicle_id), free_among, is_required)
+        return ReservationsHere(self._of_party(book, connector_id, ref, vehicle_id), free_among, is_required)
 
-    def _of_holder(
+    def _of_party(
         self, book: ReservationBook, connector_id: int | None, ref: IdentifierRef | None, vehicle_id: VehicleId | None
     ) -> PartyHere:
-        """What is the same for each attempt; kept for each holder, and once for all who hold nothing here."""
-        holder = None if ref is None else (ref.kind, ref.pseudonym), vehicle_id, connector_id
-        if (known := self._of_holders.get(holder)) is not None:
+        """What is the same for each attempt of the party. Kept for each that holds a reservation in the book, here or not, and
+        once for all others: they are as many as there are identifiers."""
+        party: Hashable = (None, None, vehicle_id, connector_id)
+        if ref is not None:
+            party = (ref.kind, ref.pseudonym, vehicle_id, connector_id)
+        if (known := self._parties.get(party)) is not None:
             return known
-        held = book.entries.held_among(self.ids, ref, vehicle_id)
-        own = tuple(each for each in held if _is_at_connector(each, connector_id))
-        key = holder if own else connector_id
-        if key not in self._of_holders:
-            self._of_holders[key] = self._without(own, connector_id)
-        return self._of_holders[key]
+        held = book.entries.ids_held_by(ref, vehicle_id)
+        here = book.entries.in_order(self.ids & held)
+        own = tuple(each for each in here if _is_at_connector(each, connector_id))
+        found = self._without(own, connector_id) if own else self._of_others(connector_id)
+        if held:
+            self._parties[party] = found
+        return found
+
+    def _of_others(self, connector_id: int | None) -> PartyHere:
+        """Of a party that holds nothing here."""
+        if connector_id not in self._parties:
+            self._parties[connector_id] = self._without((), connector_id)
+        return self._parties[connector_id]
 
     def _without(self, own: tuple[Entry, ...], connector_id: int | None) -> PartyHere:
         """The promises without the holder's own, and without those of other connectors."""
