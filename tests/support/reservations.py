@@ -37,7 +37,7 @@ def card(pseudonym: str = "p1") -> HolderIdentifier:
 
 def reservations_here(*, is_required: bool = False, **known: Any) -> ReservationsHere:
     """At the bay 1, where every charger of its groups is free."""
-    return ReservationsHere(PartyHere(**({"charger_id": BAY, "version": 1} | known)), is_required=is_required)
+    return ReservationsHere(PartyHere(**({"charger_id": BAY} | known)), 1, is_required=is_required)
 
 
 def terms(**changes: Any) -> ReservationTerms:

@@ -297,7 +297,6 @@ def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
 
     party = PartyHere(
         charger_id=BAY,
-        version=7,
         of_holder=some(of_holder),
         naming_others=some(naming_others),
         in_groups=some(in_groups),
@@ -305,7 +304,7 @@ def reservations(draw: st.DrawFn, at: datetime) -> ReservationsHere:
         groups_of_charger=frozenset({G1, *draw(second_group)}),
     )
     busy = draw(busy_bays)
-    return ReservationsHere(party, lambda chargers: chargers - busy, draw(rarely))
+    return ReservationsHere(party, 7, lambda chargers: chargers - busy, draw(rarely))
 
 
 @st.composite

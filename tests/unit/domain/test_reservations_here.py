@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from access_policy.domain.ids import ChargerId, ReservationGroupId
-from access_policy.domain.reservations.events import ReservationEvent
+from access_policy.domain.reservations.events import ReservationCancelled, ReservationEvent
 from access_policy.domain.reservations.here import PromisesHere, ReservationsHere
 from access_policy.domain.reservations.reservation import Holder, Place
 from tests.support.builders import BAY, DAY, HOUR, MINUTE, NOON, ref
@@ -19,6 +21,7 @@ from tests.support.reservations import (
     BAY_3,
     BAY_4,
     EVENING,
+    FAST,
     R1,
     R2,
     R3,
@@ -184,3 +187,61 @@ def test_answers_for_one_instant_do_not_depend_on_those_asked_before() -> None:
     minutes = [EVENING + offset * MINUTE for offset in (-1, 0, 119, 120, 0, -1, 120, 119)]
 
     assert [found.keeps_others_out(each) for each in minutes] == [False, True, True, False, True, False, False, True]
+
+
+# --- changes of the book ------------------------------------------------------------------------------------------------
+
+BAYS = (BAY, BAY_2, BAY_3, BAY_4)
+SLOW = ReservationGroupId("slow")
+bays = st.sampled_from(BAYS)
+places = bays.map(lambda bay: Place(charger_id=bay)) | st.sampled_from([AT_FAST, Place(group_id=SLOW)])
+starts = st.integers(-2, 30).map(lambda hours: EVENING + hours * HOUR)
+reserved = st.builds(
+    lambda number, start, place, holder: reservation(number, start, place=place, holder=holder),
+    st.sampled_from([R1, R2, R3]),
+    starts,
+    places,
+    st.sampled_from([OURS, THEIRS]),
+)
+changes = st.one_of(
+    reserved.map(made),
+    st.sampled_from([R1, R2, R3]).map(lambda each: cancelled(reservation_id=each)),
+    st.builds(
+        lambda chargers, name: group_put(*chargers, group_id=name, name=name),
+        st.lists(bays, min_size=1, unique=True),
+        st.sampled_from([FAST, SLOW]),
+    ),
+)
+
+
+@given(st.lists(changes, max_size=12))
+def test_promises_that_are_kept_over_changes_of_the_book_are_those_found_anew(history: list[ReservationEvent]) -> None:
+    """Events in any order that can be applied, whether or not a depot could record them."""
+    book = given_book(group_put(), group_put(BAY_3, BAY_4, group_id=SLOW, name="slow")).state
+    until = EVENING + DAY
+    kept = {each: PromisesHere.of(book, each, EVENING, until) for each in BAYS}
+    for event in history:
+        if isinstance(event, ReservationCancelled) and event.reservation_id not in book.entries.by_id:
+            continue
+        book.apply(event)
+        for charger_id, promises in kept.items():
+            anew = PromisesHere.of(book, charger_id, EVENING, until)
+            if promises.serves(book, EVENING, until):
+                assert promises == anew
+            else:
+                kept[charger_id] = anew
+
+
+def test_change_at_another_charger_leaves_what_is_known_of_a_party() -> None:
+    book = given_book(group_put(), theirs()).state
+    promises = PromisesHere.of(book, BAY, EVENING, EVENING + DAY)
+    before = promises.for_attempt(book, None, ref("ours"), None)
+
+    book.apply(made(reservation(R3, place=Place(charger_id=BAY_4))))
+    assert promises.serves(book, EVENING, EVENING + HOUR)
+    after = promises.for_attempt(book, None, ref("ours"), None)
+    assert (after.party, after.version) == (before.party, before.version + 1)
+    assert after.party is before.party
+
+    book.apply(made(reservation(R1, place=AT_FAST)))
+    assert not promises.serves(book, EVENING, EVENING + HOUR)

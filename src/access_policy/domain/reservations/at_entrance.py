@@ -23,7 +23,7 @@ class ReservationsAtEntrance(ReservationsHere):
 
     @classmethod
     def of(cls, here: ReservationsHere, early_entry: timedelta) -> Self:
-        return cls(here.party, here.free_among, here.is_required, early_entry)
+        return cls(here.party, here.version, here.free_among, here.is_required, early_entry)
 
     def admitting(self, at: datetime) -> Entry | None:
         """The holder's reservation that admits at the entrance at `at`; one that the holder still comes for first."""

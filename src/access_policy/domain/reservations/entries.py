@@ -31,6 +31,8 @@ class Entries:
     _by_holder: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
     _by_place: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)
     _by_hour: dict[Hashable, set[ReservationId]] = field(default_factory=dict, repr=False)  # of a place
+    _changes: int = field(default=0, repr=False, compare=False)
+    _changed_at: dict[Hashable, int] = field(default_factory=dict, repr=False, compare=False)  # a place's latest change
     _ends: list[tuple[datetime, ReservationId]] = field(default_factory=list, repr=False, compare=False)  # a heap
 
     @classmethod
@@ -52,6 +54,8 @@ class Entries:
             _by_holder={key: set(ids) for key, ids in self._by_holder.items()},
             _by_place={key: set(ids) for key, ids in self._by_place.items()},
             _by_hour={key: set(ids) for key, ids in self._by_hour.items()},
+            _changes=self._changes,
+            _changed_at=dict(self._changed_at),
             _ends=list(self._ends),
         )
 
@@ -83,6 +87,10 @@ class Entries:
         keys = ((ref.kind, ref.pseudonym), key_of_withheld(ref))
         return self.in_order(set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys)))
 
+    def latest_change(self, places: Iterable[PlaceKey]) -> int:
+        """Greater after each change of a reservation of these chargers by name, or of these groups; 0 before the first."""
+        return max((self._changed_at.get(each, 0) for each in places), default=0)
+
     def at_place(self, key: PlaceKey) -> list[Entry]:
         """All of this charger by name, or of this group, by their start; over or not."""
         return self.in_order(self._by_place.get(key, ()))
@@ -107,6 +115,7 @@ class Entries:
         for index, key in self._keys_of(entry):
             index.setdefault(key, set()).add(reservation.reservation_id)
         self.codes += _codes(entry)
+        self._mark_changed(reservation.place)
 
     def drop(self, entry: Entry) -> None:
         reservation = entry.reservation
@@ -119,6 +128,11 @@ class Entries:
             index[key].discard(reservation.reservation_id)
             if not index[key]:
                 del index[key]
+        self._mark_changed(reservation.place)
+
+    def _mark_changed(self, place: Place) -> None:
+        self._changes += 1
+        self._changed_at[key_of_place(place)] = self._changes
 
     def keep_for_a_while(self, entry: Entry, over_at: datetime) -> None:
         """The entry is over; `forget_before` drops it a week after the end of its time."""

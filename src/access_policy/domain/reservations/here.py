@@ -9,7 +9,7 @@ from datetime import datetime
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import ChargerId, ReservationGroupId, ReservationId, VehicleId
 from access_policy.domain.reservations.book import ReservationBook
-from access_policy.domain.reservations.entries import key_of_charger, key_of_group
+from access_policy.domain.reservations.entries import PlaceKey, key_of_charger, key_of_group
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.moments import Demand, Moment, Moments
 from access_policy.domain.reservations.promises import Chargers, can_each_have_one
@@ -28,11 +28,10 @@ class PartyHere:
     `of_holder`: the party's reservations of this charger or of a group with it, over or not, by their start.
     `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
     groups of this charger, and in groups that share chargers with those. `naming_in_groups`: those that name another charger
-    of the groups. `groups`: the chargers of each such group, without this one. `version` is the book's.
+    of the groups. `groups`: the chargers of each such group, without this one.
     """
 
     charger_id: ChargerId
-    version: int
     of_holder: tuple[Entry, ...] = ()
     naming_others: tuple[Entry, ...] = ()
     in_groups: tuple[Entry, ...] = ()
@@ -71,16 +70,13 @@ class ReservationsHere:
     """The reservations that matter to one attempt at one charger.
 
     An authorisation whose charge has not started takes no charger from those that are free, and each start is decided again
-    (ADR 0047). `is_required`: the charger is usable with a reservation only.
+    (ADR 0047). `is_required`: the charger is usable with a reservation only. `version` is the book's.
     """
 
     party: PartyHere
+    version: int
     free_among: FreeAmong = all_of
     is_required: bool = False
-
-    @property
-    def version(self) -> int:
-        return self.party.version
 
     @property
     def of_holder(self) -> tuple[Entry, ...]:
@@ -149,12 +145,13 @@ class ReservationsHere:
         return self.party.can_meet_with_this(demand, group_id, self.free_among)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PromisesHere:
     """The promises that count at one charger in `[since, until)`, whoever comes: made once for many attempts.
 
     `named` are those of the charger by name, and `in_groups` those of `groups`, which share chargers with this one or with a
-    group that does. `named_in_groups` name another charger of `groups`. `version` is the book's.
+    group that does. `named_in_groups` name another charger of `groups`. `version` is the book's, up to which nothing has
+    changed at these `places` or in the depot's groups since they were found.
     """
 
     charger_id: ChargerId
@@ -167,16 +164,22 @@ class PromisesHere:
     groups: Mapping[ReservationGroupId, Chargers]  # without this charger
     own_groups: frozenset[ReservationGroupId]  # of this charger
     ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
+    places: tuple[PlaceKey, ...]
+    _book: ReservationBook = field(repr=False, compare=False)
+    _latest_change: tuple[int, int] = field(repr=False, compare=False)
     _parties: dict[Hashable, PartyHere] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def of(book: ReservationBook, charger_id: ChargerId, since: datetime, until: datetime) -> PromisesHere:
         groups = book.groups_with(frozenset({charger_id}))
-        named = book.entries.at_places([key_of_charger(charger_id)], since, until)
-        in_groups = book.entries.at_places([key_of_group(group.group_id) for group in groups], since, until)
+        of_charger, of_groups = key_of_charger(charger_id), [key_of_group(group.group_id) for group in groups]
+        named = book.entries.at_places([of_charger], since, until)
+        in_groups = book.entries.at_places(of_groups, since, until)
         others = frozenset[ChargerId]().union(*(group.charger_ids for group in groups if in_groups)) - {charger_id}
-        named_in_groups = book.entries.at_places(map(key_of_charger, others), since, until)
+        of_others = [key_of_charger(each) for each in others]
+        named_in_groups = book.entries.at_places(of_others, since, until)
         own_groups = frozenset(group.group_id for group in groups if charger_id in group.charger_ids)
+        places = (of_charger, *of_groups, *of_others)
         return PromisesHere(
             charger_id=charger_id,
             version=book.version,
@@ -187,11 +190,19 @@ class PromisesHere:
             named_in_groups=tuple(named_in_groups),
             groups={group.group_id: group.charger_ids - {charger_id} for group in groups},
             own_groups=own_groups,
-            ids=book.entries.ids_at([key_of_charger(charger_id), *map(key_of_group, own_groups)]),
+            ids=book.entries.ids_at([of_charger, *map(key_of_group, own_groups)]),
+            places=places,
+            _book=book,
+            _latest_change=_latest_change(book, places),
         )
 
     def serves(self, book: ReservationBook, since: datetime, until: datetime) -> bool:
-        return self.version == book.version and self.since <= since and until <= self.until
+        """They are those of the book as it is now; a change elsewhere in the depot leaves them as they are."""
+        if book is not self._book or since < self.since or self.until < until:
+            return False
+        if self.version != book.version and self._latest_change == _latest_change(book, self.places):
+            self.version = book.version
+        return self.version == book.version
 
     def for_attempt(
         self,
@@ -206,7 +217,8 @@ class PromisesHere:
         """A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
         reservation names the whole charger: the start names the connector and is decided again.
         """
-        return ReservationsHere(self._of_party(book, connector_id, ref, vehicle_id), free_among, is_required)
+        party = self._of_party(book, connector_id, ref, vehicle_id)
+        return ReservationsHere(party, self.version, free_among, is_required)
 
     def _of_party(
         self, book: ReservationBook, connector_id: int | None, ref: IdentifierRef | None, vehicle_id: VehicleId | None
@@ -238,7 +250,6 @@ class PromisesHere:
         named = (each for each in self.named if each.reservation.place.connector_id in (None, connector_id))
         return PartyHere(
             charger_id=self.charger_id,
-            version=self.version,
             of_holder=own,
             naming_others=tuple(each for each in named if each.reservation.reservation_id not in mine),
             in_groups=tuple(each for each in self.in_groups if each.reservation.reservation_id not in mine),
@@ -246,6 +257,11 @@ class PromisesHere:
             groups=self.groups,
             groups_of_charger=self.own_groups,
         )
+
+
+def _latest_change(book: ReservationBook, places: Iterable[PlaceKey]) -> tuple[int, int]:
+    """Of reservations at the places, and of the depot's groups."""
+    return book.entries.latest_change(places), max(book.group_changed_at.values(), default=0)
 
 
 def earliest_start(
