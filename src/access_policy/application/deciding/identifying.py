@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from access_policy.application.deciding.attempts import AccessAttempt
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.ports.secrets import Pseudonyms, refs_of
@@ -22,16 +24,16 @@ class IdentifierResolver:
         presented = attempt.identifier
         if presented is None:
             return None
-        ref = self.held_as(attempt.tenant_id, presented)
-        if self._view.registry(attempt.tenant_id).holder_of(ref) is not None:
-            return ref
-        book = self._book(attempt)
-        if book.entries.by_id:
-            refs = refs_of(self._pseudonyms, attempt.tenant_id, presented)
-            promised = next((each for each in refs if book.entries.is_held_by(each)), None)
-            if promised is not None:
-                return promised
-        return ref.hidden() if presented.may_be_a_pin and self._uses_pins(attempt, book) else ref
+        registry = self._view.registry(attempt.tenant_id)
+        first = self._pseudonyms.ref(attempt.tenant_id, presented)
+        if registry.holder_of(first) is not None:
+            return first
+        refs, book = refs_of(self._pseudonyms, attempt.tenant_id, presented), self._book(attempt)
+        of_vehicle = (each for each in refs if registry.holder_of(each) is not None)
+        of_reservation = (each for each in refs if book.entries.is_held_by(each))
+        if (held := next(chain(of_vehicle, of_reservation), None)) is not None:
+            return held
+        return first.hidden() if presented.may_be_a_pin and self._uses_pins(attempt, book) else first
 
     def held_as(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
         """The reading under which a vehicle holds the identifier; the first reading where no vehicle does."""
