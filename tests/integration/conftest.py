@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import aws_fixtures, dynamodb, served_cli
 from tests.support.forks.programs import ForkedPrograms
+from tests.support.shared_routes import routes_shared
 
 aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
@@ -20,6 +21,12 @@ def forked_programs() -> Iterator[ForkedPrograms]:
     programs = ForkedPrograms()
     yield programs
     programs.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_routes() -> Iterator[None]:
+    with routes_shared():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from importlib import import_module
 from runpy import run_module
 from typing import Final, NoReturn
 
+from tests.support.shared_routes import analyse_routes
+
 PRELOADED: Final = (
     "access_policy.entrypoints.cli.root",
     "access_policy.container",
@@ -79,6 +81,7 @@ class Request:
 def main(descriptor: int) -> NoReturn:
     for name in PRELOADED:
         import_module(name)
+    analyse_routes()
     gc.collect()
     gc.freeze()  # what is imported stays, and the forks leave its memory alone
     _become(*_next_program(socket.socket(fileno=descriptor)))
