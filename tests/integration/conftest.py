@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import aws_fixtures, dynamodb, served_cli
 from tests.support.forks.programs import ForkedPrograms
-from tests.support.shared_routes import routes_shared
+from tests.support.shared_routes import forget_routes, routes_shared
 
 aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
@@ -31,8 +31,9 @@ def shared_routes() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def started_programs(request: pytest.FixtureRequest, forked_programs: ForkedPrograms) -> Iterator[None]:
-    """The service's programs are forks, unless the test is about how they start."""
+    """The service's programs are forks and routes are shared, unless the test is about how the service starts."""
     if request.node.get_closest_marker("started_anew") is not None:
+        forget_routes()
         yield
     else:
         with forked_programs.in_use():

@@ -30,6 +30,11 @@ def routes_shared() -> Iterator[None]:
         yield
 
 
+def forget_routes() -> None:
+    """The next application analyses its routes."""
+    _first.clear()
+
+
 def analyse_routes() -> None:
     """For a process that is forked: share from here on, and analyse what each application would."""
     for name in CREATING:

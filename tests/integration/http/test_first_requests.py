@@ -14,6 +14,7 @@ from access_policy.application.ports.identity import Role
 from tests.support.process import serving_here
 
 
+@pytest.mark.started_anew
 async def test_first_requests_find_all_routes_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The framework analyses the dependencies of a route when it builds it."""
     analysed: list[object] = []
