@@ -40,10 +40,12 @@ PARTS: Final = ("office", "gateway")
 
 @dataclass
 class Bookings:
-    """`took_ms` of each booking, and of each part of the service the processor time of one booking with its push, without what
-    the part takes at rest."""
+    """`took_ms` of each booking; `bare_ms` of two small synchronised writes to the same disk, one after the other, between two
+    bookings: an answer waits for as many. `cpu_ms`: of each part of the service the processor time of one booking with its
+    push, without what the part takes at rest."""
 
     took_ms: list[float] = field(default_factory=list)
+    bare_ms: list[float] = field(default_factory=list)
     cpu_ms: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -51,7 +53,8 @@ class Bookings:
         return (
             f"{len(self.took_ms)} bookings by OCPI, {PER_SECOND:g} a second, beside {RESERVATIONS:,} reservations: p50 "
             f"{share_of(self.took_ms, 0.5):.1f} ms, p99 {share_of(self.took_ms, 0.99):.1f} ms, longest "
-            f"{max(self.took_ms):.1f} ms; processor time of a booking and its push: {parts}"
+            f"{max(self.took_ms):.1f} ms; two bare synchronised writes p50 {share_of(self.bare_ms, 0.5):.1f} ms, p99 "
+            f"{share_of(self.bare_ms, 0.99):.1f} ms; processor time of a booking and its push: {parts}"
         )
 
 
@@ -106,6 +109,7 @@ async def _booked(partner: SimulatedPartner, directory: Path, bookings: int) -> 
     for number in range(-WARM_UP, bookings):
         if number == 0:
             found.took_ms.clear()
+            found.bare_ms.clear()
             before, since = {part: cpu_s(directory, part) for part in PARTS}, time.perf_counter()
         turn, place = divmod(number + WARM_UP, len(places))
         request = _request(number + WARM_UP, places[place], first + timedelta(hours=3 * turn))
@@ -115,6 +119,7 @@ async def _booked(partner: SimulatedPartner, directory: Path, bookings: int) -> 
         _accepted(answer.answered)
         found.took_ms.append(1000 * took)
         await asyncio.sleep(max(0.0, 1 / PER_SECOND - took))
+        found.bare_ms.append(await asyncio.to_thread(_bare_ms, directory / "bare"))
     await partner.until(lambda: len(partner.pushed) == bookings + WARM_UP)
     for part in PARTS:
         idle_s = at_rest[part] * (time.perf_counter() - since)
@@ -128,6 +133,16 @@ async def _at_rest(directory: Path) -> dict[str, float]:
     before = {part: cpu_s(directory, part) for part in PARTS}
     await asyncio.sleep(AT_REST_S)
     return {part: (cpu_s(directory, part) - before[part]) / AT_REST_S for part in PARTS}
+
+
+def _bare_ms(file: Path) -> float:
+    began = time.perf_counter()
+    with file.open("ab") as written:
+        for _ in range(2):
+            written.write(bytes(4096))
+            written.flush()
+            os.fdatasync(written.fileno())
+    return 1000 * (time.perf_counter() - began)
 
 
 def _request(number: int, place: dict[str, Any], start: datetime) -> dict[str, Any]:

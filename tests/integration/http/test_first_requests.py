@@ -30,10 +30,9 @@ async def test_first_requests_find_all_routes_built(tmp_path: Path, monkeypatch:
         token = service.container.stores.tokens().issue("acme", Role.ADMIN, subject="t", ttl=timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.http_port}", headers=headers) as client:
-            answers = [
-                (await client.get(path)).status_code for path in ("/v1/session", "/console/chargers", "/nowhere")
-            ]
+            paths = ("/v1/session", "/console/chargers", "/ocpi/nowhere", "/ocpi/versions", "/oscp/nowhere", "/nowhere")
+            answers = [(await client.get(path)).status_code for path in paths]
 
     assert before > 0
-    assert (answers[0], answers[2]) == (200, 404)
+    assert (answers[0], answers[2:]) == (200, [404, 401, 404, 404])
     assert len(analysed) == before

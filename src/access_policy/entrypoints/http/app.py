@@ -14,6 +14,7 @@ from access_policy.entrypoints.http.ocpi.urls import OCPI
 from access_policy.entrypoints.http.openapi import DocumentedApi
 from access_policy.entrypoints.http.oscp import routers as oscp
 from access_policy.entrypoints.http.oscp.urls import OSCP
+from access_policy.entrypoints.http.under import Under
 from access_policy.entrypoints.http.v1.routers import ROUTERS
 
 
@@ -28,16 +29,18 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
         redoc_url=None,
     )
     attach(app, container, process)
+    for prefix, modules in ((OCPI, ocpi.ROUTERS), (OSCP, oscp.ROUTERS)):
+        partners = Under(prefix)
+        for module in modules:
+            partners.include_router(module)
+            open_parts(module.routes, container)
+        app.include_router(partners, prefix=prefix)
     app.include_router(health.router)
     app.include_router(documentation.router)
     for pages in console.ROUTERS:
         app.include_router(pages)
         open_parts(pages.routes, container)
     include(app, container, ROUTERS)
-    for prefix, modules in ((OCPI, ocpi.ROUTERS), (OSCP, oscp.ROUTERS)):
-        for module in modules:
-            app.include_router(module, prefix=prefix)
-            open_parts(module.routes, container)
     container.ocpi.credentials()
     complete(app, container)
     return app
