@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +39,8 @@ __all__ = [  # fixtures
     "records_location",
 ]
 
+MEMORY = Path("/dev/shm")
+MEMORY_MIN = 1_000_000_000  # bytes; unit tests need a tenth of it
 TOLD = ("steps", "decision table", "answers to schemathesis", "bus outage")
 
 
@@ -52,14 +56,25 @@ def pytest_configure(config: pytest.Config) -> None:
     lengths.choose(in_full=config.getoption("--soak"))
     pictures.choose(taken=not config.getoption("--no-pictures"))
     ocpp_schemas.watch_connections()
+    if _is_of_unit_tests(config):
+        _keep_files_in_memory()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """For `-n auto`: a worker for each core, and half as many again for tests that wait for processes and databases."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    only_unit = all(Path(argument).is_relative_to("tests/unit") for argument in config.args)
-    return cores if only_unit else cores + cores // 2
+    return cores if _is_of_unit_tests(config) else cores + cores // 2
+
+
+def _is_of_unit_tests(config: pytest.Config) -> bool:
+    return all(Path(argument).is_relative_to("tests/unit") for argument in config.args)
+
+
+def _keep_files_in_memory() -> None:
+    """Temporary files of this process and its workers, where there is room: commits of SQLite wait for a disk."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from hypothesis import settings
 
 Item = TypeVar("Item")
 
-CI_EXAMPLES: Final = 40
+CI_EXAMPLES: Final = 25
 SOAK_EXAMPLES: Final = 1_000
 
 # A CI run draws the same examples each time, so that a failed run fails again; a soak draws new ones.

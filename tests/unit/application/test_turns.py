@@ -203,6 +203,7 @@ async def test_a_dry_run_at_another_instant_leaves_the_timeline_of_decisions_in_
     assert charger.timeline_at(depot.clock.now()) is present
 
 
+@pytest.mark.threads
 async def test_a_report_by_day_is_added_up_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     on_the_loop: list[bool] = []
     grouped = access_report._grouped
@@ -308,6 +309,7 @@ async def test_the_decision_view_folds_a_long_batch_in_turns_and_each_command_as
     assert {version % 30 for version in versions} == {0}
 
 
+@pytest.mark.threads
 async def test_a_kept_view_is_restored_off_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     depot = await DepotInMemory(inline_memory_store()).opened()
     snapshots = FileViewSnapshots(tmp_path / "view.snapshot")

@@ -57,8 +57,8 @@ from tests.support.builders import (
 from tests.support.lengths import Length
 from tests.unit.domain.decision_reference import TABLE, expected_reason, facts
 
-INPUTS = Length(ci=300, soak=10_000, of="decision inputs")
-ATTEMPTS = Length(ci=60, soak=3_000, of="attempts")
+INPUTS = Length(ci=100, soak=10_000, of="decision inputs")
+ATTEMPTS = Length(ci=30, soak=3_000, of="attempts")
 
 ALWAYS_MANAGED = ModePlan(time_zone="Europe/Berlin", baseline=MANAGED)
 

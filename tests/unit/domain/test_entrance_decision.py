@@ -26,7 +26,7 @@ from tests.support.reservations import EVENING, R2, reservation, reservations_he
 from tests.unit.domain.decision_reference import TABLE, facts, holds
 from tests.unit.domain.test_decision import facts_of, truck, van
 
-ENTRIES = Length(ci=60, soak=3_000, of="attempts at entrances")
+ENTRIES = Length(ci=25, soak=3_000, of="attempts at entrances")
 DAYS = (date(2026, 11, 18), date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 24))
 
 

@@ -16,7 +16,7 @@ from access_policy.domain.mode_schedule.recurrence import WEEKDAYS, Recurrence, 
 from tests.support.effort import at_most
 from tests.support.lengths import Length
 
-RECURRENCES = Length(ci=100, soak=3_000, of="recurrences")
+RECURRENCES = Length(ci=50, soak=3_000, of="recurrences")
 
 FAR = date(2300, 1, 1)
 DAY = timedelta(days=1)

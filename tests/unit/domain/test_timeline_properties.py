@@ -30,7 +30,7 @@ from access_policy.domain.site_energy.gate import GateLevel
 from tests.support.lengths import Length
 from tests.unit.domain.minute_reference import DateTest, Reference, clock_changes
 
-PLANS = Length(ci=40, soak=4_000, of="plans")
+PLANS = Length(ci=20, soak=4_000, of="plans")
 
 ZONES = (
     "Europe/Berlin",

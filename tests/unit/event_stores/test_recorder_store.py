@@ -15,6 +15,8 @@ from access_policy.adapters.event_stores.recorder_store import RecorderEventStor
 from access_policy.application.ports.event_store import StoreUnavailable, StreamId, VersionConflict
 from tests.support.stores import notes, text_of
 
+pytestmark = pytest.mark.threads
+
 A, B = StreamId("acme/depot/a"), StreamId("acme/depot/b")
 
 

@@ -33,6 +33,7 @@ from access_policy.entrypoints.http.dependencies import ServingProcess
 from tests.support.http_api import HttpApi, http_api
 from tests.support.lengths import Length
 from tests.support.operations import ROUTES, roles_of
+from tests.support.threadless_loop import ThreadlessLoop
 from tests.unit.http.conftest import GIVEN, NIGHTS, RFID
 
 CASES = Length(ci=2, soak=100, of="cases of each operation and mode")
@@ -116,7 +117,7 @@ MADE_FIRST = (
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
+    loop = ThreadlessLoop()
     yield loop
     loop.close()
 
@@ -246,6 +247,7 @@ def test_what_one_answer_names_can_be_asked_about_by_the_next_request(
     record_property("answers to schemathesis", dict(answered))
 
 
+@pytest.mark.threads
 async def test_document_requested_over_http_is_derived_on_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     container = Mock(spec=Container)
     container.identity.address_limits.return_value = RequestLimits(per_s=1, burst=1)

@@ -37,7 +37,7 @@ from tests.support.lengths import Length
 from tests.support.office import Vault
 from tests.support.stores import memory_store, pseudonyms
 
-FILES = Length(ci=50, soak=1_500, of="files")
+FILES = Length(ci=20, soak=1_500, of="files")
 
 ACME = TenantId("acme")
 REFS = pseudonyms()

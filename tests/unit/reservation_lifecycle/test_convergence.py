@@ -30,7 +30,7 @@ from tests.support.outages import FailingStore
 from tests.support.stores import inline_memory_store
 from tests.unit.reservation_lifecycle.lifecycle_in_memory import KEY, Gateway, outcomes, recorded, started, stopped
 
-DAYS = Length(ci=40, soak=1_500, of="days of charges and outages")
+DAYS = Length(ci=20, soak=1_500, of="days of charges and outages")
 QUARTER = timedelta(minutes=15)
 CARDS = (rfid("04AAAAAAAAAAAA"), rfid("04BBBBBBBBBBBB"))
 CHARGERS = (BAY, OTHER_BAY)

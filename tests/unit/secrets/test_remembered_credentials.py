@@ -12,6 +12,8 @@ from access_policy.application.ports.secrets import Holder
 from access_policy.domain.ids import ChargePointId, ChargerId, TenantId
 from tests.support.stores import charger_credentials
 
+pytestmark = pytest.mark.threads  # a closed executor refuses
+
 CP, OPEN, STRANGER = ChargePointId("CP-1"), ChargePointId("CP-2"), ChargePointId("CP-3")
 HOLDER: Holder = (TenantId("acme"), ChargerId("gate-1"))
 NEXT: Holder = (TenantId("rival"), ChargerId("gate-1"))

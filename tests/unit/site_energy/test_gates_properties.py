@@ -52,7 +52,7 @@ from tests.support.site_energy import (
     policy_put,
 )
 
-SITES = Length(ci=40, soak=2_000, of="sites")
+SITES = Length(ci=20, soak=2_000, of="sites")
 CHARGERS = (BAY, BAY_2, ChargerId("bay-3"))
 NODES = (GRID, CIRCUIT, NODE_1, NODE_2, EnergyNodeId("node-3"))
 HISTORY: tuple[SiteEnergyEvent, ...] = (

@@ -1,0 +1,17 @@
+"""Unit tests have no threads, but for those that are about threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.support.threadless_loop import ThreadlessLoop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    has_threads = item.get_closest_marker("threads") is not None
+    return {"loop": asyncio.SelectorEventLoop if has_threads else ThreadlessLoop}
