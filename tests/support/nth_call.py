@@ -3,7 +3,7 @@ without the failure.
 
 A `Story` is one step of the service: a command, a message, a look of a loop, a part of the start. `tried` lives it once
 undisturbed to count the calls of all ports, and then once for each call: with the call failing before it had an effect, and,
-where it has one, with the effect done and its answer lost.
+where it has one, with the effect done and its answer lost; or only for some of these failures, from all parts of the step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import difflib
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -139,36 +140,53 @@ class Story:
 
 @dataclass
 class Tried:
-    """`pairs` counts the runs with a failure; `differences` says of each that ended otherwise, where and how."""
+    """`pairs` counts the runs with a failure, `before_effect` those in which a call was to fail before it had an effect;
+    `differences` says of each that ended otherwise, where and how."""
 
     calls: list[str]
     pairs: int = 0
+    before_effect: int = 0
     differences: list[str] = field(default_factory=list)
 
 
-async def tried(story: Story) -> Tried:
+async def tried(story: Story, failures_max: int = sys.maxsize) -> Tried:
     undisturbed = Faults()
     expected = await _lived(story, undisturbed)
     report = Tried(undisturbed.calls)
-    for number, name in enumerate(undisturbed.calls, 1):
-        for loses_answer in (False,) if name.rpartition(".")[2] in READS else (False, True):
-            faults = Faults(number, loses_answer)
-            how = "answer lost" if loses_answer else "failed"
-            where = f"{story}: call {number} of {len(undisturbed.calls)}, {name}, {how}"
-            try:
-                ended = await _lived(story, faults)
-            except Exception as error:  # noqa: BLE001  one run's end is a finding among others
-                report.pairs += 1
-                report.differences.append(f"{where}: ended with {error!r}")
-                continue
-            if len(faults.calls) < number:
-                report.differences.append(f"{where}: the call never came")
-            if not faults.has_struck:
-                continue  # the call had no effect whose answer could be lost: it was refused
+    for number, loses_answer in _spread(_failures(undisturbed.calls), failures_max):
+        faults = Faults(number, loses_answer)
+        how = "answer lost" if loses_answer else "failed"
+        where = f"{story}: call {number} of {len(undisturbed.calls)}, {undisturbed.calls[number - 1]}, {how}"
+        report.before_effect += not loses_answer
+        try:
+            ended = await _lived(story, faults)
+        except Exception as error:  # noqa: BLE001  one run's end is a finding among others
             report.pairs += 1
-            if ended != expected:
-                report.differences.append(f"{where}:\n{_difference(expected, ended)}")
+            report.differences.append(f"{where}: ended with {error!r}")
+            continue
+        if len(faults.calls) < number:
+            report.differences.append(f"{where}: the call never came")
+        if not faults.has_struck:
+            continue  # the call had no effect whose answer could be lost: it was refused
+        report.pairs += 1
+        if ended != expected:
+            report.differences.append(f"{where}:\n{_difference(expected, ended)}")
     return report
+
+
+def _failures(calls: Sequence[str]) -> list[tuple[int, bool]]:
+    """Each way in which each call can fail: the number of the call, from 1, and whether its answer is lost."""
+    return [
+        (number, loses_answer)
+        for number, name in enumerate(calls, 1)
+        for loses_answer in ((False,) if name.rpartition(".")[2] in READS else (False, True))
+    ]
+
+
+def _spread(failures: Sequence[tuple[int, bool]], at_most: int) -> Sequence[tuple[int, bool]]:
+    """Evenly from all of them, the first among them."""
+    count = min(len(failures), at_most)
+    return [failures[place * len(failures) // count] for place in range(count)]
 
 
 async def _lived(story: Story, faults: Faults) -> str:

@@ -41,6 +41,7 @@ from access_policy.application.webhooks.deliveries import WebhookDeliveries
 from access_policy.application.webhooks.receiver import Receiver
 from access_policy.application.webhooks.registrations import WebhookRegistrations
 from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
+from tests.support.lengths import Length
 from tests.support.nth_call import Story, tried
 from tests.unit.one_failure.command_stories import COMMANDS
 from tests.unit.one_failure.decision_stories import DECISIONS
@@ -63,6 +64,8 @@ STORIES: tuple[Story, ...] = (
     *PARTNERS,
     *PROVIDERS,
 )
+
+FAILURES: Final = Length(ci=6, soak=1_000, of="failures of each story")
 
 UNITS: Final = (
     AnnouncedTransactions,
@@ -118,11 +121,13 @@ WITHOUT_A_STORY: Final = {
 }
 
 
+@pytest.mark.soak(FAILURES)
 @pytest.mark.parametrize("story", STORIES, ids=str)
 async def test_one_failure_at_any_call_and_a_retry_end_as_without_it(story: Story) -> None:
-    report = await tried(story)
+    report = await tried(story, FAILURES.count)
 
-    assert report.pairs >= len(report.calls) > 0
+    assert report.pairs >= report.before_effect > 0
+    assert report.before_effect == len(report.calls) or FAILURES.count < FAILURES.soak
     assert not report.differences, "\n".join(report.differences)
 
 
