@@ -33,7 +33,7 @@ from tests.support.certificates import TestAuthority
 BOOKINGS: Final = 400
 WARM_UP: Final = 20
 PER_SECOND: Final = 6.0
-SETTLED_S: Final = 3.0  # after the start
+SETTLED_S: Final = 10.0  # after the start: snapshots, and the first look at all reservations
 AT_REST_S: Final = 5.0
 PARTS: Final = ("office", "gateway")
 
