@@ -77,12 +77,16 @@ def _keep_files_in_memory() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
-@pytest.fixture(autouse=True)
-def valid_frames(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test during which the service sent a frame that violates the OCPP schemas."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
     ocpp_schemas.offences.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test during which the service sent a frame that violates the OCPP schemas."""
     yield
-    if request.node.get_closest_marker("any_frames") is None:
+    if item.get_closest_marker("any_frames") is None:
         assert ocpp_schemas.offences == []
 
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.cli.root import app
 from tests.support.http_api import HttpApi, Requests, http_api
+from tests.support.threadless_loop import ThreadlessLoop
 
 # The runner would derive all commands from their signatures again at each call, which takes longer than most commands.
 typer.testing._get_command = cache(typer.testing._get_command)
@@ -66,7 +67,7 @@ class Cli:
 
 @contextmanager
 def cli_in_memory(directory: Path, role: Role = Role.ADMIN, *, given: Requests = ()) -> Iterator[tuple[Cli, ToTheApp]]:
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=ThreadlessLoop) as runner:
         opened = http_api(directory, given=given)
         api = runner.run(opened.__aenter__())
         transport = ToTheApp(runner, api)

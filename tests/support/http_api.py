@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from operator import attrgetter
@@ -51,6 +51,7 @@ class HttpApi:
     app: FastAPI
     connected: set[ChargerKey]
     given: Sequence[Any] = ()  # the answers to the requests that were done before the test
+    _tokens: dict[tuple[Any, ...], str] = field(default_factory=dict)
 
     async def send(
         self,
@@ -108,9 +109,12 @@ class HttpApi:
 
     def token(self, role: Role = Role.ADMIN, tenant: str = "acme", depots: Sequence[str] | None = None) -> str:
         tenant = NO_TENANT if role is Role.INSTALLATION else tenant
-        return self.container.stores.tokens().issue(
-            tenant, role, subject="tester", ttl=timedelta(hours=1), depots=depots
-        )
+        key = (role, tenant, None if depots is None else tuple(depots), self.container.clock().now())
+        if key not in self._tokens:
+            self._tokens[key] = self.container.stores.tokens().issue(
+                tenant, role, subject="tester", ttl=timedelta(hours=1), depots=depots
+            )
+        return self._tokens[key]
 
 
 def replace_part(container: Container, name: str, part: object) -> None:

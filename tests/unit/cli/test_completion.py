@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,11 @@ def test_values_of_every_option_and_argument_are_offered_as_by_typer(path: tuple
         assert by_table(words, "") == (marked(param) or completed_by_typer(words, "")), words
 
 
+read_once = cache(table.read)
+
+
 def by_table(words: list[str], incomplete: str) -> Any:
-    return Line(table.read(), words).offers(incomplete)
+    return Line(read_once(), words).offers(incomplete)
 
 
 def marked(param: Any) -> Ids | None:
