@@ -19,7 +19,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run cluster demo-once test check static lint types arch unit integration pytest soak tour bench conformance docs site wheel lock clean
+.PHONY: help setup dev-packages tests/node tools/site run cluster demo-once test check static lint types arch unit integration pytest soak tour bench conformance docs site wheel lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,11 +43,16 @@ $(RUN_STAMP): pyproject.toml simulator/pyproject.toml requirements/demo.txt tool
 # The same packages in the same versions, and the developers' tools beside them: npm installs the identity providers of the
 # tests, and the program that draws the site's diagrams. What the tests import is compiled here once; the workers of the first run would each compile it, at the same time.
 $(SETUP_STAMP): $(RUN_STAMP) requirements/dev.txt tests/node/package-lock.json tools/site/package-lock.json
-	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tools/site --ignore-scripts --no-audit --no-fund --silent
+	@printf '%s\n' dev-packages tests/node tools/site | xargs -n 1 -P 3 $(MAKE) --no-print-directory
 	@$(BIN)/python -m pytest --collect-only -q > /dev/null 2>&1 || true
 	@touch $@
+
+# Three downloads side by side.
+dev-packages:
+	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
+
+tests/node tools/site:
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix $@ --ignore-scripts --no-audit --no-fund --silent
 
 run: $(RUN_STAMP) ## Run the service with a demo depot and simulated chargers
 	$(BIN)/access-policy serve --demo

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sys
@@ -33,8 +34,6 @@ from tests.support.attempts import recovered
 from tests.support.process import free_port, serving
 from tests.support.stores import happened
 
-pytestmark = pytest.mark.started_anew
-
 SPOOLED = ChargerId("CP9")  # a charger that no other test step touches
 START_S = 300  # an upper bound on a busy machine
 
@@ -56,9 +55,10 @@ def children(process: asyncio.subprocess.Process) -> dict[str, int]:
     found = {}
     for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         with contextlib.suppress(OSError):
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            if "access_policy.entrypoints.processes.child" in arguments:
-                found[arguments[3]] = int(pid)
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+            name = Path(f"/proc/{pid}/comm").read_text()  # of a fork, which has the command line of its template
+            if running := re.search(r"\bchild (gateway|office)\b", f"{name} {command}"):
+                found[running[1]] = int(pid)
     return found
 
 
@@ -130,6 +130,7 @@ async def test_crash_of_one_process_leaves_the_other_serving_and_is_mended(tmp_p
         assert await spooled_are_stored(tmp_path)
 
 
+@pytest.mark.started_anew
 async def test_kill_of_the_supervisor_ends_its_children_and_frees_their_files(tmp_path: Path) -> None:
     async with supervised(tmp_path) as (process, (http, ocpp)):
         orphans = children(process)

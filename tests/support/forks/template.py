@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from pathlib import Path
 from runpy import run_module
 from typing import Final, NoReturn
 
@@ -163,6 +164,7 @@ def _set_up(request: Request) -> None:
     os.environ.update(request.environment)
     time.tzset()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
+    Path("/proc/self/comm").write_text(" ".join([request.module.rpartition(".")[2], *request.arguments]))  # of ps
     sys.path[0] = request.directory
     sys.argv = [request.module, *request.arguments]
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
