@@ -1,7 +1,8 @@
 """How long the tests of a file or directory take, so that a run's workers get equal parts (`tests/support/order.py`).
 
 CPU seconds with those of all processes that the tests start, on a machine with two cores, rounded; more where tests wait. A
-test with real parts counts a second where nothing is said here, and a test with a short form 15. A name without tests fails tests/unit/test_order.py.
+test with real parts counts a second where nothing is said here, and a test with a short form 15. A name without tests fails
+tests/unit/test_order.py.
 """
 
 from __future__ import annotations
