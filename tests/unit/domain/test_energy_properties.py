@@ -24,7 +24,7 @@ from tests.support.builders import BAY, MINUTE, NOON, NORTH
 from tests.support.lengths import Length
 from tests.support.site_energy import KW, demand, envelope, opted_in, policy, received
 
-PATHS = Length(ci=60, soak=10_000, of="paths")
+PATHS = Length(ci=100, soak=10_000, of="paths")
 HOLD, MAX_AGE, DWELL = 15, 1, 5  # minutes, as in `policy`
 OFTEN = hypothesis.settings(max_examples=PATHS.count, deadline=None)
 
