@@ -17,11 +17,11 @@ NORTH = "depot_id=north-yard"
 IMPORT = f"/console/plan/imports?{NORTH}"
 HEADER = "assignment_id,block_id,vehicle_id,charger_id,from,until,needed_kwh\r\n"
 MARKUP = "<b>early<b>"
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)  # for all rows: a minute may pass between two of them
 
 
 def later(minutes: int) -> str:
-    at = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=minutes)
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (NOW + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def row(assignment: str, vehicle: str, charger: str, start: int, needed: str = "80") -> str:
