@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import secrets
 from datetime import datetime
@@ -36,12 +37,15 @@ class Context:
         return hashlib.sha256(derived_from.encode()).hexdigest()[:CREATED_ID_LENGTH]
 
 
-_random_bits = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311  ids need to differ, not to be secret
+_random = random.Random(secrets.randbits(256))  # noqa: S311  ids need to differ, not to be secret
+os.register_at_fork(
+    after_in_child=lambda: _random.seed(secrets.randbits(256))
+)  # or two processes give out the same ids
 
 
 def new_id() -> str:
     """128 random bits in hex: unique, but not a secret."""
-    return f"{_random_bits(128):032x}"
+    return f"{_random.getrandbits(128):032x}"
 
 
 def enveloped(
