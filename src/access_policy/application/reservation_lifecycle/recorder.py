@@ -1,8 +1,8 @@
 """Record what became of reservations: fulfilled, missed, ended, in conflict.
 
-Level-triggered: a look at a depot finds all that is due, so a lost trigger, a restart or an outage of the store costs time
-and nothing else. Several processes may look at once: the book takes each event once, and the second writer of a version
-looks again. Decisions never wait for it: they compare instants.
+Level-triggered: a look at a depot compares it with what the last look saw, and every half minute one looks at all of it. So
+a lost trigger, a restart or an outage of the store costs time and nothing else. Several processes may look at once: the book
+takes each event once, and the second writer of a version looks again. Decisions never wait for it: they compare instants.
 """
 
 from __future__ import annotations
@@ -24,25 +24,24 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore, StoreUnavailable, VersionConflict
 from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.reservation_lifecycle.holder_charges import DepotKey, HolderCharges
+from access_policy.application.reservation_lifecycle.sifting import Sifting
 from access_policy.application.reservation_lifecycle.troubles import troubles_now
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, ReservationId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.conflicts import due_conflicts, is_watched
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.events import FollowingEvent
-from access_policy.domain.reservations.lifecycle import due_events, may_be_due, next_instant
+from access_policy.domain.reservations.lifecycle import due_events
 
 log = logging.getLogger(__name__)
 
-SIFTED_AT_A_TIME: Final = 500  # reservations, in one turn of the event loop
-LOOKED_AT_AT_A_TIME: Final = 20
+LOOKED_AT_AT_A_TIME: Final = 20  # reservations, in one turn of the event loop
 RECORDED_AT_ONCE: Final = 200  # events, in one append
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderTimings:
-    """Every depot is looked at each `look_s`, and a depot at most each `rest_s`."""
+    """Every depot is looked at as a whole each `look_s`, and a depot at most each `rest_s`."""
 
     look_s: float = 30.0
     rest_s: float = 0.25
@@ -67,6 +66,7 @@ class OutcomeRecorder:
     clock: Clock
     timings: RecorderTimings = field(default_factory=RecorderTimings)
     _dirty: set[DepotKey] = field(default_factory=set)
+    _siftings: dict[DepotKey, Sifting] = field(default_factory=dict)
     _alarms: Alarms[DepotKey, datetime] = field(default_factory=Alarms)
     _retries: Alarms[DepotKey, float] = field(default_factory=Alarms)  # monotonic instants
     _backoffs: dict[DepotKey, Backoff] = field(default_factory=dict)
@@ -89,6 +89,7 @@ class OutcomeRecorder:
             now, tick = self.clock.now(), time.monotonic()
             if tick >= look_at:
                 self._dirty.update(depot for depot, _ in self.view.books())
+                self._siftings.clear()
                 look_at = tick + self.timings.look_s
             self._dirty.update(self._alarms.ring(now))
             self._dirty.update(self._retries.ring(tick))
@@ -120,23 +121,19 @@ class OutcomeRecorder:
 
     async def _due_at(self, depot: DepotKey, now: datetime) -> list[ReservationId]:
         """The reservations for which something is due, as far as this process knows; and set the alarm for the next one."""
-        book, charges = self.view.book(*depot), self.charges.of(depot)
-        near: list[ReservationId] = []
-        upcoming: datetime | None = None
-        async for entry in in_turns(list(book.entries.by_id.values()), at_a_time=SIFTED_AT_A_TIME):
-            if may_be_due(entry, charges, now) or is_watched(entry, now):
-                near.append(entry.reservation.reservation_id)
-            if (instant := next_instant(entry, now)) is not None:
-                upcoming = instant if upcoming is None else min(upcoming, instant)
-        if upcoming is None:
+        book, sifting = self.view.book(*depot), self._siftings.setdefault(depot, Sifting())
+        await sifting.sift(book, self.charges.of(depot), lambda those: troubles_now(self.view, *depot, those, now), now)
+        if (upcoming := sifting.next_instant()) is None:
             self._alarms.drop(depot)
         else:
             self._alarms.set(depot, upcoming)
         due: dict[ReservationId, None] = {}
+        near = sorted(sifting.unsettled)
         for first in range(0, len(near), LOOKED_AT_AT_A_TIME):
             await asyncio.sleep(0)
             found = self._events_of(depot, book, near[first : first + LOOKED_AT_AT_A_TIME], now)
             due |= dict.fromkeys(each.reservation_id for each in found)
+        sifting.unsettled.intersection_update(due)
         return list(due)
 
     def _events_of(
@@ -171,6 +168,7 @@ class OutcomeRecorder:
             log.info("what became of reservations at depot %s is recorded later: %r", depot[1], trouble)
         except Exception:  # the edge of the loop: one depot's failure must not end it
             log.exception("looking at the reservations of depot %s failed", depot[1])
+            self._siftings.pop(depot, None)  # it may have seen changes that it did not look at
         else:
             self._backoffs.pop(depot, None)
             self._retries.drop(depot)
