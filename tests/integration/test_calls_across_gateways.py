@@ -100,7 +100,7 @@ async def test_console_of_another_process_operates_probes_and_logs_the_charger(o
     logged = await client.get(f"/console/chargers/{quote(NAME)}/log")
 
     assert "answered TriggerMessage" in triggered.text
-    assert "best first" in probed.text
+    assert "best first" in probed.text, probed.text
     assert rotated.status_code == 303, rotated.text
     assert "TriggerMessage" in logged.text
 

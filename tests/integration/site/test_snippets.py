@@ -81,7 +81,8 @@ async def _fault(name: str, program: list[str], environment: dict[str, str], pla
 
 
 async def _fault_until(name: str, program: list[str], environment: dict[str, str], place: Path) -> str | None:
-    """Run it until it prints its text, then interrupt it and what it started."""
+    """Run it until it prints its text, then end it and what it started: by a signal that no program ignores, as `curl` ignores
+    the interrupt where the tests run in the background of a shell."""
     ports = {"ACCESS_POLICY_HTTP": "127.0.0.1:0", "ACCESS_POLICY_OCPP": "127.0.0.1:0"}
     started = await asyncio.create_subprocess_exec(
         *program,
@@ -100,7 +101,7 @@ async def _fault_until(name: str, program: list[str], environment: dict[str, str
             works = UNTIL[name].encode() in output
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(started.pid, signal.SIGINT)
+            os.killpg(started.pid, signal.SIGTERM)
         await asyncio.wait_for(started.communicate(), DEADLINE_S)
     return None if works else f"{name} ended without {UNTIL[name]!r}:\n{output.decode()[-2000:]}"
 
