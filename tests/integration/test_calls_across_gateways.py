@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from access_policy.application.ports.identity import Role
+from access_policy.domain.ids import ChargerId
 from access_policy.entrypoints.processes.service import Service
 from tests.integration.test_roles import ACME, role
+from tests.integration.test_two_processes import until
 from tests.support.chargers import ChargerSpec, SimulatedCharger
 from tests.support.places import prepare_file
 
@@ -62,6 +64,10 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         charger = SimulatedCharger(ChargerSpec(url=url, charge_point_id="CP-1"))
         await closing.enter_async_context(charger)
         await charger.until_ready()
+        connections = gateway.container.chargers.connections()
+        await until(
+            lambda: connections.serving_epoch((ACME, ChargerId(NAME))) is not None
+        )  # half a second after the boot
         yield made
 
 

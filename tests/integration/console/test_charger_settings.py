@@ -161,7 +161,7 @@ async def test_probe_of_a_charger_that_is_not_connected_says_so(visitor: Visitor
 
     await page.get_by_role("button", name="Read its settings").click()
 
-    await page.get_by_text("is not connected; probe it when it is.").wait_for()
+    await page.get_by_text("is not connected, or has only just booted; probe it in a moment.").wait_for()
 
 
 @pytest.mark.parametrize(("role", "sees"), [(Role.VIEWER, []), (Role.OPERATOR, ["Probe"])])

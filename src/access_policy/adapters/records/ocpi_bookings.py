@@ -69,9 +69,15 @@ class SqlOcpiBookings:
         rows, total = await self._tables.read(read)
         return BookingPage(bookings=tuple(self._opened(row) for row in rows), total=total)
 
-    async def count(self, key: PartnerKey) -> int:
+    async def find_or_count(self, key: PartnerKey, request_id: str) -> BookingRecord | int:
+        asked = select(BOOKINGS).where(*_of(key), BOOKINGS.c.request_key == key_of(request_id))
         counted = select(func.count()).select_from(BOOKINGS).where(*_of(key))
-        return await self._tables.read(lambda connection: connection.execute(counted).scalar_one())
+
+        def read(connection: Connection) -> Row[Any] | int:
+            return connection.execute(asked).first() or connection.execute(counted).scalar_one()
+
+        found = await self._tables.read(read)
+        return found if isinstance(found, int) else self._opened(found)
 
     async def forget_ended(self, *, before: datetime) -> int:
         old = delete(BOOKINGS).where(BOOKINGS.c.end_at < as_text(before))

@@ -55,7 +55,7 @@ class RotatePasswordHandler:
         charge_point_id = policy.settings.charge_point_id
         if self.chargers.serving_epoch(key) is None:
             raise PasswordNotTaken(
-                f"Charger {command.charger_id} is not connected; rotate its password once it is connected."
+                f"Charger {command.charger_id} is not connected, or has only just booted; rotate its password in a moment."
             )
         password = new_password()
         await self.credentials.propose(charge_point_id, key, password)

@@ -78,11 +78,12 @@ class BookingDesk:
         key = (*partner.key, wish.request_id.upper())
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            known = await self.bookings.find(partner.key, wish.request_id)
+            found = await self.bookings.find_or_count(partner.key, wish.request_id)
+            known = None if isinstance(found, int) else found
             if known is not None and _came_before(known, wish):
                 return Answered(record=known)
             place = self.places.wanted(partner, wish)
-            await self._check_room(partner, known)
+            _check_room(found)
             if wish.cancelled_because is not None:
                 return await self._cancelled(context, partner, wish, place, known)
             return await self._promised(context, partner, wish, place, known)
@@ -255,11 +256,14 @@ class BookingDesk:
         if not await self.bookings.put(record, expected=0 if known is None else known.version):
             raise TooBusy("another process handled a request of this booking at the same moment; send it again")
 
-    async def _check_room(self, partner: OcpiPartner, known: BookingRecord | None) -> None:
-        if known is None and await self.bookings.count(partner.key) >= BOOKINGS_MAX:
+
+def _check_room(found: BookingRecord | int) -> None:
+    """For a request of the booking, or for one booking more."""
+    if isinstance(found, int):
+        if found >= BOOKINGS_MAX:
             raise TooManyBookings(f"This service keeps {BOOKINGS_MAX} bookings of a partner; cancel some.")
-        if known is not None and len(known.requests) >= REQUESTS_MAX:
-            raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
+    elif len(found.requests) >= REQUESTS_MAX:
+        raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
 
 
 def _came_before(known: BookingRecord, wish: BookingWish) -> bool:

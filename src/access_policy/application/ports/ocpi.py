@@ -97,7 +97,9 @@ class OcpiBookings(Protocol):
         """Bookings updated in `[since, until)`, in the order of their creation."""
         ...
 
-    async def count(self, key: PartnerKey) -> int: ...
+    async def find_or_count(self, key: PartnerKey, request_id: str) -> BookingRecord | int:
+        """The booking, or the number of all the partner's where there is none."""
+        ...
 
     async def forget_ended(self, *, before: datetime) -> int:
         """Delete bookings whose window ended before the instant; returns their number."""

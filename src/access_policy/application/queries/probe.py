@@ -91,7 +91,7 @@ class Probe:
         """Raises `ChargerUnknown`, `ChargerNotProbed` or `StoreUnavailable`."""
         self.view.charger(*key)
         if self.chargers.serving_epoch(key) is None:
-            raise ChargerNotProbed(f"Charger {key[1]} is not connected; probe it when it is.")
+            raise ChargerNotProbed(f"Charger {key[1]} is not connected, or has only just booted; probe it in a moment.")
         profiles = self.profiles.all(key[0])
         switches = [profile.mode_control for profile in profiles]
         keys = [
