@@ -202,8 +202,8 @@ TABLE: tuple[tuple[str, Callable[[DecisionInputs], bool], Reason], ...] = (
 NARROWED_ROWS = {"4", "12", "13a", "13b", "14", "15"}  # in a freevend window that a gate narrows
 
 
-def expected_reason(facts: DecisionInputs) -> Reason:
-    row, reason = next((row, reason) for row, applies, reason in TABLE if applies(facts))
+def expected_reason(facts: DecisionInputs, *, row_7: Callable[[DecisionInputs], bool] = admitted) -> Reason:
+    row, reason = next((row, reason) for row, applies, reason in TABLE if (row_7 if row == "7" else applies)(facts))
     is_narrowed = facts.gate is not None and freevend(facts)
     return Reason.ENERGY_RESTRICTED if is_narrowed and row in NARROWED_ROWS else reason
 

@@ -23,7 +23,7 @@ from access_policy.domain.reservations.entry import Entry
 from tests.support.builders import FREEVEND, HOUR, MANAGED, MINUTE, NIGHTS, NOON, rule
 from tests.support.lengths import Length
 from tests.support.reservations import EVENING, R2, reservation, reservations_here, terms
-from tests.unit.domain.decision_reference import TABLE, facts, holds
+from tests.unit.domain.decision_reference import expected_reason, facts, holds
 from tests.unit.domain.test_decision import facts_of, truck, van
 
 ENTRIES = Length(ci=25, soak=3_000, of="attempts at entrances")
@@ -186,7 +186,7 @@ def behind(draw: st.DrawFn, charger_id: ChargerId, at: datetime, early: timedelt
 
 def expected_at(inputs: DecisionInputs) -> Reason:
     """By the table written down a second time, with the holder's early margin in row 7."""
-    return next(reason for row, applies, reason in TABLE if (enters if row == "7" else applies)(inputs))
+    return expected_reason(inputs, row_7=enters)
 
 
 def enters(inputs: DecisionInputs) -> bool:
