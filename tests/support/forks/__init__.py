@@ -3,5 +3,5 @@
 
 A fork runs the same module with the same arguments, environment, directory and descriptors as the program that the test
 starts. It is a child of the process that started it, has a process id of its own and can be signalled, killed and waited
-for. What differs is the start of the interpreter: `@pytest.mark.started_anew` is for tests of the start itself.
+for. Only the start of the interpreter differs: tests of the start itself have the mark `started_anew`.
 """

@@ -31,7 +31,7 @@ def fork_children(channel: socket.socket) -> None:
 
 
 class Child:
-    """What the supervisor uses of `asyncio.subprocess.Process`."""
+    """The methods of `asyncio.subprocess.Process` that the supervisor calls."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

@@ -154,7 +154,7 @@ def _arranged(request: Request, received: Sequence[int], kept: Sequence[int] = (
 
 
 def _set_up(request: Request) -> None:
-    """What the system and the interpreter give a program that starts."""
+    """Set up what a new program gets from the system and the interpreter: session, directory, environment, signals, streams."""
     if request.starts_session:
         os.setsid()
     if request.process_group is not None:

@@ -1,5 +1,5 @@
-"""What is due is found from what changed and from the time: all that a look at every reservation finds, and no more work than
-the changes are worth."""
+"""The recorder finds due reservations from changes and from the time: the same ones as a look at every reservation, with
+work in proportion to the changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ QUARTER = timedelta(minutes=15)
 
 @dataclass
 class Depot:
-    """What the process manager of a depot sees, changed by `step`."""
+    """A depot's state, as the recorder reads it; `step` changes it."""
 
     book: ReservationBook = field(default_factory=lambda: ReservationBook(NORTH))
     charges: Charges = field(default_factory=Charges)

@@ -129,7 +129,7 @@ class CheckedRequests:
                 if connected.is_new:
                     raise
                 raise _ClosedMeanwhile from ended
-        raise AddressRefused("there is no address")
+        raise AddressRefused(f"{httpx.URL(sending.url).host} has no address")
 
 
 class _ClosedMeanwhile(Exception):
@@ -137,7 +137,7 @@ class _ClosedMeanwhile(Exception):
 
 
 class _Connected:
-    """Told by httpcore what it does for a request."""
+    """Notes, as the `trace` of one request, whether httpcore opens a connection for it."""
 
     def __init__(self) -> None:
         self.is_new = False

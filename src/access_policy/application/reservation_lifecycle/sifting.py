@@ -37,7 +37,7 @@ TroublesOf = Callable[[Collection[ChargerId]], Troubles]
 
 @dataclass(slots=True)
 class Sifting:
-    """What the last look at a depot saw: entries, charges, and the causes that take chargers away; and the instants at which
+    """A depot as of the last look: its entries, its charges, the causes that take chargers away, and the instants at which
     time alone may make something due. `unsettled`: the reservations for which something may be due; the caller removes those
     that it has settled."""
 

@@ -23,7 +23,7 @@ def all_of(chargers: Chargers) -> Chargers:
 
 @dataclass(slots=True, kw_only=True)
 class PartyHere:
-    """What is known of one party at one charger, whenever it presents itself.
+    """The reservations that concern one party at one charger. All attempts of the party share one value.
 
     `of_holder`: the party's reservations of this charger or of a group with it, over or not, by their start.
     `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
@@ -223,8 +223,8 @@ class PromisesHere:
     def _of_party(
         self, book: ReservationBook, connector_id: int | None, ref: IdentifierRef | None, vehicle_id: VehicleId | None
     ) -> PartyHere:
-        """What is the same for each attempt of the party. Kept for each that holds a reservation in the book, here or not, and
-        once for all others: they are as many as there are identifiers."""
+        """The value that all attempts of the party share. Each holder of a reservation in the book has its own, and all other
+        parties share one, since anyone can present any number of identifiers."""
         party: Hashable = (None, None, vehicle_id, connector_id)
         if ref is not None:
             party = (ref.kind, ref.pseudonym, vehicle_id, connector_id)
