@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.run-done
 SETUP_STAMP := $(VENV)/.setup-done
 BENCH_STAMP := $(VENV)/.bench-done
 PYTEST_WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope
 SOAK ?= tests
 # The tests start many processes, and each of them would compile every module that it imports.
 unexport PYTHONDONTWRITEBYTECODE

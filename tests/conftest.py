@@ -67,6 +67,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return cores if _is_of_unit_tests(config) else cores + cores // 2
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `--dist loadscope`."""
+    return order.GroupScheduling(config, log) if config.getoption("dist") == "loadscope" else None
+
+
 def _is_of_unit_tests(config: pytest.Config) -> bool:
     return all(Path(argument).is_relative_to("tests/unit") for argument in config.args)
 
@@ -105,7 +111,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def file_of(item: pytest.Item) -> Path:
         return item.path.relative_to(config.rootpath)
 
-    items[:] = order.arranged(items, file_of, lambda item: bool(lengths.lengths_of(item)), order.workers())
+    items[:] = order.arranged(items, file_of, lambda item: bool(lengths.lengths_of(item)))
     for item in items:
         item.user_properties += [("octt", each) for each in ids_of(item)]
 

@@ -1,4 +1,4 @@
-"""How long the tests of a file or directory take, so that a run's workers get equal parts (`tests/support/order.py`).
+"""How long the tests of a file or directory take: a run begins with the longest (`tests/support/order.py`).
 
 CPU seconds with those of all processes that the tests start, on a machine with two cores, rounded; more where tests wait. A
 test with real parts counts a second where nothing is said here, and a test with a short form 15. A name without tests fails
