@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import lengths, ocpp_schemas, order, pictures
-from tests.support.octt import document, ids_of
-from tests.support.postgres_server import (
-    databases,
-    migrated_database,
-    migrated_template,
-    own_migrated_template,
-    own_server,
-    postgres_database,
-    postgres_server,
-)
-from tests.support.records import migrated_records, records_database, records_location
-
-__all__ = [  # fixtures
-    "databases",
-    "migrated_database",
-    "migrated_records",
-    "migrated_template",
-    "own_migrated_template",
-    "own_server",
-    "postgres_database",
-    "postgres_server",
-    "records_database",
-    "records_location",
-]
+from tests.support import order, pictures
+from tests.support.brief_workers import tell_briefly
+from tests.support.octt import document
 
 MEMORY = Path("/dev/shm")
 MEMORY_MIN = 1_000_000_000  # bytes; unit tests need a tenth of it
@@ -53,11 +29,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    lengths.choose(in_full=config.getoption("--soak"))
     pictures.choose(taken=not config.getoption("--no-pictures"))
-    ocpp_schemas.watch_connections()
     if _is_of_unit_tests(config):
         _keep_files_in_memory()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    plugins = session.config.pluginmanager
+    if not plugins.has_plugin("dsession"):  # xdist's, in the process that only starts the workers
+        plugins.import_plugin("tests.support.running")
+    tell_briefly(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -81,39 +62,6 @@ def _keep_files_in_memory() -> None:
     """Temporary files of this process and its workers, where there is room: commits of SQLite wait for a disk."""
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    ocpp_schemas.offences.clear()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Fail a test during which the service sent a frame that violates the OCPP schemas."""
-    yield
-    if item.get_closest_marker("any_frames") is None:
-        assert ocpp_schemas.offences == []
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    """Leave garbage alone while modules are imported and tests are made, and later what they hold: it stays to the end."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.enable()
-        gc.freeze()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def file_of(item: pytest.Item) -> Path:
-        return item.path.relative_to(config.rootpath)
-
-    items[:] = order.arranged(items, file_of, lambda item: bool(lengths.lengths_of(item)))
-    for item in items:
-        item.user_properties += [("octt", each) for each in ids_of(item)]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import aws_fixtures, dynamodb, served_cli
+from tests.support import aws_fixtures, dynamodb, records, served_cli
+from tests.support import postgres_server as postgres
 from tests.support.forks.programs import ForkedPrograms
 from tests.support.shared_routes import forget_routes, routes_shared
 
@@ -14,6 +15,11 @@ aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.f
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
 cli, cli_service = served_cli.cli, served_cli.cli_service
 dynamodb_table, dynamodb_url = dynamodb.dynamodb_table, dynamodb.dynamodb_url
+postgres_server, postgres_database = postgres.postgres_server, postgres.postgres_database
+migrated_template, migrated_database = postgres.migrated_template, postgres.migrated_database
+own_server, own_migrated_template, databases = postgres.own_server, postgres.own_migrated_template, postgres.databases
+migrated_records, records_database = records.migrated_records, records.records_database
+records_location = records.records_location
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,51 @@
+"""What each process needs that collects and runs tests, as a plugin. The process that starts xdist's workers does neither: it
+goes without these imports, for which its workers would wait."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import lengths, ocpp_schemas, order
+from tests.support.octt import ids_of
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    lengths.choose(in_full=config.getoption("--soak"))
+    ocpp_schemas.watch_connections()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    ocpp_schemas.offences.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test during which the service sent a frame that violates the OCPP schemas."""
+    yield
+    if item.get_closest_marker("any_frames") is None:
+        assert ocpp_schemas.offences == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Leave garbage alone while modules are imported and tests are made, and later what they hold: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def file_of(item: pytest.Item) -> Path:
+        return item.path.relative_to(config.rootpath)
+
+    items[:] = order.arranged(items, file_of, lambda item: bool(lengths.lengths_of(item)))
+    for item in items:
+        item.user_properties += [("octt", each) for each in ids_of(item)]
