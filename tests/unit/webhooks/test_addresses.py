@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import itertools
+import threading
 
 import pytest
 
-from access_policy.adapters.outgoing.addresses import AddressRefused, Resolver
+from access_policy.adapters.outgoing.addresses import LOOKUPS_MAX, SLOW_S, AddressRefused, Resolver
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,29 @@ async def test_addresses_given_a_spelling_that_the_system_reads_as_loopback_are_
         with pytest.raises(AddressRefused):
             await resolver.addresses(spelling, 443)
     resolver.close()
+
+
+@pytest.mark.threads
+async def test_addresses_of_a_host_are_found_however_many_names_are_never_answered() -> None:
+    passed = itertools.count(step=SLOW_S)  # at each look at the clock
+    is_first, end = True, threading.Event()
+
+    def lookup(host: str, port: int) -> list[str]:
+        if host != "hooks.example" and not is_first:
+            end.wait()
+        return ["8.8.8.8"]
+
+    silent = [f"silent-{n}.example" for n in range(LOOKUPS_MAX)]
+    resolver = Resolver(lookup=lookup, monotonic=lambda: float(next(passed)))
+    for host in silent:
+        await resolver.addresses(host, 443)
+    is_first = False
+    waiting = [asyncio.create_task(resolver.addresses(host, 443)) for host in silent]
+    await asyncio.sleep(0)  # they look first
+    try:
+        async with asyncio.timeout(30):
+            assert await resolver.addresses("hooks.example", 443) == ["8.8.8.8"]
+    finally:
+        end.set()
+        await asyncio.gather(*waiting)
+        resolver.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -13,7 +15,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Lookup = Callable[[str, int], Sequence[str]]
 
-LOOKUPS_MAX: Final = 16  # threads; a name server that does not answer holds one for each host name
+LOOKUPS_MAX: Final = 16  # threads; each lookup holds one until the name server answers or the system gives up
+SLOW_LOOKUPS_MAX: Final = 4  # threads for names whose last lookup was slow
+SLOW_S: Final = 2.0
+SLOW_NAMES_MAX: Final = 1_000  # remembered; the one that was slow longest ago is forgotten first
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
@@ -25,10 +30,19 @@ class Resolver:
     """Resolves a host and checks its addresses. The caller connects to one of these and looks nothing up again, so a name
     that changes its address between check and connection (DNS rebinding) reaches nothing."""
 
-    def __init__(self, allowed: Sequence[Network] = (), lookup: Lookup | None = None) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[Network] = (),
+        lookup: Lookup | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._allowed = tuple(allowed)
         self._lookup = lookup or _look_up
+        self._monotonic = monotonic
         self._threads = ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="names of receivers")
+        self._slow_threads = ThreadPoolExecutor(SLOW_LOOKUPS_MAX, thread_name_prefix="slow names of receivers")
+        self._slow: dict[tuple[str, int], None] = {}
+        self._noting = threading.Lock()  # of `_slow`, which the threads change
         self._under_way: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
 
     async def addresses(self, host: str, port: int) -> list[str]:
@@ -59,16 +73,35 @@ class Resolver:
         return f"{host} is not a public address; allow its network in ACCESS_POLICY_WEBHOOK_NETWORKS if the receiver is yours"
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._slow_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _looked_up(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
-        """One lookup of a host at a time, so that a name server that does not answer holds one thread only."""
+        """One lookup of a host at a time. Names whose name server does not answer have threads of their own, so that however
+        many there are, they keep no other name waiting for long."""
         key = (host, port)
         if key not in self._under_way:
-            lookup = asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
+            loop = asyncio.get_running_loop()
+            threads = self._slow_threads if key in self._slow else self._threads
+            lookup = loop.run_in_executor(threads, self._timed, host, port)
             self._under_way[key] = lookup
             lookup.add_done_callback(lambda done: self._ended(key, done))
         return self._under_way[key]
+
+    def _timed(self, host: str, port: int) -> Sequence[str]:
+        begin = self._monotonic()
+        try:
+            return self._lookup(host, port)
+        finally:
+            self._note((host, port), is_slow=self._monotonic() - begin >= SLOW_S)
+
+    def _note(self, key: tuple[str, int], *, is_slow: bool) -> None:
+        with self._noting:
+            self._slow.pop(key, None)
+            if is_slow:
+                self._slow[key] = None
+                if len(self._slow) > SLOW_NAMES_MAX:
+                    del self._slow[next(iter(self._slow))]
 
     def _ended(self, key: tuple[str, int], done: asyncio.Future[Sequence[str]]) -> None:
         self._under_way.pop(key, None)

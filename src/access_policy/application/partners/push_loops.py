@@ -14,6 +14,7 @@ from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.relay_positions import RelayPositions
 from access_policy.application.ports.webhooks import Attempt, Delivery, WebhookKey, WebhookQueue
+from access_policy.application.webhooks.loops import ReceiverLoops
 from access_policy.application.webhooks.receiver import Of, Receiver, Target
 from access_policy.application.webhooks.timings import WebhookTimings
 
@@ -42,24 +43,21 @@ class PushLoops(Generic[Of]):
     ) -> None:
         self._targets = targets
         self._queue = queue
-        self._send = send
         self._lease = lease
         self._clock = clock
         self._tidy = tidy
         self._holder = holder or new_id()
         self._timings = timings or WebhookTimings()
-        self._receivers: dict[WebhookKey, tuple[Receiver[Of], asyncio.Task[None]]] = {}
+        self._loops = ReceiverLoops[Of](
+            lambda target: Receiver(target, queue, send, clock, _ignore_gone, _nothing_to_follow, self._timings)
+        )
         if on_enqueued is not None:
-            on_enqueued(self.wake)
+            on_enqueued(self._loops.wake)
 
     @property
     def targets(self) -> list[Of]:
         """The partners to which this process delivers now."""
-        return [receiver.webhook for receiver, _ in self._receivers.values()]
-
-    def wake(self, key: WebhookKey) -> None:
-        if key in self._receivers:
-            self._receivers[key][0].wake()
+        return self._loops.targets
 
     async def run(self) -> None:
         """Push until cancelled, whenever this process has the lease and there is a connected partner."""
@@ -69,7 +67,7 @@ class PushLoops(Generic[Of]):
                 try:
                     connected = await self._targets()
                     is_ours = bool(connected) and await self._has_lease()
-                    self._follow(connected if is_ours else {})
+                    self._loops.follow(connected if is_ours else {})
                     if is_ours and asyncio.get_running_loop().time() >= tidy_at:
                         tidy_at += self._timings.forget_every_s
                         await self._forget_old()
@@ -77,24 +75,9 @@ class PushLoops(Generic[Of]):
                     log.warning("nothing is pushed to partners: %s", trouble)
                 await asyncio.sleep(self._timings.look_s)
         finally:
-            tasks = [task for _, task in self._receivers.values()]
-            self._follow({})
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._loops.close()
             with contextlib.suppress(StoreUnavailable):
                 await self._lease.release_lease(self._holder)
-
-    def _follow(self, wanted: Mapping[WebhookKey, Of]) -> None:
-        for key in [key for key in self._receivers if key not in wanted]:
-            self._receivers.pop(key)[1].cancel()
-        for key, target in wanted.items():
-            if key in self._receivers and not self._receivers[key][1].done():
-                self._receivers[key][0].webhook = target
-                continue
-            receiver = Receiver(
-                target, self._queue, self._send, self._clock, _ignore_gone, _nothing_to_follow, self._timings
-            )
-            task = asyncio.create_task(receiver.run(), name=f"pushes {target.webhook_id}")
-            self._receivers[key] = (receiver, task)
 
     async def _has_lease(self) -> bool:
         lasts = timedelta(seconds=self._timings.lease_s)

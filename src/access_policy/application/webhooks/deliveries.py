@@ -22,6 +22,7 @@ from access_policy.application.ports.webhooks import (
     WebhookSender,
 )
 from access_policy.application.streams import webhook_stream
+from access_policy.application.webhooks.loops import ReceiverLoops
 from access_policy.application.webhooks.receiver import Receiver, attempted
 from access_policy.application.webhooks.subscriptions import WebhookSubscriptions
 from access_policy.application.webhooks.timings import WebhookTimings
@@ -56,15 +57,14 @@ class WebhookDeliveries:
         self._clock = clock
         self._holder = holder or new_id()
         self._timings = timings or WebhookTimings()
-        self._receivers: dict[WebhookKey, tuple[Receiver[Webhook], asyncio.Task[None]]] = {}
+        self._loops = ReceiverLoops[Webhook](
+            lambda webhook: Receiver(
+                webhook, queue, self.send, clock, self.disable, subscriptions.follow, self._timings
+            )
+        )
         self._is_ours = False
         subscriptions.on_followed(self._follow)
-        subscriptions.on_enqueued(self.wake)
-
-    def wake(self, key: WebhookKey) -> None:
-        """Look at the webhook's queue now."""
-        if key in self._receivers:
-            self._receivers[key][0].wake()
+        subscriptions.on_enqueued(self._loops.wake)
 
     async def run(self) -> None:
         """Deliver until cancelled, whenever this process has the lease and there is a webhook."""
@@ -78,10 +78,8 @@ class WebhookDeliveries:
                     await self._forget_old()
                 await asyncio.sleep(self._timings.lease_s / 3 if self._is_ours else self._timings.look_s)
         finally:
-            tasks = [task for _, task in self._receivers.values()]
             self._is_ours = False
-            self._follow({})
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._loops.close()
             with contextlib.suppress(StoreUnavailable):
                 await self._lease.release_lease(self._holder)
 
@@ -101,18 +99,7 @@ class WebhookDeliveries:
         await self._changes.append(stream)
 
     def _follow(self, enabled: Mapping[WebhookKey, Webhook]) -> None:
-        wanted = enabled if self._is_ours else {}
-        for key in [key for key in self._receivers if key not in wanted]:
-            self._receivers.pop(key)[1].cancel()
-        for key, webhook in wanted.items():
-            if key in self._receivers and not self._receivers[key][1].done():
-                self._receivers[key][0].webhook = webhook
-                continue
-            receiver = Receiver(
-                webhook, self._queue, self.send, self._clock, self.disable, self._subscriptions.follow, self._timings
-            )
-            task = asyncio.create_task(receiver.run(), name=f"webhook {webhook.webhook_id}")
-            self._receivers[key] = (receiver, task)
+        self._loops.follow(enabled if self._is_ours else {})
 
     async def _has_lease(self) -> bool:
         lasts = timedelta(seconds=self._timings.lease_s)
