@@ -63,16 +63,15 @@ cluster: setup ## Run the service as several processes on one PostgreSQL, with a
 demo-once: $(RUN_STAMP) ## Run the demo for a bounded time and check what it should show
 	$(BIN)/access-policy demo-once
 
-# The demo waits most of its time, and the static checks wait for nothing: they run side by side.
+# The demo waits most of its time, and so do some tests: the static checks take what they leave of the cores.
 test: setup ## Run every check and every test
-	@printf '%s\n' static demo-once | xargs -n 1 -P 2 $(MAKE) --no-print-directory
-	@$(MAKE) --no-print-directory pytest
+	@MAKE="$(MAKE)" .ci/side-by-side pytest static demo-once
 
 check: test ## What CI runs, letter for letter
 
-# mypy and import-linter use one core each.
+# mypy and import-linter use one core each, after what else runs.
 static: setup lint
-	@printf '%s\n' types arch | xargs -n 1 -P 2 $(MAKE) --no-print-directory
+	@printf '%s\n' types arch | xargs -n 1 -P 2 nice $(MAKE) --no-print-directory
 
 lint: setup ## Style, likely bugs and formatting (ruff)
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ from tests.support.process import free_port
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 SERVE: Final = lines_of("serve")
-BY_MAKE: Final = "demo-once"  # takes a minute: `make test` runs it beside the static checks
+BY_MAKE: Final = "demo-once"  # takes a minute: `make test` runs it beside the tests
 LINES: Final = [(path, line) for path in EXAMPLES if path not in ("serve", BY_MAKE) for line in lines_of(path)]
 STATUSES: Final = {
     "access-policy chargers show bay-1 --as-of 'yesterday 18:00'": (1,),  # the depot of a test is from today

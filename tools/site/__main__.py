@@ -5,6 +5,7 @@ Warnings of Sphinx are errors: a link or a reference without a target ends the b
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -31,4 +32,5 @@ def build(target: Path) -> int:
 
 
 if __name__ == "__main__":
+    gc.disable()  # Sphinx keeps every page's tree to its end: to look through them for garbage took a fifth of the time
     sys.exit(build(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/site"))
