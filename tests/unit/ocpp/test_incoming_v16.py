@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -196,6 +197,20 @@ async def test_meter_values_report_the_energy_that_can_be_read(
     assert await application.answer("MeterValues", payload) == {}
     report = application.report("energy")
     assert (report.energy_wh, report.transaction_id, report.connector_id) == (energy_wh, transaction_id, 1)
+
+
+@pytest.mark.parametrize(
+    ("times", "read_at"),
+    [([AT], NOON - MINUTE), (["2026-11-18T11:58:00Z", AT], NOON - MINUTE), (["noon"], NOON), ([], None)],
+)
+async def test_meter_values_report_when_the_last_of_them_was_read(times: list[str], read_at: datetime | None) -> None:
+    application = AskedApplication(V16)
+    values = [{"timestamp": at, "sampledValue": [{"value": "12"}]} for at in times]
+
+    await application.answer("MeterValues", {"connectorId": 1, "transactionId": 7, "meterValue": values})
+
+    report = application.report("energy")
+    assert (report.read_at, report.at) == (read_at, NOON)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 from access_policy.domain.identifiers import IdentifierKind
 from tests.support.asked_application import PLAIN, AskedApplication
 from tests.support.attempts import allowed, denied
-from tests.support.builders import NOON
+from tests.support.builders import MINUTE, NOON
 
 V201, V21 = OcppVersion.V201, OcppVersion.V21
 BOTH = pytest.mark.parametrize("version", [V201, V21])
@@ -250,7 +250,7 @@ async def test_meter_values_outside_of_transactions_report_power_and_register(
 
     report = application.report("energy")
     assert (report.power_w, report.energy_wh, report.connector_id) == (11_000, 5_000, evse_id)
-    assert (report.transaction_id, report.charging) == (None, False)
+    assert (report.transaction_id, report.charging, report.read_at) == (None, False, NOON - MINUTE)
 
 
 INFORMING = [

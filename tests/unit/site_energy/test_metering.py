@@ -16,7 +16,7 @@ from access_policy.application.streams import site_energy_stream
 from access_policy.domain.access.events import SessionDecision
 from access_policy.domain.ids import AttemptId, ChargerId, EnergyNodeId
 from access_policy.domain.site_energy.events import SiteEnergyEvent
-from tests.support.builders import BAY, MINUTE, NOON, NORTH
+from tests.support.builders import BAY, HOUR, MINUTE, NOON, NORTH
 from tests.support.depot_in_memory import SettableClock
 from tests.support.office import ACME
 from tests.support.rows import envelope as enveloped
@@ -71,6 +71,7 @@ class Gateway:
         energy_wh: int | None = None,
         connector_id: int = 1,
         transaction_id: str | None = "t",
+        read_at: datetime | None = None,
     ) -> None:
         await self.metering.energy(
             EnergyReport(
@@ -82,6 +83,7 @@ class Gateway:
                 charging=True,
                 at=self.clock.now(),
                 power_w=power_w,
+                read_at=read_at,
             )
         )
 
@@ -115,6 +117,26 @@ async def test_powers_are_summed_up_the_tree_in_one_event() -> None:
         GRID: (140 * KW, NOON),
     }
     assert await gateway.measured() == {}  # nothing new
+
+
+async def test_readings_of_an_hour_offline_that_arrive_within_seconds_are_the_power_of_that_hour() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    for minute in range(61):
+        gateway.clock.set(NOON + minute * SECOND / 10)
+        await gateway.report(BAY, energy_wh=minute * 1_000, read_at=NOON + (minute - 120) * MINUTE)
+
+    assert (await gateway.measured())[NODE_1] == (60 * KW, NOON + 6 * SECOND)
+
+
+async def test_a_reading_after_the_chargers_clock_was_set_back_begins_anew() -> None:
+    gateway = await Gateway().opened()
+    gateway.start(BAY)
+    for after_s, energy_wh, read_at in ((0, 0, NOON + HOUR), (60, 1_000, NOON), (120, 2_000, NOON + MINUTE)):
+        gateway.clock.set(NOON + after_s * SECOND)
+        await gateway.report(BAY, energy_wh=energy_wh, read_at=read_at)
+
+    assert (await gateway.measured())[NODE_1] == (60 * KW, NOON + 120 * SECOND)
 
 
 async def test_a_charge_without_a_fresh_reading_counts_above_with_what_it_may_draw() -> None:

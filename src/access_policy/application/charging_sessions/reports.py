@@ -56,7 +56,8 @@ class EndReport:
 class EnergyReport:
     """A charge draws energy, or may: `energy_wh` is the meter's reading, `power_w` what the charger imports, `charging` the
     state that the charger reports.
-    `transaction_id` None: the latest transaction on the connector."""
+    `transaction_id` None: the latest transaction on the connector. `at` is when the report arrived, `read_at` when the charger
+    read its meter by its own clock: a charger that was offline sends hours of readings within seconds. None: not known."""
 
     tenant_id: TenantId
     charger_id: ChargerId
@@ -66,6 +67,7 @@ class EnergyReport:
     charging: bool
     at: datetime
     power_w: int | None = None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

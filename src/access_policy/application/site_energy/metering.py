@@ -33,12 +33,13 @@ WHOLE_CHARGER: Final = 0  # the number of a charger's main meter (OCPP 1.6, 2.x)
 
 
 class Reading(NamedTuple):
-    """The power of one connector at `at`; None before it is known. `energy_wh` is the register then. `is_of_charge`: the
-    charger named a transaction."""
+    """The power of one connector, reported at `at`; None before it is known. `energy_wh` is the register at `read_at`, by the
+    charger's clock. `is_of_charge`: the charger named a transaction."""
 
     at: datetime
     power_w: int | None
     energy_wh: int | None
+    read_at: datetime
     is_of_charge: bool
 
 
@@ -161,18 +162,18 @@ def _together(readings: Sequence[Reading], now: datetime, *, is_charging: bool =
 
 def _reading(before: Reading | None, report: EnergyReport) -> Reading | None:
     """None where the report says nothing new about power."""
-    of_charge = report.transaction_id is not None
+    read_at = report.read_at or report.at
+    reading = Reading(report.at, report.power_w, report.energy_wh, read_at, report.transaction_id is not None)
     if report.power_w is not None:
-        return Reading(report.at, report.power_w, report.energy_wh, of_charge)
+        return reading
     if report.energy_wh is None:
         return None
-    if before is None or before.energy_wh is None or report.energy_wh < before.energy_wh:
-        return Reading(report.at, None, report.energy_wh, of_charge)
-    seconds = (report.at - before.at).total_seconds()
-    if seconds < APART_MIN.total_seconds():
+    if before is None or before.energy_wh is None or report.energy_wh < before.energy_wh or read_at < before.read_at:
+        return reading
+    apart = read_at - before.read_at
+    if apart < APART_MIN:
         return None
-    power_w = round((report.energy_wh - before.energy_wh) * 3_600 / seconds)
-    return Reading(report.at, power_w, report.energy_wh, of_charge)
+    return reading._replace(power_w=round((report.energy_wh - before.energy_wh) / (apart / timedelta(hours=1))))
 
 
 def _possible(draw_w: int | None, now: datetime) -> Draw | None:

@@ -13,12 +13,13 @@ from typing import Any
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusAndMessage
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
-from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings, power_w
+from access_policy.adapters.ocpp.incoming.energy_reports import energy_report
+from access_policy.adapters.ocpp.incoming.meter_readings import MeterReadings, meter_readings
 from access_policy.adapters.ocpp.incoming.payloads import Payload, instant, number, obj, objects, text
 from access_policy.adapters.ocpp.incoming.tags import NO_AUTHORIZATION, read_token
 from access_policy.adapters.ocpp.incoming.token_answers import TokenAnswers
 from access_policy.adapters.ocpp.transport.answers import Answer
-from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, RecordedStart, StartReport
+from access_policy.application.charging_sessions.reports import EndReport, RecordedStart, StartReport
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.capability_profiles.charger_values import truth
 
@@ -53,19 +54,9 @@ class Transactions:
 
     async def meter_values(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         """Readings that belong to no transaction (J01), of a connector or, as number 0, of the whole charger."""
-        meter_values = objects(payload, "meterValue")
-        await self._dependencies.energy(
-            EnergyReport(
-                tenant_id=charger.key[0],
-                charger_id=charger.key[1],
-                connector_id=number(payload, "evseId"),
-                transaction_id=None,
-                energy_wh=meter_readings(meter_values).latest,
-                power_w=power_w(meter_values),
-                charging=False,
-                at=self._dependencies.clock.now(),
-            )
-        )
+        now = self._dependencies.clock.now()
+        report = energy_report(charger, payload, connector_id=number(payload, "evseId"), now=now)
+        await self._dependencies.energy(report)
         return {}
 
     async def _begun(
@@ -87,15 +78,13 @@ class Transactions:
 
     async def _energy(self, charger: ConnectedCharger, payload: Payload, transaction_id: str) -> None:
         await self._dependencies.energy(
-            EnergyReport(
-                tenant_id=charger.key[0],
-                charger_id=charger.key[1],
+            energy_report(
+                charger,
+                payload,
                 connector_id=_evse_id(payload),
                 transaction_id=transaction_id,
-                energy_wh=_readings(payload).latest,
-                power_w=power_w(objects(payload, "meterValue")),
                 charging=_charges(payload),
-                at=self._dependencies.clock.now(),
+                now=self._dependencies.clock.now(),
             )
         )
 

@@ -12,7 +12,8 @@ from access_policy.adapters.ocpp.incoming.boots import Boots
 from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedCharger
 from access_policy.adapters.ocpp.incoming.denial_signals import StatusOnly
 from access_policy.adapters.ocpp.incoming.dependencies import Handler, HandlerDependencies
-from access_policy.adapters.ocpp.incoming.meter_readings import meter_readings, power_w, register_wh
+from access_policy.adapters.ocpp.incoming.energy_reports import energy_report
+from access_policy.adapters.ocpp.incoming.meter_readings import meter_readings, register_wh
 from access_policy.adapters.ocpp.incoming.payloads import (
     Payload,
     error_code,
@@ -25,7 +26,7 @@ from access_policy.adapters.ocpp.incoming.payloads import (
 from access_policy.adapters.ocpp.incoming.tags import read_tag
 from access_policy.adapters.ocpp.timestamps import rfc3339
 from access_policy.adapters.ocpp.transport.answers import Answer, Answering, Later
-from access_policy.application.charging_sessions.reports import EndReport, EnergyReport, StartReport
+from access_policy.application.charging_sessions.reports import EndReport, StartReport
 from access_policy.application.deciding.attempt_ids import numeric_transaction_id
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.access.events import AccessAllowed, AccessDenied
@@ -136,15 +137,12 @@ class Ocpp16:
     async def meter_values(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
         transaction_id = number(payload, "transactionId")
         await self._dependencies.energy(
-            EnergyReport(
-                tenant_id=charger.key[0],
-                charger_id=charger.key[1],
+            energy_report(
+                charger,
+                payload,
                 connector_id=number(payload, "connectorId"),
                 transaction_id=None if transaction_id is None else str(transaction_id),
-                energy_wh=meter_readings(objects(payload, "meterValue")).latest,
-                power_w=power_w(objects(payload, "meterValue")),
-                charging=False,
-                at=self._dependencies.clock.now(),
+                now=self._dependencies.clock.now(),
             )
         )
         return {}
@@ -165,17 +163,9 @@ class Ocpp16:
             at = instant(payload, "timestamp", now=self._dependencies.clock.now())
             await self._dependencies.sessions.lost.connector_free(charger.key, connector_id, at)
         if payload.get("status") == "Charging":
-            await self._dependencies.energy(
-                EnergyReport(
-                    tenant_id=charger.key[0],
-                    charger_id=charger.key[1],
-                    connector_id=number(payload, "connectorId"),
-                    transaction_id=None,
-                    energy_wh=None,
-                    charging=True,
-                    at=self._dependencies.clock.now(),
-                )
-            )
+            now = self._dependencies.clock.now()
+            report = energy_report(charger, payload, connector_id=connector_id, charging=True, now=now)
+            await self._dependencies.energy(report)
         return {}
 
     def _note_plug(self, charger: ConnectedCharger, payload: Payload) -> None:
