@@ -14,6 +14,8 @@ from unittest.mock import MagicMock, patch
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
+from access_policy.entrypoints.http.warming import build
+
 CREATING: Final = (
     "access_policy.entrypoints.http.app.create_app",
     "access_policy.entrypoints.http.passed_on.create_passed_on",
@@ -41,7 +43,7 @@ def analyse_routes() -> None:
         patch(name, _sharing(resolve_name(name))).start()
         app = resolve_name(name)(MagicMock(), MagicMock())
         for route in app.router.routes:
-            route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
+            build(route)
 
 
 def _sharing(create: Callable[..., FastAPI]) -> Callable[..., FastAPI]:

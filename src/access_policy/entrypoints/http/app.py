@@ -30,7 +30,7 @@ def create_app(container: Container, process: ServingProcess) -> FastAPI:
     )
     attach(app, container, process)
     for prefix, modules in ((OCPI, ocpi.ROUTERS), (OSCP, oscp.ROUTERS)):
-        partners = Under(prefix)
+        partners = Under(f"{prefix}/")
         for module in modules:
             partners.include_router(module)
             open_parts(module.routes, container)

@@ -10,7 +10,6 @@ from access_policy.container import Container
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
 from access_policy.entrypoints.http.middleware import (
-    API,
     BodyLimit,
     ForHeader,
     RequestIds,
@@ -25,6 +24,7 @@ from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.rate_limits import AddressLimit
 from access_policy.entrypoints.http.responses import LOG_POSITION
 from access_policy.entrypoints.http.second_looks import SecondLook
+from access_policy.entrypoints.http.under import API
 
 
 def attach(app: FastAPI, container: Container, process: ServingProcess) -> None:

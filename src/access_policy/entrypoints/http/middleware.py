@@ -20,11 +20,11 @@ from access_policy.entrypoints.http.auth import authenticated
 from access_policy.entrypoints.http.dependencies import process_of
 from access_policy.entrypoints.http.problems import ApiProblem, not_caught_up, problem, unavailable
 from access_policy.entrypoints.http.responses import LOG_POSITION
+from access_policy.entrypoints.http.under import API
 
 MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
 HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
-API = "/v1"
 IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports", f"{API}/reservations/imports")
 CONSOLE_VEHICLE_IMPORTS = "/console/vehicle-imports"
 CONSOLE_CHARGER_IMPORTS = "/console/charger-imports"

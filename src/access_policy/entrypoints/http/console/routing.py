@@ -21,6 +21,7 @@ from access_policy.entrypoints.http.console.security import SECURITY
 from access_policy.entrypoints.http.console.templating import environment
 from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import problem_for
+from access_policy.entrypoints.http.under import OwnPaths
 
 RETURN_TO: Final = "access-policy-return-to"
 RETURN_LASTS_S: Final = 900
@@ -46,7 +47,7 @@ class ConsoleRoute(APIRoute):
 
 
 def pages_router() -> APIRouter:
-    return APIRouter(include_in_schema=False, route_class=ConsoleRoute)
+    return OwnPaths(include_in_schema=False, route_class=ConsoleRoute)
 
 
 def visitors(roles: Iterable[Role], *, some_depots: bool = True) -> list[Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
@@ -39,10 +39,11 @@ from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Pro
 from access_policy.entrypoints.http.fields import IdentifierBody, Instant, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import NOT_FOUND
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.gate_models import GateShown
 from access_policy.entrypoints.http.v1.plan_models import CauseShown
 
-router = APIRouter(tags=["access"])
+router = api_router(tags=["access"])
 
 PROTOCOL = "http"
 

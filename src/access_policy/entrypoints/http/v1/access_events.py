@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.application.queries.explained_attempt import ExplainedAttempts
@@ -14,9 +14,10 @@ from access_policy.entrypoints.http.dependencies import Views, provided
 from access_policy.entrypoints.http.fields import End, Instant, Page
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import not_found
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.access_event_models import AccessEvent, AccessEventInFull
 
-router = APIRouter(tags=["access"])
+router = api_router(tags=["access"])
 
 
 @router.get("/access-events", operation_id="list_access_events", dependencies=requires(READERS, some_depots=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -27,8 +26,9 @@ from access_policy.entrypoints.http.fields import (
     UtcInstant,
 )
 from access_policy.entrypoints.http.responses import not_found
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["access"])
+router = api_router(tags=["access"])
 
 
 class AllowBody(RequestModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -33,8 +32,9 @@ from access_policy.entrypoints.http.fields import (
 )
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import created, not_found, set_etag
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["registry"])
+router = api_router(tags=["registry"])
 
 
 class HoursBody(RequestModel):

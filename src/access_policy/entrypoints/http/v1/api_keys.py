@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from access_policy.application.commands.create_api_key import CreateApiKey, CreateApiKeyHandler
@@ -17,8 +17,9 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, provided
 from access_policy.entrypoints.http.fields import Instant, Page, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.idempotency_keys import keep_instead
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["API keys"])
+router = api_router(tags=["API keys"])
 
 State = Literal["valid", "expired", "revoked"]
 RoleOfKey = Literal["viewer", "operator", "admin", "service", "auditor"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
 from access_policy.application.ports.views import AuditFilter, Row
@@ -16,8 +16,9 @@ from access_policy.entrypoints.http.dependencies import Views, provided
 from access_policy.entrypoints.http.fields import End, Instant, Page, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import Responses
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["audit"])
+router = api_router(tags=["audit"])
 
 EXPORTED: Responses = {
     200: {

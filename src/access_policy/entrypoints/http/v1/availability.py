@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from access_policy.application.plan.free_windows import Free, FreeWindows
 from access_policy.domain.ids import DepotId
 from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Clock, provided
 from access_policy.entrypoints.http.fields import Instant, ResponseModel, UtcInstant
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["reservations"])
+router = api_router(tags=["reservations"])
 
 
 class FreeWindow(ResponseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from access_policy.application.commands.add_holiday import AddHoliday
@@ -19,9 +19,10 @@ from access_policy.entrypoints.http.calls import ChangeCall, CommandCall, PutCal
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, provided
 from access_policy.entrypoints.http.fields import Page, ResponseModel, Text, UtcInstant, Version
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.calendar_bodies import JSON_SCHEMA, NewHolidayBody, read_calendar
 
-router = APIRouter(tags=["calendars"])
+router = api_router(tags=["calendars"])
 
 YEARS_AHEAD = 2  # years after the present one for which an .ics file is expanded, unless `years` is given
 

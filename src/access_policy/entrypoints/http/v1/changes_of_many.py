@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ConfigDict, Field, model_validator
 
@@ -26,10 +25,11 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import Instant, LocalInstant, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.responses import json_in_pieces
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.mode_rules import RuleBody
 from access_policy.entrypoints.http.v1.plan_models import CauseShown, TimelineSegment, segments_of
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 
 class DryRunBody(RequestModel):

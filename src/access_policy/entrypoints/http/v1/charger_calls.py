@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
@@ -23,8 +23,9 @@ from access_policy.entrypoints.http.dependencies import DecisionView, Process, p
 from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import PASSED_ON
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["chargers"])
+router = api_router(tags=["chargers"])
 
 CallChargerCommand = Annotated[CallChargerHandler, provided(lambda c: c.commands.call_charger)]
 

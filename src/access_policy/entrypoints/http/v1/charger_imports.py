@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import Body, Query, Request
 from fastapi.responses import Response
 
 from access_policy.application.charger_import import imports
@@ -17,6 +17,7 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Process, Views, provided
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
 from access_policy.entrypoints.http.responses import CSV
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.registry_export import csv_download
 from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportChange, RegistryImportError
 from access_policy.entrypoints.http.v1.registry_imports import (
@@ -28,7 +29,7 @@ from access_policy.entrypoints.http.v1.registry_imports import (
     with_rows,
 )
 
-router = APIRouter(tags=["chargers"])
+router = api_router(tags=["chargers"])
 
 Imports = Annotated[imports.ChargerImports, provided(lambda c: c.commands.charger_imports)]
 

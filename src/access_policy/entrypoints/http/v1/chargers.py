@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -29,10 +29,11 @@ from access_policy.entrypoints.http.fields import (
 )
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import PASSED_ON, created, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.charger_models import Charger, ChargerNowOrThen, ChargerStatus
 from access_policy.entrypoints.http.v1.charger_reader import Chargers
 
-router = APIRouter(tags=["chargers"])
+router = api_router(tags=["chargers"])
 
 SHOWN_AT_A_TIME = 20  # chargers, each with its timeline, in one turn of the event loop
 PAGES_SEARCHED = 10  # of the read model, for one page of chargers with a `sync`

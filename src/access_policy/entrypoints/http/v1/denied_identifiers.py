@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -28,12 +28,13 @@ from access_policy.entrypoints.http.calls import Call, CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Handler, Views, provided
 from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.pages import Cursor, Limit
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.vehicle_models import SEES_VALUES, Vehicle, VehicleReader, Vehicles
 from access_policy.settings import Settings
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(tags=["enrolment"])
+router = api_router(tags=["enrolment"])
 
 
 class DeniedIdentifier(ResponseModel):

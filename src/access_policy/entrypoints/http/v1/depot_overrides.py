@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -30,11 +29,12 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, provided
 from access_policy.entrypoints.http.fields import Page, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.responses import json_in_pieces
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.changes_of_many import RefusedChange, TimelineChange, change_shown
 from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
 from access_policy.entrypoints.http.v1.overrides import OverrideBody
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 
 class OverrideManyBody(OverrideBody):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import Field, StringConstraints
 
 from access_policy.application.commands.put_depot import PutDepot
@@ -19,8 +19,9 @@ from access_policy.entrypoints.http.dependencies import Handler, Views, provided
 from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text, Version
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import created, not_found, set_etag
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["depots"])
+router = api_router(tags=["depots"])
 
 
 class DepotBody(RequestModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import Body, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import Instant, ResponseModel, Text, UtcInstant
 from access_policy.entrypoints.http.responses import CSV, NOT_FOUND
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.registry_export import csv_download
 from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportChange, RegistryImportError
 from access_policy.entrypoints.http.v1.registry_imports import (
@@ -32,7 +33,7 @@ from access_policy.entrypoints.http.v1.registry_imports import (
     with_rows,
 )
 
-router = APIRouter(tags=["reservations"])
+router = api_router(tags=["reservations"])
 
 Imports = Annotated[imports.DispatchImports, provided(lambda c: c.commands.dispatch_imports)]
 

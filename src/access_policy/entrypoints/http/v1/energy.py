@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from access_policy.application.queries.charger_energy import ChargerNarrowings
 from access_policy.application.queries.site_state import GatesOfSites, SiteStates
@@ -16,10 +16,11 @@ from access_policy.domain.mode_schedule.timeline import HORIZON_MAX
 from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Policies, provided
 from access_policy.entrypoints.http.fields import Instant
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.energy_models import ChargerEnergy, DepotEnergy, GateShown, NarrowingShown
 from access_policy.entrypoints.http.v1.energy_nodes import site_of
 
-router = APIRouter(tags=["energy"])
+router = api_router(tags=["energy"])
 
 DEFAULT_LENGTH = timedelta(days=2)
 

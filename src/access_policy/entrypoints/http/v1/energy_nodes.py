@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from access_policy.application.commands.put_energy_node import PutEnergyNode
@@ -19,6 +18,7 @@ from access_policy.entrypoints.http.calls import ChangeCall, PutCall
 from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
 from access_policy.entrypoints.http.fields import Page
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.energy_models import (
     EnergyNodeBody,
     EnergyNodeShown,
@@ -26,7 +26,7 @@ from access_policy.entrypoints.http.v1.energy_models import (
     EnergyPolicyShown,
 )
 
-router = APIRouter(tags=["energy"])
+router = api_router(tags=["energy"])
 
 
 def site_of(view: decision_view.DecisionView, tenant_id: TenantId, depot_id: str) -> SiteEnergy:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from access_policy.application.what_if import energy
@@ -15,10 +14,11 @@ from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
 from access_policy.entrypoints.http.dependencies import DecisionView, provided
 from access_policy.entrypoints.http.fields import Instant, RequestModel, ResponseModel, Text, UtcInstant
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.energy_models import EnergyPolicyBody, FallbackBody, Watts
 from access_policy.entrypoints.http.v1.energy_nodes import site_of
 
-router = APIRouter(tags=["energy"])
+router = api_router(tags=["energy"])
 
 
 class ProposedEnvelope(RequestModel):

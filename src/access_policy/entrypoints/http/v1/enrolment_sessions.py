@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -18,8 +17,9 @@ from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Clock, Handler, Views, provided
 from access_policy.entrypoints.http.fields import RequestModel, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.responses import not_found
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["enrolment"])
+router = api_router(tags=["enrolment"])
 
 State = Literal["armed", "offered", "enrolled", "expired", "cancelled"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from access_policy.adapters.event_intake.messages import AnyEvent, BadEvent, incoming
@@ -14,8 +13,9 @@ from access_policy.entrypoints.http.auth import SERVICES, Caller, requires
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import ResponseModel
 from access_policy.entrypoints.http.problems import problem
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["events"])
+router = api_router(tags=["events"])
 
 STATUS = {IntakeStatus.REFUSED: HTTPStatus.UNPROCESSABLE_ENTITY, IntakeStatus.NOT_YET: HTTPStatus.CONFLICT}
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Views
 from access_policy.entrypoints.http.fields import End, Instant, Page, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.pages import Cursor, Limit
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["access"])
+router = api_router(tags=["access"])
 
 
 class Fault(ResponseModel):

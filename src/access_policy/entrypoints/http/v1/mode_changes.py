@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from access_policy.application.ports.views import Row
 from access_policy.domain.access_mode import AccessMode
@@ -12,9 +12,10 @@ from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Views
 from access_policy.entrypoints.http.fields import End, Instant, Page, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.pages import Cursor, Limit
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.plan_models import CauseShown
 
-router = APIRouter(tags=["mode control"])
+router = api_router(tags=["mode control"])
 
 
 class ModeChangeFailure(ResponseModel):

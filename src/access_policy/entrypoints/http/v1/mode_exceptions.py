@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import model_validator
 
@@ -16,9 +15,10 @@ from access_policy.entrypoints.http.auth import OPERATORS, requires
 from access_policy.entrypoints.http.calls import ChangeCall
 from access_policy.entrypoints.http.dependencies import Handler, provided
 from access_policy.entrypoints.http.fields import Day, RequestModel, Text, Version
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.plan_models import ExceptionSettings
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 
 class ExceptionBody(RequestModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -29,9 +28,10 @@ from access_policy.entrypoints.http.fields import (
     Version,
     edge,
 )
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.plan_models import RuleSettings
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 DATES_MAX = 1_000
 

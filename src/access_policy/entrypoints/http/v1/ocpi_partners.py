@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.idempotency_keys import keep_instead
 from access_policy.entrypoints.http.ocpi.urls import versions_url
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.ocpi_partner_models import (
     OcpiPartner,
     OcpiPartnerBody,
@@ -28,7 +29,7 @@ from access_policy.entrypoints.http.v1.ocpi_partner_models import (
     RemovedOcpiPartner,
 )
 
-router = APIRouter(tags=["OCPI partners"])
+router = api_router(tags=["OCPI partners"])
 
 Registrations = Annotated[OcpiPartnerRegistrations, provided(lambda c: c.ocpi.registrations)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from access_policy.application.commands.receive_envelope import ReceiveEnvelope
@@ -23,6 +23,7 @@ from access_policy.entrypoints.http.dependencies import Clock, DecisionView, Han
 from access_policy.entrypoints.http.fields import Page
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import NOT_FOUND, created
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.energy_models import (
     IgnoredEnvelope,
     MeasurementsBody,
@@ -31,7 +32,7 @@ from access_policy.entrypoints.http.v1.energy_models import (
 )
 from access_policy.entrypoints.http.v1.energy_nodes import site_of
 
-router = APIRouter(tags=["energy"])
+router = api_router(tags=["energy"])
 
 SENDERS = frozenset({Role.OPERATOR, Role.ADMIN, Role.SERVICE})
 DepotQuery = Annotated[str, Query(max_length=64)]

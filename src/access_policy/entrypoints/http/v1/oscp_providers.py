@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from access_policy.application.oscp_providers.registrations import OscpProviderRegistrations
@@ -17,6 +17,7 @@ from access_policy.entrypoints.http.fields import Page
 from access_policy.entrypoints.http.idempotency_keys import keep_instead
 from access_policy.entrypoints.http.oscp.urls import own_url
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.oscp_provider_models import (
     OscpProvider,
     OscpProviderBody,
@@ -24,7 +25,7 @@ from access_policy.entrypoints.http.v1.oscp_provider_models import (
     OscpRegisterBody,
 )
 
-router = APIRouter(tags=["OSCP providers"])
+router = api_router(tags=["OSCP providers"])
 
 ONE = "/depots/{depot_id}/oscp-providers/{provider_id}"
 Registrations = Annotated[OscpProviderRegistrations, provided(lambda c: c.oscp.registrations)]

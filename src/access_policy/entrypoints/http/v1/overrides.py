@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -29,9 +28,10 @@ from access_policy.entrypoints.http.fields import (
     UtcInstant,
     Version,
 )
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 
 class OverrideBody(RequestModel):

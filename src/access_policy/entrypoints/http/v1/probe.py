@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from access_policy.application.queries.probe import Candidate, Probe, Probed, ProfileMatch
@@ -14,8 +14,9 @@ from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Process, provided
 from access_policy.entrypoints.http.fields import ResponseModel
 from access_policy.entrypoints.http.responses import PASSED_ON
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["profiles"])
+router = api_router(tags=["profiles"])
 
 
 class ProfileCandidate(ResponseModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -18,8 +17,9 @@ from access_policy.entrypoints.http.calls import ChangeCall, PutCall
 from access_policy.entrypoints.http.dependencies import Handler, Profiles, provided
 from access_policy.entrypoints.http.fields import Page, ResponseModel
 from access_policy.entrypoints.http.responses import created
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["profiles"])
+router = api_router(tags=["profiles"])
 
 
 class ControlShown(ResponseModel):

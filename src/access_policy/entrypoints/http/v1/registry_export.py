@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response, StreamingResponse
 
 from access_policy.application.queries.registry_export import RegistryExport
@@ -14,8 +14,9 @@ from access_policy.entrypoints.http.auth import OPERATORS, requires
 from access_policy.entrypoints.http.calls import CommandCall
 from access_policy.entrypoints.http.dependencies import Process, provided
 from access_policy.entrypoints.http.responses import CSV
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["registry"])
+router = api_router(tags=["registry"])
 
 
 @router.get(

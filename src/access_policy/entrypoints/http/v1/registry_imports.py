@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import Body, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
@@ -21,9 +21,10 @@ from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import RequestModel, ResponseModel, UtcInstant
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import json_in_pieces
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.registry_import_rows import RegistryImportRow
 
-router = APIRouter(tags=["registry"])
+router = api_router(tags=["registry"])
 
 WAIT_S = 1.0  # for an import to end before the response says that it is under way
 _NOT_A_FILE = ("application/json", "multipart/", "application/vnd.openxmlformats")

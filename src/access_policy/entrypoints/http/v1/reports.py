@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Depends, Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -29,10 +29,11 @@ from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.fields import Instant
 from access_policy.entrypoints.http.responses import Responses, json_in_pieces
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1 import energy_report_models as energy
 from access_policy.entrypoints.http.v1 import report_models as models
 
-router = APIRouter(tags=["reports"])
+router = api_router(tags=["reports"])
 
 Group = TypeVar("Group", GroupBy, ComplianceGroup, ReservationGroupBy, EnergyGroupBy)
 PARQUET: Final = "application/vnd.apache.parquet"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -18,8 +17,9 @@ from access_policy.entrypoints.http.calls import PutCall
 from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
 from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text, Version
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["reservations"])
+router = api_router(tags=["reservations"])
 
 
 class ReservationGroupBody(RequestModel):

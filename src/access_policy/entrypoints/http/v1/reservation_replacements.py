@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from access_policy.application.commands.replace_reservation import ReplaceReservation
@@ -27,10 +26,11 @@ from access_policy.entrypoints.http.fields import (
     Text,
     UtcInstant,
 )
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.plan_reader import Plan
 from access_policy.entrypoints.http.v1.reservation_models import Reservation
 
-router = APIRouter(tags=["reservations"])
+router = api_router(tags=["reservations"])
 
 
 class NewHolderBody(RequestModel):

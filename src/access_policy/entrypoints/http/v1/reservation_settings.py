@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -20,9 +19,10 @@ from access_policy.entrypoints.http.calls import PutCall
 from access_policy.entrypoints.http.dependencies import DecisionView, Handler, provided
 from access_policy.entrypoints.http.fields import ClockTime, RequestModel, ResponseModel
 from access_policy.entrypoints.http.responses import set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.reservation_models import Minutes, TermsBody
 
-router = APIRouter(tags=["reservations"])
+router = api_router(tags=["reservations"])
 
 
 class DefaultTermsBody(TermsBody):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import Response
 
 from access_policy.application.commands.cancel_reservation import CancelReservation
@@ -17,10 +17,11 @@ from access_policy.entrypoints.http.dependencies import Handler, provided
 from access_policy.entrypoints.http.fields import Text
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.plan_reader import Asked, Plan, ReservationPage
 from access_policy.entrypoints.http.v1.reservation_models import NewReservationBody, Reservation, ReservationBody
 
-router = APIRouter(tags=["reservations"])
+router = api_router(tags=["reservations"])
 
 
 @router.post(

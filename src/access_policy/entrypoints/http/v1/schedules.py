@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from access_policy.application.commands.follow_schedule import (
@@ -22,6 +22,7 @@ from access_policy.entrypoints.http.dependencies import DecisionView, Handler, p
 from access_policy.entrypoints.http.depot_scope import require_depot
 from access_policy.entrypoints.http.fields import Page
 from access_policy.entrypoints.http.responses import LOG_POSITION, json_in_pieces, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.plan_models import RuleSettings
 from access_policy.entrypoints.http.v1.schedule_models import (
     FollowBody,
@@ -38,7 +39,7 @@ from access_policy.entrypoints.http.v1.schedule_models import (
 )
 from access_policy.entrypoints.http.v1.schedule_what_if import CountDifferent, Counting
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 PutHandler = Annotated[Retrying[PutSchedule, SchedulePutDone], provided(lambda c: c.commands.put_schedule)]
 

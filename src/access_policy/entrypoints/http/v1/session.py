@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.http.auth import Caller, requires
 from access_policy.entrypoints.http.fields import ResponseModel
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["session"])
+router = api_router(tags=["session"])
 
 
 class Session(ResponseModel):

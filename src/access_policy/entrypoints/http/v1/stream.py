@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 
 from access_policy.application.live.messages import Audience, EndReason
 from access_policy.application.live.subjects import Kind
@@ -15,8 +15,9 @@ from access_policy.entrypoints.http.dependencies import Process, container_of
 from access_policy.entrypoints.http.event_stream import EventStream, Objection
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import Responses
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["stream"])
+router = api_router(tags=["stream"])
 
 STREAMS_MAX = 1_000  # of one process
 POSITION = r"^[0-9]{1,18}$"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import Field
 
 from access_policy.application.commands.put_tenant import PutTenant
@@ -19,8 +19,9 @@ from access_policy.entrypoints.http.dependencies import Handler, TenantRecords, 
 from access_policy.entrypoints.http.fields import Page, RequestModel, ResponseModel, Text
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 
-router = APIRouter(tags=["tenants"])
+router = api_router(tags=["tenants"])
 
 INSTALLATION = frozenset({Role.INSTALLATION})
 

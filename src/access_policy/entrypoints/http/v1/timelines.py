@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -21,10 +21,11 @@ from access_policy.entrypoints.http.auth import READERS, Caller, requires
 from access_policy.entrypoints.http.dependencies import Clock, Policies, provided
 from access_policy.entrypoints.http.fields import Instant, ResponseModel, UtcInstant, utc_text
 from access_policy.entrypoints.http.responses import json_in_pieces, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.gate_models import NarrowingShown
 from access_policy.entrypoints.http.v1.plan_models import TimelineSegment, segments_of
 
-router = APIRouter(tags=["schedule"])
+router = api_router(tags=["schedule"])
 
 DEFAULT_LENGTH = timedelta(days=7)
 

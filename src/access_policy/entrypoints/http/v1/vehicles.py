@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from access_policy.application.commands.put_vehicle import PutVehicle
@@ -22,9 +22,10 @@ from access_policy.entrypoints.http.dependencies import Handler, Views, provided
 from access_policy.entrypoints.http.fields import Page, ReasonBody, ResponseModel
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.responses import created, set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.vehicle_models import Vehicle, VehicleBody, VehicleReader, Vehicles
 
-router = APIRouter(tags=["registry"])
+router = api_router(tags=["registry"])
 
 _LEAVES_OUT_UNSET: dict[str, Any] = {"response_model_exclude_unset": True}  # `value` of an identifier
 

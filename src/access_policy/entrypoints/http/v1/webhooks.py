@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import Response
 
 from access_policy.application.ports.identity import Identity
@@ -20,6 +20,7 @@ from access_policy.entrypoints.http.fields import Page
 from access_policy.entrypoints.http.pages import Cursor, Limit
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import set_etag
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.webhook_models import (
     DeliveryAttempt,
     NewWebhookBody,
@@ -32,7 +33,7 @@ from access_policy.entrypoints.http.v1.webhook_models import (
     WebhookWithSecret,
 )
 
-router = APIRouter(tags=["webhooks"])
+router = api_router(tags=["webhooks"])
 
 Registrations = Annotated[WebhookRegistrations, provided(lambda c: c.publishing.registrations)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from access_policy.application.what_if import replay
 from access_policy.domain.access.reasons import Reason
@@ -14,10 +14,11 @@ from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.depot_scope import chargers_within
 from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
 from access_policy.entrypoints.http.responses import NOT_FOUND
+from access_policy.entrypoints.http.under import api_router
 from access_policy.entrypoints.http.v1.access_event_models import IdentifierMasked
 from access_policy.entrypoints.http.v1.what_if_proposals import WhatIfBody
 
-router = APIRouter(tags=["what-if"])
+router = api_router(tags=["what-if"])
 
 
 class Outcome(ResponseModel):
