@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from tests.support.shared_statements import share_statements
 from tests.support.threadless_loop import ThreadlessLoop
 
 
@@ -15,3 +16,8 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     has_threads = item.get_closest_marker("threads") is not None
     return {"loop": asyncio.SelectorEventLoop if has_threads else ThreadlessLoop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_statements() -> None:
+    share_statements()

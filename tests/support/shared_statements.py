@@ -1,0 +1,31 @@
+"""Statements that SQLAlchemy has compiled for SQLite, for all engines of a process: tests open hundreds of files with the same
+tables, and each engine would compile each statement anew."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import Engine
+from sqlalchemy.util import LRUCache
+
+from access_policy.adapters.sql import databases
+
+STATEMENTS_MAX: Final = 5_000
+
+
+def share_statements() -> None:
+    """Let all files that are opened from now on have one dialect, and with it what it has compiled."""
+    kept: LRUCache[Any, Any] = LRUCache(STATEMENTS_MAX)
+    first = sqlalchemy.create_engine("sqlite://")
+    first.connect().close()  # asks the library for its version
+
+    def create_engine(url: str, **options: Any) -> Engine:
+        is_file = url.startswith("sqlite:")
+        engine = sqlalchemy.create_engine(url, _initialize=not is_file, **options)
+        if is_file:
+            engine.dialect = first.dialect
+            engine._compiled_cache = kept
+        return engine
+
+    databases.create_engine = create_engine  # type: ignore[assignment]
