@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.ids import ActorId, DepotId, TenantId
@@ -25,21 +25,19 @@ from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from simulated_charger import SimulatedCharger
 from tests.support import pictures
+from tests.support.console_browsers import context_for, context_of_its_own
 from tests.support.places import prepare_file
 from tests.support.plain_http import plain_client
 
-# The shell is Chromium without the windows of a desktop, which would take more than half of a page's CPU seconds.
-CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
-NO_OTHER_HOST: Final = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 ROOT: Final = Path(__file__).resolve().parents[2]
 AXE: Final = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 SCREENSHOTS: Final = ROOT / "build/screenshots"
 DESK: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 WAIT_MS: Final = 20_000  # a deadline for a busy machine, not an expectation
-VIOLATIONS: Final = (
-    "async () => (await axe.run({resultTypes: ['violations']})).violations"  # and no path to all that is well
-)
+# No path to what is well, none to what is not, and no style sheet fetched again: the one rule that would read it is off.
+VIOLATIONS: Final = """async () => (await axe.run(
+  {resultTypes: ["violations"], selectors: false, preload: {assets: ["media"]}})).violations"""
 SERIOUS: Final = frozenset({"serious", "critical"})
 
 
@@ -143,24 +141,17 @@ async def _visits(chargers: dict[str, SimulatedCharger]) -> None:
         )
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--lang=en-GB", NO_OTHER_HOST]
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        await browser.close()
-
-
 @dataclass
 class Visitor:
     """A browser of one person. `elsewhere` are its requests to any address but the service's; to other hosts they fail.
 
     Requests are watched and not intercepted: Playwright would send each of them through this process, without a cache.
+    `requested` are the URLs of all of them.
     """
 
     depot: ServedDepot
     context: BrowserContext
+    requested: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -179,31 +170,41 @@ class Visitor:
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
     def watch(self, request: Request) -> None:
+        self.requested.append(request.url)
         if not request.url.startswith(f"{self.depot.url}/"):
             self.elsewhere.append(request.url)
 
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, depot: ServedDepot, role: Role | None = Role.ADMIN, *, subject: str = "olga", **context: Any
+    browser: Browser,
+    depot: ServedDepot,
+    role: Role | None = Role.ADMIN,
+    *,
+    subject: str = "olga",
+    shared: bool = True,
+    **context: Any,
 ) -> AsyncIterator[Visitor]:
-    """A signed-in browser; `role=None`: not signed in. `context` are options of Playwright's `new_context`."""
-    opened = await browser.new_context(**context)
-    visitor = Visitor(depot, opened)
-    opened.on("request", visitor.watch)
-    try:
+    """A signed-in browser; `role=None`: not signed in. `context` are options of Playwright's `new_context`.
+
+    `shared=False`: a browser that nobody has used and nobody will use, for tests that give it scripts or a clock.
+    """
+    opening = context_for(browser, depot.url, context) if shared else context_of_its_own(browser, context)
+    async with opening as opened:
+        visitor = Visitor(depot, opened)
+        opened.on("request", visitor.watch)
         if role is not None:
             await sign_in(visitor, role, subject=subject)
         yield visitor
-    finally:  # a page that is left asks a service that may be gone
-        await opened.close()
+        opened.remove_listener("request", visitor.watch)
     assert visitor.elsewhere == [], "the console asked other hosts"
 
 
 async def sign_in(visitor: Visitor, role: Role = Role.ADMIN, *, subject: str = "olga") -> None:
-    page = await visitor.context.new_page()
-    await page.goto(await visitor.depot.sign_in_link(role, subject=subject), wait_until="commit")
-    await page.close()
+    """By a link, without the page that follows: tests of signing in open it in a tab."""
+    link = await visitor.depot.sign_in_link(role, subject=subject)
+    answer = await visitor.context.request.get(link, max_redirects=0)
+    assert answer.status == HTTPStatus.SEE_OTHER, await answer.text()
 
 
 async def violations_of(page: Page) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.support.console_pages import ServedDepot, Visitor, chromium, served_depot, visiting
+from tests.support.console_browsers import chromium
+from tests.support.console_pages import ServedDepot, Visitor, served_depot, visiting
 from tests.support.sample_page import with_sample_page
 
 HERE = Path(__file__).resolve().parent
@@ -41,4 +42,11 @@ async def browser() -> AsyncIterator[Browser]:
 async def visitor(browser: Browser, depot: ServedDepot) -> AsyncIterator[Visitor]:
     """Signed in as an admin."""
     async with visiting(browser, depot) as signed_in:
+        yield signed_in
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def lone_visitor(browser: Browser, depot: ServedDepot) -> AsyncIterator[Visitor]:
+    """Signed in as an admin, in a browser that no other test uses: this one may give it scripts and a clock."""
+    async with visiting(browser, depot, shared=False) as signed_in:
         yield signed_in

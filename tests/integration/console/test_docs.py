@@ -20,19 +20,19 @@ Object.defineProperty(window, "SwaggerUIBundle", {
 
 
 async def test_document_of_the_api_is_shown_without_other_hosts(visitor: Visitor) -> None:
-    requested: list[str] = []
-    visitor.context.on("request", lambda request: requested.append(request.url))
     page = await visitor.open("/docs")
 
     await page.get_by_role("heading", name="access_policy").wait_for()
     await page.get_by_role("button", name="Authorize").wait_for()
     assert visitor.errors == []
-    assert requested.count(f"{visitor.depot.url}/openapi.json") == 1, "the page uses what it has asked for beforehand"
+    assert visitor.requested.count(f"{visitor.depot.url}/openapi.json") == 1, (
+        "the page uses what it has asked for beforehand"
+    )
 
 
-async def test_document_of_the_api_is_resolved_only_for_an_operation_that_is_opened(visitor: Visitor) -> None:
-    await visitor.context.add_init_script(NOTING_WHAT_IS_RESOLVED)
-    page = await visitor.open("/docs#/depots/put_depot")
+async def test_document_of_the_api_is_resolved_only_for_an_operation_that_is_opened(lone_visitor: Visitor) -> None:
+    await lone_visitor.context.add_init_script(NOTING_WHAT_IS_RESOLVED)
+    page = await lone_visitor.open("/docs#/depots/put_depot")
 
     await page.wait_for_function("window.resolved.length > 0")
 

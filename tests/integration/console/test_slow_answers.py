@@ -48,8 +48,8 @@ async def sent(page: Page) -> None:
     await page.evaluate("fetch('/healthz').then(answer => answer.text())")
 
 
-async def test_page_asks_again_after_twice_the_time_that_the_last_answer_took(visitor: Visitor) -> None:
-    page = await visitor.open("/console/attempts?depot_id=north-yard")
+async def test_page_asks_again_after_twice_the_time_that_the_last_answer_took(lone_visitor: Visitor) -> None:
+    page = await lone_visitor.open("/console/attempts?depot_id=north-yard")
     held = Held()
 
     async def asked() -> bool:
@@ -59,7 +59,7 @@ async def test_page_asks_again_after_twice_the_time_that_the_last_answer_took(vi
     await page.route("**/healthz", lambda route: route.continue_())
     await page.clock.install()
     await page.reload()
-    other = await visitor.open("/console/attempts?depot_id=north-yard")  # a tab hears only what another one says
+    other = await lone_visitor.open("/console/attempts?depot_id=north-yard")  # a tab hears only what another one says
     await page.clock.pause_at(await now_ms(page) + 60_000)
     began_ms = await now_ms(page)
     await other.evaluate(ATTEMPT)

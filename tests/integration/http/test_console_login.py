@@ -21,7 +21,7 @@ from access_policy.entrypoints.http.browsers import SESSION
 from access_policy.entrypoints.processes.one_time_links import one_time_link
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
-from tests.support import console_pages
+from tests.support import console_browsers
 from tests.support.login_provider import CLIENT, CLIENT_SECRET, log_in, login_provider
 from tests.support.places import prepare_file
 
@@ -86,7 +86,7 @@ async def signing_in_at_a_provider(tmp_path: Path) -> AsyncIterator[Console]:
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[BrowserContext]:
-    async with console_pages.chromium() as browser:
+    async with console_browsers.chromium() as browser:
         yield await browser.new_context()
 
 

@@ -15,7 +15,8 @@ import pytest
 from playwright.async_api import Browser, Page, Route
 
 from tests.support.built_site import ROOT, built_site, loaded_from_elsewhere
-from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, VIOLATIONS, WAIT_MS, chromium
+from tests.support.console_browsers import chromium
+from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, VIOLATIONS, WAIT_MS
 
 KINDS = (
     "index.html",

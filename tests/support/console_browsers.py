@@ -1,0 +1,75 @@
+"""Chromium for tests of pages, and browsers of one person that are used again: to start one takes half a CPU second."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from playwright.async_api import Browser, BrowserContext, async_playwright
+
+# The shell is Chromium without the windows of a desktop, which would take more than half of a page's CPU seconds.
+CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
+NO_OTHER_HOST: Final = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+TABS_SHARE_A_PROCESS: Final = "--process-per-site"  # all tabs of one person
+
+_Options = frozenset[tuple[str, Any]]
+_idle: dict[tuple[Browser, _Options], list[BrowserContext]] = {}
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--lang=en-GB", NO_OTHER_HOST, TABS_SHARE_A_PROCESS]
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        for kept in [each for each in _idle if each[0] is browser]:
+            del _idle[kept]
+        await browser.close()
+
+
+@asynccontextmanager
+async def context_for(browser: Browser, origin: str, options: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
+    """A browser of one person, who opens pages of `origin`: without cookies, storage and tabs of anybody before.
+
+    It keeps the process that draws, and the assets, whose URLs change with their content. `options` are Playwright's for
+    `new_context`. After a failure, and after a use that left more than pages, cookies and storage, it is not used again.
+    """
+    idle = _idle.setdefault((browser, frozenset(options.items())), [])
+    context = idle.pop() if idle else await _opened(browser, origin, options)
+    try:
+        yield context
+        await _empty(context, origin)
+    except BaseException:  # a page that is left asks a service that may be gone
+        await context.close()
+        raise
+    idle.append(context)
+
+
+@asynccontextmanager
+async def context_of_its_own(browser: Browser, options: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
+    """A browser that is closed after its use: for tests that give it scripts or a clock."""
+    context = await browser.new_context(**options)
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
+async def _opened(browser: Browser, origin: str, options: Mapping[str, Any]) -> BrowserContext:
+    """With a tab that stays: the process of a site ends with its last tab."""
+    context = await browser.new_context(**options)
+    staying = await context.new_page()
+    await staying.goto(f"{origin}/healthz")
+    return context
+
+
+async def _empty(context: BrowserContext, origin: str) -> None:
+    staying, *tabs = context.pages
+    for tab in tabs:
+        await tab.close()
+    await context.clear_cookies()
+    session = await context.new_cdp_session(staying)
+    await session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+    await session.detach()
