@@ -106,7 +106,7 @@ async def test_api_takes_a_renewed_certificate_and_keeps_it_when_the_next_files_
 
         authority.issue("fourth", file="server", lasts=timedelta(seconds=-1))
         async with asyncio.timeout(10):
-            while "which is not now" not in caplog.text:  # noqa: ASYNC110
+            while "so it is not valid now" not in caplog.text:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert await presented(service, authority) == "second"
 
@@ -131,7 +131,7 @@ def test_serve_with_files_that_cannot_be_used_explains_in_one_line_and_changes_n
     certificate, key, says = {
         "no key": (own.certificate, other.key, "no certificate with its key"),
         "half": (own.certificate, None, "go together"),
-        "expired": (*_of(authority.issue("old", lasts=timedelta(days=-1))), "which is not now"),
+        "expired": (*_of(authority.issue("old", lasts=timedelta(days=-1))), "so it is not valid now"),
         "missing": (tmp_path / "none.pem", own.key, "No such file"),
         "unreadable": (authority.certificate.parent, own.key, "no certificate with its key"),
     }[case]

@@ -1,1 +1,1 @@
-"""Adapters: what implements the ports, and what turns outside calls into commands."""
+"""Adapters: implementations of the ports, and code that turns outside calls into commands."""

@@ -1,4 +1,4 @@
-"""The clock of the machine: the only code that reads the time."""
+"""The machine's clock. Only this code reads the time."""
 
 from __future__ import annotations
 

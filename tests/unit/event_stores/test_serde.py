@@ -241,8 +241,8 @@ def test_asking_for_a_name_that_no_class_has_is_an_error(name: str) -> None:
     [
         ([Door, dataclasses.make_dataclass("Gate", [], namespace={"TYPE": Door.TYPE})], [], "two event classes"),
         ([Door], [DOOR_V1_TO_V2], "do not end at an event class"),
-        ([Door], [DOOR_V1_TO_V2, DOOR_V1_TO_V2, DOOR_V2_TO_V3], "read in two ways"),
-        ([Door], [Upcaster("test.door.v3", "test.door.v4", dict)], "read in two ways"),
+        ([Door], [DOOR_V1_TO_V2, DOOR_V1_TO_V2, DOOR_V2_TO_V3], "has two upcasters"),
+        ([Door], [Upcaster("test.door.v3", "test.door.v4", dict)], "has two upcasters"),
         ([Door], [DOOR_V1_TO_V2, Upcaster("test.door.v2", "test.door.v1", dict)], "do not end at an event class"),
     ],
 )

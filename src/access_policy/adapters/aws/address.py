@@ -1,4 +1,4 @@
-"""URLs of Amazon's services in settings."""
+"""URLs of AWS resources in settings."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class AwsAddress:
-    """`scheme://NAME?region=…&endpoint_url=…`. The region defaults to that of the machine's AWS configuration, the endpoint to
-    Amazon's own. Credentials are those of the machine."""
+    """An AWS resource as `scheme://NAME?region=…&endpoint_url=…`. The region defaults to the one in the machine's AWS
+    configuration, and the endpoint to Amazon's. Credentials are the machine's.
+    """
 
     name: str
     options: dict[str, str]
 
     @classmethod
     def of(cls, url: str, scheme: str, *known: str) -> AwsAddress:
-        """Raises `ValueError`."""
+        """Parse `url`; `known` names further options that it may have. Raises `ValueError`."""
         parts = urlsplit(url)
         name = unquote(parts.netloc + parts.path)
         if parts.scheme != scheme or not name:

@@ -13,7 +13,7 @@ from access_policy.adapters.aws.address import AwsAddress
 
 CONNECT_TIMEOUT_S: Final = 3.0
 READ_TIMEOUT_S: Final = 10.0
-ATTEMPTS: Final = 1  # of the SDK: the callers retry
+ATTEMPTS: Final = 1  # per call by the SDK: the callers retry
 
 AWS_TROUBLE: Final[tuple[type[Exception], ...]] = (ClientError, BotoCoreError, OSError, TimeoutError)
 
@@ -45,7 +45,7 @@ class AwsClient:
                     self._service,
                     region_name=self._address.options.get("region"),
                     endpoint_url=endpoint_url,
-                    verify=False if (endpoint_url or "").startswith("http:") else None,  # else it loads authorities
+                    verify=False if (endpoint_url or "").startswith("http:") else None,  # False loads no authorities
                     config=config,
                 )
                 self._opened = await self._closing.enter_async_context(client)
@@ -56,8 +56,9 @@ class AwsClient:
 
 
 def new_session() -> Any:
-    """A session with the credentials of the environment as it is now. All of a process share the descriptions of Amazon's
-    services: to read them takes longer than all else that a client begins with."""
+    """Return a session with the current credentials of the environment. All sessions of a process share the descriptions of
+    Amazon's services, because reading them is the slowest part of creating a client.
+    """
     from aiobotocore.session import get_session
 
     session = get_session()
@@ -73,7 +74,7 @@ def _loader(data_path: str | None) -> Any:
 
 
 def code_of(error: Exception) -> str:
-    """Amazon's error code, or the class of an error without one."""
+    """Return Amazon's error code, or the class name of an error without one."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__

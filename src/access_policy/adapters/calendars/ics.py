@@ -1,9 +1,9 @@
 """Holiday calendars from .ics files (RFC 5545), read by the package `icalendar`.
 
 A day is a holiday if an all-day event touches it in the depot's time zone; the event's SUMMARY is the reason. An event is
-all-day if it has dates, or if it begins and ends at midnight by its own clock or the depot's; others are timed, and named in
-the answer. Recurring events are expanded over given years, by the same reader as the recurrences of mode rules. Zone rules come
-from the pinned `tzdata` (ADR 0004); a zone that it does not have is read from the file's own VTIMEZONE.
+all-day if it has dates, or if it begins and ends at midnight by its own clock or the depot's; other events are timed, and the
+result lists them. Recurring events are expanded over the given years by the same reader as the recurrences of mode rules. Zone
+rules come from the pinned `tzdata` (ADR 0004); a zone that it does not have is read from the file's own VTIMEZONE.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from access_policy.domain.instants import YEAR_MAX, YEAR_MIN
 from access_policy.domain.mode_schedule.calendars import ENTRIES_MAX, Holiday
 
 TIMED_NAMED_MAX = 100
-YEARS_MAX = 10  # expanded at once
+YEARS_MAX = 10  # in one import
 
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """An event with times, such as 08:00 to 17:00; `starts_at` is its DTSTART in the depot's zone."""
+    """An event with times, such as 08:00 to 17:00. `starts_at` is its DTSTART in the depot's zone."""
 
     uid: str
     summary: str
@@ -40,8 +40,9 @@ class TimedEvent:
 
 @dataclass(frozen=True, slots=True)
 class IcsCalendar:
-    """`name` is X-WR-CALNAME, if it is given; `left_out` counts the events that have no day in the years. `timed` are the first
-    of the events with times, which `days` contains only on request."""
+    """`name` is the value of X-WR-CALNAME, if present. `left_out` counts the events without a day in the requested years.
+    `timed` lists the first events with times, whose days are in `days` only on request.
+    """
 
     name: str | None
     days: tuple[Holiday, ...]
@@ -52,8 +53,9 @@ class IcsCalendar:
 def read_ics(
     content: bytes, zone: ZoneInfo, first_year: int, last_year: int, *, with_timed: bool = False
 ) -> IcsCalendar:
-    """Read the days of all-day events in the years `first_year` to `last_year`, both included, and with `with_timed` those of
-    events with times. Raises `IcsInvalid`."""
+    """Read the days of all-day events in the years `first_year` to `last_year`, both included. With `with_timed`, also read the
+    days of events with times. Raises `IcsInvalid`.
+    """
     if not YEAR_MIN <= first_year <= last_year <= YEAR_MAX or last_year - first_year >= YEARS_MAX:
         raise IcsInvalid(
             f"years takes 1 to {YEARS_MAX} years such as 2026-2028, from {YEAR_MIN} to {YEAR_MAX}.", pointer="/years"
@@ -82,13 +84,13 @@ def read_ics(
         days += found
         if len(days) > ENTRIES_MAX:
             raise IcsInvalid(
-                f"{name_of(event, text)} brings the calendar to more than {ENTRIES_MAX} entries; ask for fewer years, or "
-                "put what recurs so often as a mode rule."
+                f"{name_of(event, text)} takes the calendar beyond {ENTRIES_MAX} entries; ask for fewer years, or "
+                "enter so frequent a recurrence as a mode rule."
             )
     if timed and not days:
         raise IcsInvalid(
-            f"The file has no all-day event in these years; {timed[0].summary!r} and others have times. To take each of them "
-            "as whole days, send timed=true.",
+            f"The file has no all-day event in these years; {timed[0].summary!r} and other events have times. To import each "
+            "of them as whole days, send timed=true.",
             pointer="/timed",
         )
     name = one_line(calendar.get("X-WR-CALNAME"))

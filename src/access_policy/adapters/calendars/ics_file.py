@@ -1,4 +1,4 @@
-"""The text of an .ics file and its events (RFC 5545, 3.1), with the places that messages name."""
+"""The text of an .ics file and its events (RFC 5545, 3.1), with the positions that messages name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text_of(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise IcsInvalid(f"Line {line} is not UTF-8; save the file as UTF-8, which RFC 5545 requires.") from error
     if (count := text.upper().count("BEGIN:VEVENT")) > EVENTS_MAX:
-        raise IcsInvalid(f"The file has {count} events; at most {EVENTS_MAX} are read.")
+        raise IcsInvalid(f"The file has {count} events; the limit is {EVENTS_MAX}. Split the file.")
     return text
 
 
@@ -41,7 +41,9 @@ def _whole_characters(content: bytes) -> bytes:
 
 
 def parsed(text: str) -> Calendar:
-    """Empty the lines of properties without a value, and keep the lines, so that messages name the right ones."""
+    """Parse the calendar. Properties without a value are replaced in place, so that messages give the right line numbers.
+    Raises `IcsInvalid`.
+    """
     try:
         calendar = Calendar.from_ical(_EMPTY.sub("X-EMPTY:-", without_zones(text)))
     except ValueError as error:
@@ -52,7 +54,7 @@ def parsed(text: str) -> Calendar:
 
 
 def where(message: str, text: str) -> str:
-    """The parser's message, with the line if it is known."""
+    """Return the parser's message, with the line number if it is known."""
     match = _UNREADABLE_LINE.search(message)
     if match is None:
         return message.splitlines()[0][:200]
@@ -62,7 +64,7 @@ def where(message: str, text: str) -> str:
 
 
 def name_of(event: Event, text: str) -> str:
-    """The event's name in messages: its UID and its line."""
+    """Return how messages name the event: by its UID and its line."""
     uid = str(event.get("UID") or "")
     line = next((n for n, line in enumerate(text.splitlines(), 1) if uid and line.strip() == f"UID:{uid}"), None)
     return f"The event {uid[:80] or 'without UID'!r}" + ("" if line is None else f" (line {line})")

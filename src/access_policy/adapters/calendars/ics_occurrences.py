@@ -21,7 +21,7 @@ _USED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One occurrence of an event: its start, its length, and the reason of its days."""
+    """One occurrence of an event: its start, its length, and the reason that its days get."""
 
     start: date | datetime
     lasts: timedelta
@@ -30,7 +30,7 @@ class Occurrence:
 
 
 def occurrence_of(event: Event, reading: Reading) -> Occurrence | None:
-    """The occurrence that the event describes; None if it is cancelled."""
+    """Return the occurrence that the event describes, or None if it is cancelled."""
     for prop, message in event.errors:
         if prop is None or prop in _USED:
             raise IcsInvalid(
@@ -47,7 +47,9 @@ def occurrence_of(event: Event, reading: Reading) -> Occurrence | None:
 
 
 def _is_timed(start: date | datetime, lasts: timedelta, zone: ZoneInfo) -> bool:
-    """True also for midnight to midnight in the event's zone or the depot's: Outlook and Exchange write all-day events so."""
+    """Tell whether the event is not all-day. An event from midnight to midnight in its own zone or the depot's is all-day,
+    because Outlook and Exchange write all-day events like that.
+    """
     if not isinstance(start, datetime):
         return False
     if start.tzinfo is None:
@@ -59,7 +61,7 @@ def _is_timed(start: date | datetime, lasts: timedelta, zone: ZoneInfo) -> bool:
 
 
 def holiday_of(day: date, occurrence: Occurrence, zone: ZoneInfo) -> Holiday:
-    """The days that the occurrence which begins on `day` touches in `zone`."""
+    """Return the days in `zone` of the occurrence that begins on `day`."""
     start, lasts, reason = occurrence.start, occurrence.lasts, occurrence.reason
     if not isinstance(start, datetime):
         return Holiday(first=day, last=max(day, day + lasts - _DAY), reason=reason)

@@ -22,8 +22,9 @@ _UNTIL = re.compile(r"UNTIL=([0-9]{8}T[0-9]{6})(Z?)")
 
 
 def days_of(event: Event, reading: Reading, changes: Sequence[Event]) -> list[tuple[Occurrence, Holiday]]:
-    """The event's days in the requested years, each with its occurrence. `changes` are events that replace one occurrence
-    (RECURRENCE-ID), or one and all later ones (RANGE=THISANDFUTURE)."""
+    """Return the event's days in the requested years, each with its occurrence. Each event in `changes` replaces one occurrence
+    (RECURRENCE-ID), or one and all later ones (RANGE=THISANDFUTURE).
+    """
     said = occurrence_of(event, reading)
     if said is None:
         return []
@@ -67,15 +68,16 @@ def reaches_on(change: Event, reading: Reading) -> bool:
         return False
     if str(reach).upper() != "THISANDFUTURE" or "RRULE" in change:
         raise IcsInvalid(
-            f"{name_of(change, reading.text)} changes a series in a way that is not read here; end the series with UNTIL and "
+            f"{name_of(change, reading.text)} changes a series in an unsupported way; end the series with UNTIL and "
             "add another one."
         )
     return True
 
 
 def _begins(event: Event, said: Occurrence, reading: Reading, moved: timedelta) -> list[date]:
-    """The local days on which the event begins in the requested years, extended by its length and by the shift of later
-    occurrences."""
+    """Return the local days on which the event begins in the requested years, extended by its length and by the shift of later
+    occurrences.
+    """
     first_day = day_of(said.start)
     first, last = reading.reach
     begins = {first_day, *_listed(event, "RDATE", said.start, reading)}
@@ -88,14 +90,14 @@ def _begins(event: Event, said: Occurrence, reading: Reading, moved: timedelta) 
             reach = {"start": first - said.lasts - moved - 2 * _DAY, "end": last + moved + _DAY}
             begins |= set(Recurrence.parse(text).dates(first_day, **reach))
     except Refused as refusal:
-        raise IcsInvalid(
-            f"{name_of(event, reading.text)} recurs in a way that is not read here: {refusal.detail}"
-        ) from refusal
+        raise IcsInvalid(f"{name_of(event, reading.text)} recurs in an unsupported way: {refusal.detail}") from refusal
     return sorted(begins - set(_listed(event, "EXDATE", said.start, reading)))
 
 
 def _local_until(match: re.Match[str], start: date | datetime) -> str:
-    """The last local date: UNTIL is an instant in UTC if DTSTART is one. In the year 9999 there is no later local time."""
+    """Return the last local date. UNTIL is an instant in UTC if DTSTART is one. In the year 9999 it is not converted, because a
+    later local time does not exist.
+    """
     until = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     if match[2] and isinstance(start, datetime) and start.tzinfo is not None and until.year <= YEAR_MAX:
         until = until.astimezone(start.tzinfo)
@@ -103,7 +105,7 @@ def _local_until(match: re.Match[str], start: date | datetime) -> str:
 
 
 def _listed(event: Event, prop: str, start: date | datetime, reading: Reading) -> Iterator[date]:
-    """The local days of EXDATE or RDATE."""
+    """Return the local days of EXDATE or RDATE."""
     zone = start.tzinfo if isinstance(start, datetime) else None
     for line in values_of(event.get(prop)):
         for each in getattr(line, "dts", ()):

@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The parameters of reading, shared by all events. `definitions` are the file's own time zones."""
+    """The parameters of one import, shared by all events. `definitions` are the time zones that the file defines, by name."""
 
     text: str
     zone: ZoneInfo
@@ -34,7 +34,7 @@ class Reading:
         return date(self.first_year, 1, 1), date(self.last_year, 12, 31)
 
     def zone_of(self, tzid: str) -> tzinfo | None:
-        """The zone that the file defines under this name, or None. Raises `ZoneUnreadable`."""
+        """Return the zone that the file defines under this name, or None. Raises `ZoneUnreadable`."""
         if tzid not in self.zones and tzid in self.definitions:
             self.zones[tzid] = zone_of(tzid, self.definitions[tzid], self.first_year, self.last_year)
         return self.zones.get(tzid)
@@ -48,7 +48,7 @@ def moment_of(event: Event, prop: str, reading: Reading) -> date | datetime:
 
 
 def length_of(event: Event, start: date | datetime, reading: Reading) -> timedelta:
-    """Whole days for an all-day event, real time otherwise."""
+    """Return the event's length: whole days for an all-day event, elapsed time otherwise."""
     if "DTEND" in event:
         end = moment_of(event, "DTEND", reading)
         if isinstance(end, datetime) != isinstance(start, datetime) or _aware(end) != _aware(start):
@@ -71,7 +71,7 @@ def _duration(event: Event, reading: Reading) -> timedelta:
 
 
 def _value(event: Event, prop: str, reading: Reading) -> Any:
-    """The value of a property that an event has once."""
+    """Return the value of a property that an event must have exactly once. Raises `IcsInvalid`."""
     value: Any = event.get(prop)
     if value is None or isinstance(value, list):
         raise IcsInvalid(f"{name_of(event, reading.text)} needs exactly one {prop}.")
@@ -83,7 +83,7 @@ def _value(event: Event, prop: str, reading: Reading) -> Any:
 
 
 def in_its_zone(moment: Any, value: Any, event: Event, prop: str, reading: Reading) -> Any:
-    """Add the zone that the file defines: the parser drops zones that `tzdata` does not have."""
+    """Add the zone that the file defines, because the parser drops zones that `tzdata` does not have."""
     if not isinstance(moment, datetime) or moment.tzinfo is not None or "TZID" not in value.params:
         return moment
     tzid = str(value.params["TZID"])
@@ -96,14 +96,14 @@ def in_its_zone(moment: Any, value: Any, event: Event, prop: str, reading: Readi
         ) from unreadable
     if defined is None:
         raise IcsInvalid(
-            f"{name_of(event, reading.text)} has a {prop} in the time zone {tzid[:64]!r}, which is not a name of the IANA "
-            "database and not defined in the file."
+            f"{name_of(event, reading.text)} has a {prop} in the time zone {tzid[:64]!r}, which is neither a name of the IANA "
+            "database nor defined in the file."
         )
     return moment.replace(tzinfo=defined)
 
 
 def values_of(value: Any) -> Collection[Any]:
-    """The values of a repeatable property, of which the parser returns nothing, one, or a list."""
+    """Return the values of a repeatable property as a collection; the parser gives None, one value, or a list."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -125,5 +125,5 @@ def _aware(moment: date | datetime) -> bool:
 
 
 def _in_utc(moment: Any) -> Any:
-    """Real time between two local times: subtracting them is wrong on the night of a clock change."""
+    """Convert an aware time to UTC, because the difference of two local times is wrong on the night of a clock change."""
     return moment.astimezone(UTC) if _aware(moment) else moment

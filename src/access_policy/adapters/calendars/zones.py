@@ -1,6 +1,7 @@
 """Time zones that an .ics file defines itself (VTIMEZONE, RFC 5545, 3.6.5), for names that the pinned `tzdata` does not have,
-such as Exchange's "Customized Time Zone". Their transitions are computed by the reader of mode rules' recurrences, in the years
-near those asked for, so that a definition cannot make the reader search."""
+such as Exchange's "Customized Time Zone". The reader of mode rules' recurrences computes their transitions, only for years near
+the requested ones, so that no definition can cause an endless search.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +23,12 @@ _FOLD = re.compile(r"\r?\n[ \t]")
 
 
 class ZoneUnreadable(ValueError):
-    """The file's definition of a zone cannot be read; the text says why."""
+    """The file's definition of a zone cannot be read; the message says why."""
 
 
 @dataclass(slots=True)
 class _Observance:
-    """STANDARD or DAYLIGHT: in force from each of its onsets, which are local times of the clock before."""
+    """STANDARD or DAYLIGHT: applies from each of its onsets, which are local times in the offset before the change."""
 
     start: datetime = datetime(1970, 1, 1)  # noqa: DTZ001  a local time
     before: timedelta = timedelta(0)
@@ -45,14 +46,15 @@ class _Observance:
                 yield datetime.combine(day, self.start.time())
 
     def _last_day(self, until: re.Match[str]) -> str:
-        """UNTIL is in UTC here and is compared in the offset before the onset."""
+        """Return UNTIL as a local date. It is in UTC here and is compared in the offset before the onset."""
         at = datetime.strptime(until[1] + (until[2] or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007  either, see below
         return f"UNTIL={(at + self.before if until[3] and at.year < date.max.year else at):%Y%m%d}"
 
 
 class FileZone(tzinfo):
-    """Transitions in ascending order: the instant (naive UTC), the local time in the offset before, and the
-    offset after."""
+    """A time zone made of transitions in ascending order: the instant (naive UTC), the local time in the offset before, and the
+    offset after.
+    """
 
     def __init__(
         self, name: str, transitions: Sequence[tuple[datetime, datetime, timedelta]], first: timedelta
@@ -63,7 +65,9 @@ class FileZone(tzinfo):
         self._offsets = [first, *(offset for _, _, offset in transitions)]
 
     def utcoffset(self, dt: datetime | None) -> timedelta:
-        """An ambiguous local time is its first occurrence; one in a gap takes the offset before the gap (RFC 5545, 3.3.5)."""
+        """Return the offset. An ambiguous local time is its first occurrence; a time in a gap takes the offset before the gap
+        (RFC 5545, 3.3.5).
+        """
         if dt is None:
             return self._offsets[-1]
         local = dt.replace(tzinfo=None, fold=0)
@@ -87,7 +91,7 @@ def without_zones(text: str) -> str:
 
 
 def defined_zones(text: str) -> Mapping[str, str]:
-    """The file's definitions by TZID, not parsed yet."""
+    """Return the file's definitions by TZID, not yet parsed."""
     found: dict[str, str] = {}
     for block in _BLOCK.findall(text):
         for name, value in _properties(block):
@@ -98,11 +102,13 @@ def defined_zones(text: str) -> Mapping[str, str]:
 
 
 def zone_of(tzid: str, block: str, first_year: int, last_year: int) -> tzinfo:
-    """A zone that is right from the beginning of `first_year` to the end of `last_year`. Raises `ZoneUnreadable`."""
+    """Return a zone that is right from the beginning of `first_year` to the end of `last_year`. Raises `ZoneUnreadable`."""
     first, last = date(first_year - 2, 1, 1), date(last_year + 2, 12, 31)
     observances = _observances(block)
     if not 1 <= len(observances) <= OBSERVANCES_MAX:
-        raise ZoneUnreadable(f"it has {len(observances)} STANDARD and DAYLIGHT parts; 1 to {OBSERVANCES_MAX} are read")
+        raise ZoneUnreadable(
+            f"it has {len(observances)} STANDARD and DAYLIGHT parts; the limits are 1 and {OBSERVANCES_MAX}"
+        )
     try:
         onsets = {
             (local - each.before, local, each.after) for each in observances for local in each.onsets(first, last)

@@ -1,7 +1,7 @@
 """Amazon EventBridge (PutEvents) as the event bus.
 
-Entries fail singly within a response of status 200. A transient failure (`InternalFailure`, throttling) is retried; a fault of
-the entry refuses it; a fault of the installation (permissions, a missing bus) stops publishing.
+PutEvents can answer status 200 and still fail single entries. A transient failure (`InternalFailure`, throttling) is retried;
+an invalid entry is refused; a fault of the installation (permissions, a missing bus) stops publishing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class EventBridgeBus:
             code = code_of(error)
             if code not in OF_THE_REQUEST:
                 raise BusUnavailable(f"EventBridge bus {self._address.name}: {error}") from error
-            if len(entries) > 1:  # one of them is bad, and which is not said
+            if len(entries) > 1:  # one entry is invalid, and the response does not say which
                 return [outcome for entry in entries for outcome in await self.publish([entry])]
             return [PublishResult(PublishStatus.REFUSED, str(error))]
         results = answer["Entries"]
@@ -87,6 +87,8 @@ class EventBridgeBus:
 
 
 def _trace_header(traceparent: str) -> str:
-    """The trace in the form of AWS X-Ray, the only one that PutEvents takes (X-Ray developer guide, "Tracing header")."""
+    """Convert the trace to the form of AWS X-Ray, the only one that PutEvents accepts (X-Ray developer guide, "Tracing
+    header").
+    """
     _, trace_id, span_id, flags = traceparent.split("-")
     return f"Root=1-{trace_id[:8]}-{trace_id[8:]};Parent={span_id};Sampled={int(flags, 16) & 1}"

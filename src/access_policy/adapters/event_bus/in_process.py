@@ -1,4 +1,4 @@
-"""A bus in this process, with EventBridge's envelope and rule patterns: subscribers read and filter as in the cloud."""
+"""A bus in this process, with EventBridge's envelope and rule patterns, so that subscribers read and filter as in the cloud."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Rule:
 class InProcessBus:
     """Implements `EventBus`, `Rules` and `Subscribers`.
 
-    An event is taken once all targets whose pattern matches have returned. When one raises, the event is delivered again
-    later, to all of them: a target has to bear repetitions, as in the cloud.
+    An event is delivered once all targets whose pattern matches have returned. If a target raises, the event is delivered again
+    later to all of them, so targets must tolerate duplicates, as in the cloud.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class InProcessBus:
     def put_rule(
         self, name: str, pattern: str | Mapping[str, Any], target: Target, *, since: int | None = None
     ) -> None:
-        """Raises `PatternInvalid`."""
+        """Add or replace a rule. Raises `PatternInvalid`."""
         self._rules[name] = Rule(name, Pattern.of(pattern), target, since)
         self._subscribed.set()
 
@@ -87,7 +87,9 @@ class InProcessBus:
 
 
 def as_delivered(entry: Entry, *, account: str, region: str) -> dict[str, Any]:
-    """The event that EventBridge makes of an entry: its own id, new with each repetition, and a time in whole seconds."""
+    """Return the event that EventBridge makes of an entry. Its id is new with each delivery, and its time is in whole
+    seconds.
+    """
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

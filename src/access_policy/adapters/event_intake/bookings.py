@@ -1,4 +1,4 @@
-"""Messages about bookings of chargers that another service has taken from a partner."""
+"""Messages about bookings of chargers that another service accepted from a partner."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ CANCELLED = "The booking was cancelled."
 
 
 class BookingHolder(Shape):
-    """The party that may charge: a vehicle of the registry, identifiers, or both. With neither the booking admits nobody until
-    a change names one."""
+    """The party that may charge: a vehicle of the registry, identifiers, or both. If it has neither, nobody can use the booking
+    until a change names one.
+    """
 
     vehicle_id: Id | None = None
     identifiers: Annotated[list[Identifier], Field(max_length=IDENTIFIERS_MAX)] = []
 
 
 class BookingTerms(Shape):
-    """Minutes; a term that is left out is the depot's."""
+    """Terms in minutes. The depot's terms apply where one is omitted."""
 
     early_start_min: Minutes | None = None
     late_stop_min: Minutes | None = None
@@ -100,7 +101,7 @@ class CanceledBookingDetail(DetailOf):
 
 
 class BookingReserved(Shape):
-    """A partner has booked; the place is reserved for the holder."""
+    """A partner has made a booking; the charger is reserved for the holder."""
 
     detail_type: Annotated[Literal["BookingReserved"], Field(alias="detail-type")]
     source: Token
@@ -108,7 +109,7 @@ class BookingReserved(Shape):
 
 
 class BookingChanged(Shape):
-    """The booking has this content from now on; one that is not known yet is made."""
+    """The booking has this content from now on. A booking that the service does not know is created."""
 
     detail_type: Annotated[Literal["BookingChanged"], Field(alias="detail-type")]
     source: Token
@@ -116,7 +117,7 @@ class BookingChanged(Shape):
 
 
 class BookingCanceled(Shape):
-    """The booking is cancelled; it is never revived."""
+    """The booking is cancelled; it cannot be revived."""
 
     detail_type: Annotated[Literal["BookingCanceled"], Field(alias="detail-type")]
     source: Token

@@ -1,4 +1,4 @@
-"""Messages about the energy of a depot's site: envelopes, demand, and sources that fall silent."""
+"""Messages about the energy of a depot's site: envelopes, demand, and sources that go silent."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class EnvelopeFallback(Shape):
 
 
 class ChangedEnvelope(Shape):
-    """The node may import at most `import_limit_w` watts in `[valid_from, valid_until)`. The higher sequence of a source wins
-    at a node."""
+    """The node may import at most `import_limit_w` watts in `[valid_from, valid_until)`. At a node, the highest sequence of a
+    source wins.
+    """
 
     envelope_id: Id
     depot_id: Id
@@ -82,7 +83,7 @@ class MeasuredNode(Shape):
 
 
 class MeasuredDemand(Shape):
-    """Measurements of one depot. Of a node, the latest `observed_at` counts, in whatever order messages arrive."""
+    """Measurements of one depot. For each node the latest `observed_at` counts, whatever the order in which messages arrive."""
 
     depot_id: Id
     items: Annotated[list[MeasuredNode], Field(min_length=1, max_length=ITEMS_MAX)]
@@ -102,7 +103,9 @@ class MeasuredDemand(Shape):
 
 
 class OfflineSource(Shape):
-    """The source is silent from `offline_at` on, which may be ahead. A fresh envelope of it ends its silence."""
+    """The source is silent from `offline_at` on, which may be in the future. A new envelope from the source ends its
+    silence.
+    """
 
     source: Id
     depot_id: Id

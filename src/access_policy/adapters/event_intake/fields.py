@@ -1,4 +1,4 @@
-"""The values in messages of other services, and the envelope that all messages share."""
+"""Field types of other services' messages, and the envelope that all messages share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _text_only(value: Any) -> Any:
 
 
 def _no_truth(value: Any) -> Any:
-    """Refuse booleans: in Python, True equals 1."""
+    """Refuse booleans, because True equals 1 in Python."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
@@ -43,7 +43,7 @@ def _instant(at: datetime) -> datetime:
 
 
 def _end(at: datetime) -> datetime | None:
-    """None, for no end, if the instant is in the far future."""
+    """Return None, which means no end, if the instant is in the far future."""
     return None if at.utcoffset() is not None and is_far_future(at) else _instant(at)
 
 
@@ -61,8 +61,9 @@ class Shape(BaseModel):
 
 
 class Aggregate(Shape):
-    """The subject of the event. `version` ascends with each event of the source about it; an event with an older version than
-    one already received has no effect."""
+    """The subject of the event. `version` rises with each event of the source about this subject. An event with an older
+    version than one already received has no effect.
+    """
 
     id: Id
     version: Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
@@ -70,14 +71,14 @@ class Aggregate(Shape):
 
 
 class Identifier(Shape):
-    """An identifier as typed, in any spelling of its kind."""
+    """An identifier as entered, in any spelling of its kind."""
 
     kind: IdentifierKind
     value: Annotated[str, StringConstraints(min_length=1, max_length=VALUE_LENGTH_MAX)]
 
 
 class DetailOf(Shape):
-    """`event_id` is unique at the source and identifies repetitions."""
+    """`event_id` is unique within the source and identifies duplicates."""
 
     event_id: Token
     event_version: Annotated[Literal[1], BeforeValidator(_no_truth)]

@@ -1,6 +1,6 @@
 """The messages of other services: EventBridge's envelope around a detail like that of our own events.
 
-What is not known here is ignored: neighbours may add fields. Their contract is `docs/events`, made from these shapes.
+Unknown fields are ignored, so that other services may add fields. The contract is `docs/events`, generated from these shapes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class BadEvent(Exception):
-    """An invalid message; `reasons` are RFC 6901 pointers, each with the fault there."""
+    """An invalid message. `reasons` are RFC 6901 pointers, each with the fault found there."""
 
     def __init__(self, reasons: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{pointer or 'the event'}: {message}" for pointer, message in reasons))
@@ -51,8 +51,9 @@ class BadEvent(Exception):
 
 
 class CommissionedVehicle(Shape):
-    """Valid in `[valid_from, valid_until)`. A vehicle of class `agreement` names its agreement. Without `identifiers`, or with
-    null, the vehicle keeps its own; otherwise it has exactly these."""
+    """Valid in `[valid_from, valid_until)`. A vehicle of class `agreement` names its agreement. If `identifiers` is absent or
+    null, the vehicle keeps its identifiers; otherwise it has exactly these.
+    """
 
     vehicle_id: Id
     name: Name
@@ -101,8 +102,9 @@ class Hours(Shape):
 
 
 class ChangedAgreement(Shape):
-    """Valid in `[valid_from, valid_until)`, and until `ended_at`. Without chargers and depots it is valid everywhere, without
-    hours always, without identifier kinds for all of them."""
+    """Valid in `[valid_from, valid_until)`, at most until `ended_at`. Without chargers and depots it applies everywhere,
+    without hours at all times, and without identifier kinds to all kinds.
+    """
 
     agreement_id: Id
     name: Name
@@ -206,7 +208,7 @@ _READER: Final[TypeAdapter[AnyEvent]] = TypeAdapter(AnyEvent)
 
 
 def read(body: bytes | str) -> events.IncomingEvent:
-    """JSON in UTF-8, with or without a byte order mark. Raises `BadEvent`."""
+    """Read a message of JSON in UTF-8, with or without a byte order mark. Raises `BadEvent`."""
     if len(body) > BYTES_MAX:
         raise BadEvent([("", f"has more than {BYTES_MAX} bytes")])
     try:
@@ -221,7 +223,7 @@ def read(body: bytes | str) -> events.IncomingEvent:
 
 
 def incoming(event: AnyEvent) -> events.IncomingEvent:
-    """Raises `BadEvent`."""
+    """Convert the parsed event. Raises `BadEvent`."""
     detail = event.detail
     if detail.aggregate.id != detail.data.subject_id:
         raise BadEvent([("/detail/aggregate/id", "is not the id in the data")])
@@ -237,7 +239,7 @@ def incoming(event: AnyEvent) -> events.IncomingEvent:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    """The RFC 6901 pointer, without pydantic's name of the union's branch."""
+    """Return the RFC 6901 pointer, without pydantic's name of the union's branch."""
     names = {shape.__name__ for shape in CONSUMED_EVENTS}
     parts = [str(part) for index, part in enumerate(location) if not (index == 0 and part in names)]
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)

@@ -1,9 +1,4 @@
-"""Receives events from an Amazon SQS queue behind an EventBridge rule.
-
-Each message of a batch is handled by itself. An applied message is deleted; a message that can never be applied goes to the
-dead-letter queue with its reason; a message that cannot be applied yet becomes visible again after a delay. A message stays
-invisible while it is processed, and is deleted last: a crash before that causes a harmless repetition.
-"""
+"""Receive events from an Amazon SQS queue behind an EventBridge rule."""
 
 from __future__ import annotations
 
@@ -31,7 +26,7 @@ RETRY_FIRST_S: Final = 2
 RETRY_LONGEST_S: Final = 900
 RECEIVES_MAX: Final = 8  # of a message that cannot be applied yet: about ten minutes
 REASON_LENGTH_MAX: Final = 1_000
-RESTART_FIRST_S: Final = 0.2  # the span of the first pause after a failed read; it doubles up to
+RESTART_FIRST_S: Final = 0.2  # the first pause after a failed read; it doubles up to
 RESTART_LONGEST_S: Final = 30.0
 
 
@@ -61,7 +56,8 @@ Message = dict[str, Any]
 
 class SqsIntake:
     """`address` is `sqs://QUEUE?region=…&endpoint_url=…&dead_letters=QUEUE`. The dead-letter queue is `QUEUE-dead-letters`
-    unless named; if it does not exist, an invalid message stays in its own queue and is logged at each delivery."""
+    unless the URL names one; if it does not exist, an invalid message stays in its own queue and is logged at each delivery.
+    """
 
     def __init__(
         self, address: AwsAddress, intake: EventIntake, *, wait_s: int = WAIT_S, visibility_s: int = VISIBILITY_S
@@ -78,7 +74,7 @@ class SqsIntake:
         self._queue_urls: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Receive until `drain` or until cancelled; after a cancellation, messages in process are delivered again."""
+        """Receive until `drain` or until cancelled. After a cancellation, SQS delivers the messages in process again."""
         backoff = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S)
         try:
             while not self._stopping.is_set():
@@ -93,7 +89,7 @@ class SqsIntake:
             self._stopped.set()
 
     async def drain(self) -> None:
-        """Receive no more messages, and wait until those in process have ended."""
+        """Stop receiving, and wait until the messages in process are finished."""
         self._stopping.set()
         await self._stopped.wait()
 
@@ -126,7 +122,9 @@ class SqsIntake:
         )
 
     async def _ended(self, message: Message, kept: list[Message]) -> Ending:
-        """Process the message; a dead one is then in the dead-letter queue, and one to retry is no longer `kept` invisible."""
+        """Process the message. Afterwards a dead message is in the dead-letter queue, and a message to retry is no longer in
+        `kept`.
+        """
         ending = await self._processed(message)
         if isinstance(ending, Dead):
             ending = Done() if await self._buried(message, ending) else Retry(ending.reason)
@@ -186,7 +184,7 @@ class SqsIntake:
         return True
 
     async def _delete(self, messages: Sequence[Message]) -> None:
-        """Delete the messages. One that is not deleted is delivered again, as a duplicate."""
+        """Delete the messages. SQS delivers a message again, as a duplicate, if deleting it fails."""
         if not messages:
             return
         client, queue_url = await self._client.get(), await self._queue_url(self._name)
@@ -200,7 +198,7 @@ class SqsIntake:
             )
 
     async def _keep_invisible(self, kept: Sequence[Message]) -> None:
-        """Run until cancelled."""
+        """Extend the invisibility of the messages until cancelled."""
         while True:
             await asyncio.sleep(self._visibility_s / 3)
             try:
@@ -232,7 +230,7 @@ class SqsIntake:
         return self._queue_urls[name]
 
     async def _unless_stopping(self, work: Any) -> Any:
-        """The result of `work`; None if it was cancelled because the intake stops."""
+        """Return the result of `work`, or None if the intake stopped and cancelled it."""
         working, stopping = asyncio.ensure_future(work), asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -248,5 +246,5 @@ def _receives(message: Message) -> int:
 
 
 def _storable(text: str) -> str:
-    """Attributes must not be empty or contain control characters."""
+    """Make the text a valid SQS attribute, which must not be empty or contain control characters."""
     return "".join(character if character.isprintable() else " " for character in text)[:REASON_LENGTH_MAX] or "-"

@@ -1,6 +1,6 @@
-"""Erase a tenant's events from the log. The positions of all other events stay as they are.
+"""Erase a tenant's events from the log. All other events keep their positions.
 
-The log is append-only for everybody else: this is the one place that removes events (ADR 0033).
+The log is otherwise append-only: only this module removes events (ADR 0033).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POSITION: Final = {"sqlite": "rowid", "postgresql": "notification_id"}
 
 
 class CannotErase(Exception):
-    """This kind of store keeps its log in a form from which nothing can be removed."""
+    """A store of this kind keeps its log in a form from which events cannot be removed."""
 
 
 class _Of(msgspec.Struct):
@@ -48,18 +48,19 @@ class _Range(NamedTuple):
 
 
 def _streams(prefix: str) -> _Range:
-    """All names that begin with the prefix, which ends with `/`; `0` is the character behind it."""
+    """Return the range of all names that begin with the prefix, which ends with `/`; `0` is the character after `/`."""
     return _Range(prefix, f"{prefix[:-1]}0")
 
 
 def claims_of(location: StoreLocation, tenant_id: TenantId) -> Claims:
-    """The tenant's events in the streams of charge point ids, which belong to the installation. Raises `CannotErase`,
-    `sqlite3.Error` or `SQLAlchemyError`."""
+    """Return the tenant's events in the streams of charge point ids, which belong to the installation. Raises `CannotErase`,
+    `sqlite3.Error` or `SQLAlchemyError`.
+    """
     if isinstance(location, AwsAddress):
         raise CannotErase(
             f"{tenant_id} cannot be erased from a DynamoDB store, whose log has no place for a gap. Nothing was erased. "
             "Remove its vehicles (vehicles remove), which deletes the keys of their identifiers, and its webhooks and API "
-            "keys; docs/operations.md says how to get rid of the rest."
+            "keys; docs/operations.md says how to remove the rest."
         )
     database = database_at(location, "tenant erasure", waits=True)
     position = POSITION["sqlite" if database.is_file else "postgresql"]
@@ -80,7 +81,7 @@ def _claims(rows: Iterable[tuple[int, bytes]], tenant_id: TenantId) -> Claims:
 
 
 def erase_events(location: StoreLocation, tenant_id: TenantId, claims: Iterable[int]) -> RemovedFrom:
-    """Remove the tenant's streams, and the events at the positions `claims`. Repeatable; raises as `claims_of` does."""
+    """Remove the tenant's streams and the events at the positions `claims`. Can be repeated. Raises as `claims_of` does."""
     if isinstance(location, Path):
         return _erase_from_file(location, tenant_id, tuple(claims))
     assert isinstance(location, str)
@@ -104,8 +105,8 @@ def _erase_from_server(url: str, tenant_id: TenantId, claims: tuple[int, ...]) -
 
 
 def _erase_from_file(path: Path, tenant_id: TenantId, claims: tuple[int, ...]) -> RemovedFrom:
-    """Writes the table anew, with the same row ids, in one transaction. VACUUM may renumber rows, and a page from which
-    SQLite moved rows can still hold their bytes, so that deleting them is not enough.
+    """Rewrite the table, with the same row ids, in one transaction. Deleting rows is not enough: VACUUM may renumber the
+    others, and a page from which SQLite moved rows can still hold their bytes.
     """
     with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)) as connection:
         connection.execute("PRAGMA secure_delete=ON").fetchall()

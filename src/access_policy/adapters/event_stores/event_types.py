@@ -1,4 +1,4 @@
-"""Every domain event that is stored. A new event class is added here, and a golden file in tests/unit/event_stores."""
+"""Every domain event that is stored. To add an event class, add it here, and a golden file in tests/unit/event_stores."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ StoreLocation = Path | str | AwsAddress  # an SQLite file, a `postgresql://` URL
 
 
 def is_in_use(location: StoreLocation) -> bool:
-    """True if the store has events, so that new keys must not be created for it. Raises like opening the store."""
+    """Tell whether the store is in use, so that new keys must not be created for it. Raises like opening the store."""
     match location:
         case Path():
             return location.exists()
@@ -27,7 +27,9 @@ def is_in_use(location: StoreLocation) -> bool:
 
 
 def opens(location: StoreLocation) -> Callable[[], RecorderEventStore] | None:
-    """A function that another process can import to open the store too; None for DynamoDB, which is slower than the folds."""
+    """Return a function that another process can import to open the same store. None for DynamoDB, where reading is slower than
+    the folds.
+    """
     match location:
         case Path():
             return partial(sqlite_event_store, location)

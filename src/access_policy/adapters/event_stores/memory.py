@@ -1,4 +1,4 @@
-"""An event store in memory for tests: the same store with pyeventsourcing's in-memory recorder."""
+"""An event store in memory for tests: the same store over pyeventsourcing's in-memory recorder."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """The event store in PostgreSQL, over pyeventsourcing's recorder.
 
-An append holds the table's EXCLUSIVE lock until it has committed: positions become visible in order, and a reader
-that remembers its last position misses nothing. (The library's stored functions take no such lock and do lose events
-for readers; they are never used.) An append is one round trip, COMMIT included, so that the server never waits for
-the client while it holds the lock.
+An append holds the table's EXCLUSIVE lock until it has committed. Positions therefore become visible in order, and a reader
+that remembers its last position misses no event. (The library's stored functions take no such lock, so readers can miss events;
+the service never uses them.) An append is one round trip, including COMMIT, so that the server never waits for the client while
+it holds the lock.
 
-Each call has one deadline for all its waits: for a connection, a lock, an answer. If the connection fails earlier,
-the call retries with the same events; the store above recognises by their ids any that were stored.
+Each call has one deadline for all its waits: for a connection, a lock and an answer. If the connection fails earlier, the call
+retries with the same events; the store above recognises by their ids any that were stored.
 """
 
 from __future__ import annotations
@@ -70,18 +70,18 @@ _MAX_NOTIFICATION_ID: Final[Callable[..., int | None]] = unwrap(PostgresApplicat
 
 
 class LosesEvents(RuntimeError):
-    """The environment enables the library's stored functions, which lose events for readers of the log."""
+    """The environment enables the library's stored functions, with which readers of the log miss events."""
 
 
 def postgres_event_store(
     url: str, *, pool_size: int = POOL_SIZE, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
 ) -> RecorderEventStore:
-    """Opens the store of a database that has been migrated. `url` is `postgresql://…`, as libpq reads it.
+    """Open the store in a migrated database. `url` is `postgresql://…`, as libpq reads it.
 
     Raises `LosesEvents`, `MigrationNeeded`, or `eventsourcing.persistence.PersistenceError` if the server cannot be used.
     """
     if os.environ.get(LIBRARY_SWITCH, "").strip().lower() in ("y", "yes", "t", "true", "on", "1"):
-        raise LosesEvents(f"{LIBRARY_SWITCH} is set; events would be lost for readers. Unset it.")
+        raise LosesEvents(f"{LIBRARY_SWITCH} is set; readers would miss events. Unset it.")
     with _migrated(url):
         pass
     datastore = PunctualDatastore(url, pool_size=pool_size, timeout_s=timeout_s * DRIVER_TIMEOUT_SHARE)
@@ -96,14 +96,16 @@ def postgres_event_store(
 
 
 def has_events(url: str) -> bool:
-    """Raises as opening does."""
+    """Tell whether the store has events. Raises like opening the store."""
     with _migrated(url) as connection:
         return bool(connection.execute(text("SELECT EXISTS (SELECT 1 FROM public.stored_events)")).scalar_one())
 
 
 @contextmanager
 def _migrated(url: str) -> Iterator[sqlalchemy.Connection]:
-    """Uses its own connection: a pool only reports that it has none, not why."""
+    """Connect to the migrated database over a new connection, because a pool reports only that it has no connection, not
+    why.
+    """
     database = database_at(url, "event store")
     try:
         with database.reading.connect() as connection:
@@ -138,7 +140,7 @@ class LockedAppends(PostgresApplicationRecorder):
         return self._punctual.in_time(lambda: _MAX_NOTIFICATION_ID(self))
 
     def _log_rows(self, after: int, limit: int, up_to: int | None, names: Sequence[str]) -> Sequence[LogRow]:
-        """Uses the binary format: the text of a `bytea` has two characters for each byte."""
+        """Read rows in the binary format, because the text of a `bytea` has two characters for each byte."""
         with self._punctual.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row, binary=True)
             values = {"after": after, "up_to": up_to, "names": list(names), "limit": limit}
@@ -149,8 +151,8 @@ class LockedAppends(PostgresApplicationRecorder):
             return cursor.execute(select, values).fetchall()
 
     def _insert(self, events: Sequence[StoredEvent]) -> list[int]:
-        """Uses a pipeline: the server continues after BEGIN, and commits, without waiting for the client. After a
-        failed statement it skips the rest, including COMMIT.
+        """Insert the events in a pipeline: the server continues after BEGIN, and commits, without waiting for the client. After
+        a failed statement it skips the rest, including COMMIT.
         """
         columns = (
             [str(event.originator_id) for event in events],
@@ -190,7 +192,7 @@ class PunctualDatastore(PostgresDatastore):
         )
 
     def register_type_adapters(self) -> None:
-        """Needs none: events are inserted from plain arrays."""
+        """Register nothing: events are inserted from plain arrays."""
 
     def in_time(self, call: Callable[[], _Answer]) -> _Answer:
         """Run `call`, and retry while the connection fails and the deadline has not passed."""

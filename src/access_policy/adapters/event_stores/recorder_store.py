@@ -1,5 +1,5 @@
-"""The event store over any pyeventsourcing recorder. Recorders are synchronous: one thread writes, a few read, and
-the event loop never waits for a disk. Recorders have no deadline, so each call here has one.
+"""The event store over any pyeventsourcing recorder. Recorders are synchronous, so one thread writes, a few threads read, and
+the event loop never waits for a disk. Recorders have no deadlines, so each call here has one.
 """
 
 from __future__ import annotations
@@ -48,13 +48,12 @@ _Answer = TypeVar("_Answer")
 
 
 class RecorderEventStore:
-    """Implements `EventStore`. `timeout_s` bounds every call. An append that had not started by then never happens;
-    one in progress may still be written: its caller looks it up, or appends the same events again. Events whose
-    ids are already stored at their versions count as stored, so appending again is safe (the returned position is
-    then the end of the log, at or after theirs).
+    """Implements `EventStore`. `timeout_s` bounds every call. An append that had not started by then never starts; one in
+    progress may still be written. Its caller looks it up, or appends the same events again, which is safe: events whose ids are
+    already stored at their versions count as stored, and the returned position is then the end of the log, at or after theirs.
 
-    `driver_errors` are the database driver's errors that the recorder lets through; `close_recorder` closes its
-    connections. A recorder that `refuses_gaps` in streams saves a check of each stream before the write.
+    `driver_errors` are the database driver's errors that the recorder lets through; `close_recorder` closes its connections. If
+    the recorder `refuses_gaps` in streams, the store does not check each stream before the write.
     """
 
     def __init__(
@@ -106,8 +105,8 @@ class RecorderEventStore:
         up_to: int | None = None,
         with_unreadable: bool = False,
     ) -> list[Recorded]:
-        """Raises `UnreadableEvent` for an event that this program cannot decode; a caller that passes `types` never
-        receives one that only a newer program knows.
+        """Raises `UnreadableEvent` for an event that this program cannot decode. With `types`, events that only a newer program
+        knows are not selected.
         """
         names = self._serde.stored_names(types) if types else ()
         if limit <= 0:
@@ -118,7 +117,7 @@ class RecorderEventStore:
         )
 
     async def read_raw(self, *, after: int, limit: int, up_to: int | None = None) -> list[StoredBytes]:
-        """As `RawLog.read_raw`: also events that this program cannot decode."""
+        """Like `RawLog.read_raw`, including events that this program cannot decode."""
         return await self._run(
             self._readers, lambda: [_stored_bytes(row) for row in raw_rows(self._recorder, after, limit, up_to)]
         )
@@ -144,8 +143,8 @@ class RecorderEventStore:
         self._listeners.append(listener)
 
     async def close(self) -> None:
-        """End the threads, after the work queued so far, and close the connections. Later calls raise
-        `StoreUnavailable`, and so does this one if a thread does not end in time.
+        """End the threads after the queued work, and close the connections. Later calls raise `StoreUnavailable`, and so does
+        this call if a thread does not end in time.
         """
         if self._closed:
             return
@@ -168,15 +167,17 @@ class RecorderEventStore:
         return positions[-1] if positions else self._last_position()
 
     def _refuse_gaps(self, appends: Sequence[Append]) -> None:
-        """The primary key refuses a version that exists; this refuses one beyond the next. Checking before the write
-        suffices, since streams never shrink.
+        """Refuse a version beyond the next; the primary key refuses a version that exists. Checking before the write is enough,
+        because streams never shrink.
         """
         heads: dict[StreamId, int] = {}
         for append in appends:
             if append.expected_version > heads.get(append.stream, 0):
                 head = heads[append.stream] = self._version_of(append.stream)
                 if append.expected_version > head:
-                    raise VersionConflict(f"{append.stream} has {head} events, {append.expected_version} were expected")
+                    raise VersionConflict(
+                        f"{append.stream} has {head} events, but {append.expected_version} were expected"
+                    )
             heads[append.stream] = append.expected_version + len(append.events)
 
     def _version_of(self, stream: StreamId) -> int:
@@ -184,7 +185,7 @@ class RecorderEventStore:
         return latest[0].originator_version if latest else 0
 
     def _are_stored(self, stored: list[StoredEvent]) -> bool:
-        """True if exactly these events are stored, as after a commit whose answer was lost."""
+        """Tell whether exactly these events are stored, as after a commit whose answer was lost."""
         for event in stored:
             version = event.originator_version
             found = self._recorder.select_events(event.originator_id, gt=version - 1, lte=version)
@@ -233,7 +234,7 @@ class RecorderEventStore:
 
     async def _in_time(self, answer: Awaitable[_Answer]) -> _Answer:
         try:
-            async with asyncio.timeout(self._timeout_s):  # not wait_for: that of 3.11 can lose a cancellation
+            async with asyncio.timeout(self._timeout_s):  # not wait_for, because Python 3.11's can lose a cancellation
                 return await answer
         except TimeoutError as late:
             raise StoreUnavailable(f"the event store did not answer within {self._timeout_s:g} s") from late

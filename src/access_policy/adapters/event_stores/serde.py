@@ -1,11 +1,10 @@
 """Stored events <-> event classes, by stored name. The stored name is the class's `TYPE` literal, so a class may be
 renamed or moved.
 
-A stored event is one JSON object of `envelope` and `data`. Reading is strict about known fields and lenient about
-unknown ones: an unregistered stored name and a field of the wrong shape are errors, but an unknown field is ignored,
-so that the previous version of the program reads events of the next. A new field with a default therefore needs no
-new version of an event. Any other change does: the new class gets the next version in its `TYPE`, and an `Upcaster`
-reads the old one.
+A stored event is one JSON object with `envelope` and `data`. Reading is strict about known fields and lenient about unknown
+ones: an unregistered stored name and a field of the wrong shape are errors, but an unknown field is ignored, so that the
+previous version of the program can read events of the next. A new field with a default therefore needs no new version of an
+event. Any other change does: the new class gets the next version in its `TYPE`, and an `Upcaster` reads the old one.
 """
 
 from __future__ import annotations
@@ -24,11 +23,13 @@ Event = TypeVar("Event")
 
 
 class UnreadableEvent(Exception):
-    """The bytes of a stored event do not match the event that its name promises."""
+    """The bytes of a stored event do not match the event class of its name."""
 
 
 class UnknownStoredName(UnreadableEvent):
-    """No event class and no upcaster is registered for the stored name: a newer program wrote it, or it was removed."""
+    """No event class and no upcaster is registered for the stored name: a newer program wrote the event, or its class was
+    removed.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no event class is registered for the stored name {name!r}")
@@ -37,8 +38,8 @@ class UnknownStoredName(UnreadableEvent):
 
 @dataclass(frozen=True, slots=True)
 class Upcaster:
-    """Converts stored data of `source` (`….v1`) to `target` (`….v2`). Upcasters chain; `apply` receives plain JSON
-    values, returns them, and may change its argument.
+    """Converts stored data of `source` (`….v1`) to `target` (`….v2`). Upcasters chain. `apply` receives and returns plain JSON
+    values, and may change its argument.
     """
 
     source: str
@@ -65,7 +66,7 @@ class EventSerde:
         self._upcasters = _by_source(upcasters, current=self._decoders)
         self._envelope_decoder = msgspec.json.Decoder(_Stored[msgspec.Raw])
         self._old_decoder = msgspec.json.Decoder(_Stored[Data])
-        # Sets in a fixed order: equal events have equal bytes.
+        # Encode sets in a fixed order, so that equal events have equal bytes.
         self._encoder = msgspec.json.Encoder(order="deterministic")
 
     def _register(self, event_type: type, name: str) -> None:
@@ -75,7 +76,7 @@ class EventSerde:
         self._decoders[name] = msgspec.json.Decoder(_Stored[event_type])  # type: ignore[valid-type]
 
     def encode(self, event: object, envelope: Envelope) -> tuple[str, bytes]:
-        """Return stored name and bytes. Raises `TypeError` for an unregistered class, `ValueError` for a value that
+        """Return the stored name and the bytes. Raises `TypeError` for an unregistered class, `ValueError` for a value that
         JSON cannot represent (a lone surrogate, an integer of thousands of digits).
         """
         name = self._names.get(type(event))
@@ -84,7 +85,7 @@ class EventSerde:
         return name, self._encoder.encode(_Stored(envelope, event))
 
     def decode(self, name: str, state: bytes) -> tuple[Any, Envelope]:
-        """The event, upcast to the current class, and its envelope. Raises `UnreadableEvent`."""
+        """Return the event, upcast to the current class, and its envelope. Raises `UnreadableEvent`."""
         decoder = self._decoders.get(name)
         try:
             stored = self._upcast(name, state) if decoder is None else decoder.decode(state)
@@ -103,15 +104,15 @@ class EventSerde:
         return self._decoders[name].decode(self._encoder.encode(_Stored(old.envelope, data)))
 
     def envelope_of(self, state: bytes) -> Envelope | None:
-        """The readable part of an event that cannot be decoded itself."""
+        """Return the envelope of an event that may not be decodable itself, or None."""
         try:
             return self._envelope_decoder.decode(state).envelope
         except msgspec.DecodeError:
             return None
 
     def stored_names(self, types: Collection[str]) -> tuple[str, ...]:
-        """The given current names and every older one that is read as one of them. Raises `ValueError` for a name
-        that is not current: it would never match.
+        """Return the given current names and every older name that is read as one of them. Raises `ValueError` for a name that
+        is not current, because it would never match.
         """
         if unknown := sorted(set(types) - self._decoders.keys()):
             raise ValueError(f"no event class has the name {', '.join(unknown)}")
@@ -119,18 +120,18 @@ class EventSerde:
         return tuple(sorted({*types, *older}))
 
     def current_name(self, name: str) -> str:
-        """The name as which events of the stored `name` are read; an unknown name is returned unchanged."""
+        """Return the current name for a stored name; an unknown name is returned unchanged."""
         while name in self._upcasters:
             name = self._upcasters[name].target
         return name
 
 
 def _by_source(upcasters: Iterable[Upcaster], *, current: Collection[str]) -> Mapping[str, Upcaster]:
-    """The upcasters by the name they read; every chain ends at a current name."""
+    """Return the upcasters by the name that they read; every chain must end at a current name. Raises `ValueError`."""
     by_source: dict[str, Upcaster] = {}
     for upcaster in upcasters:
         if upcaster.source in by_source or upcaster.source in current:
-            raise ValueError(f"{upcaster.source!r} is read in two ways")
+            raise ValueError(f"{upcaster.source!r} has two upcasters, or an event class and an upcaster")
         by_source[upcaster.source] = upcaster
     for source in by_source:
         name, seen = source, set[str]()

@@ -24,7 +24,7 @@ from access_policy.adapters.event_stores.sqlite_checkpoints import KEPT_BYTES, C
 from access_policy.adapters.sql.sqlite_locks import PromptConnection
 
 SYNCHRONOUS_FULL: Final = 2  # the value of the pragma
-ROWS_MAX: Final = 500  # in one statement: 2,000 values, of which SQLite takes 32,766
+ROWS_MAX: Final = 500  # per statement: 2,000 values; SQLite's limit is 32,766
 CHECKPOINT_IN_A_COMMIT_PAGES: Final = 50_000  # 200 MB of write-ahead log, which `Checkpoints` never lets it reach
 DRIVER_TIMEOUT_SHARE: Final = 0.8  # share of the store's deadline, so that SQLite's lock error arrives first
 
@@ -37,14 +37,14 @@ SELECT_ROWS: Final = "SELECT rowid, originator_id, originator_version, topic, st
 
 
 class NotDurable(RuntimeError):
-    """This SQLite file would not keep committed events."""
+    """This SQLite file could lose committed events."""
 
 
 def sqlite_event_store(
     path: Path, *, timeout_s: float = TIMEOUT_S, serde: EventSerde = DOMAIN_SERDE
 ) -> RecorderEventStore:
-    """Open the file, or create it. Raises `NotDurable`, `eventsourcing.persistence.PersistenceError` or
-    `sqlite3.Error` if it cannot be used.
+    """Open the file, or create it. Raises `NotDurable`, `eventsourcing.persistence.PersistenceError` or `sqlite3.Error` if the
+    file cannot be used.
     """
     datastore = DurableSqliteDatastore(path, timeout_s=timeout_s)
     recorder = ManyRowsAppends(datastore)
@@ -62,10 +62,10 @@ def sqlite_event_store(
 
 
 class ManyRowsAppends(SQLiteApplicationRecorder):
-    """The library's recorder, with up to `ROWS_MAX` rows in one statement that commits itself.
+    """The library's recorder, but one statement inserts up to `ROWS_MAX` rows and commits itself.
 
-    The driver gives up the interpreter's lock at each statement and has to get it back from the event loop, which may be busy
-    for milliseconds with the next attempts: once for each commit, and not once for each row and for BEGIN and COMMIT.
+    At each statement the driver releases the interpreter's lock, and has to get it back from the event loop, which may be busy
+    for milliseconds with the next attempts. So this happens once for each commit, not for each row and for BEGIN and COMMIT.
     """
 
     waits_for_rows: Final = False
@@ -102,7 +102,7 @@ class ManyRowsAppends(SQLiteApplicationRecorder):
 
 
 def _insert_rows(cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> Sequence[int]:
-    """Insert the rows and return their positions: with one writer at a time, these are consecutive."""
+    """Insert the rows and return their positions, which are consecutive because there is only one writer at a time."""
     rows = ",".join(["(?,?,?,?)"] * len(events))
     values = chain.from_iterable((e.originator_id, e.originator_version, e.topic, e.state) for e in events)
     cursor.execute(f"INSERT INTO stored_events VALUES {rows}", tuple(values))  # noqa: S608  placeholders alone
@@ -113,8 +113,9 @@ def _insert_rows(cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> Sequenc
 def _as_stored(
     position: int, stream: bytes | None, version: object, name: bytes | None, state: bytes | None, *types: str
 ) -> LogRow:
-    """SQLite keeps any type in any column, and any bytes in a text: of a row that this service cannot have written, the version
-    is 0, and types, name and version are among its bytes."""
+    """Convert a row that may have been edited: SQLite stores any type in any column, and any bytes in a text. If this service
+    cannot have written the row, its version is 0, and its bytes include the types, name and version.
+    """
     stream, name, state = stream or b"", name or b"", state or b""
     if types != TYPES or not isinstance(version, int) or version < 1 or not (_is_text(stream) and _is_text(name)):
         version, state = 0, f"{version} {types} {name!r} ".encode() + state
@@ -137,7 +138,9 @@ class _DurablePool(SQLiteConnectionPool):
         self._patience_s = timeout_s
 
     def _create_connection(self) -> SQLiteConnection:
-        """As the library does (autocommit, rows by name), but checked, and closed if unsuitable."""
+        """Connect as the library does (autocommit, rows by name), then check the connection, and close it if it is
+        unsuitable.
+        """
         connection = sqlite3.connect(
             self.db_name, isolation_level=None, check_same_thread=False, timeout=0, factory=PromptConnection
         )
@@ -162,7 +165,7 @@ class _DurablePool(SQLiteConnectionPool):
             raise NotDurable(f"{self.db_name}: SQLite's synchronous is {level}, not FULL.")
 
     def put_connection(self, conn: SQLiteConnection) -> None:
-        """A failed commit can leave its transaction open: the next user of the connection must not get it."""
+        """Return the connection. A failed commit can leave its transaction open, which is rolled back before the next use."""
         if not conn.closed and conn._sqlite_conn.in_transaction:
             try:
                 conn.rollback()

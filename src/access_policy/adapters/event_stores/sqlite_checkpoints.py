@@ -1,7 +1,7 @@
-"""Checkpoints of an SQLite file's write-ahead log, on a thread and a connection of their own.
+"""Checkpoints of an SQLite file's write-ahead log, on a separate thread and connection.
 
-By default SQLite runs them inside a commit, which then takes a hundred times as long: measured 300 ms beside commits of 3 ms in
-a log of 60,000 events, whose index pages lie far apart. A passive checkpoint runs beside the commits and keeps nobody waiting
+By default SQLite runs checkpoints inside a commit, which then takes a hundred times as long: measured 300 ms instead of 3 ms in
+a log of 60,000 events, whose index pages are far apart. A passive checkpoint runs beside the commits and does not block them
 (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files").
 """
 
@@ -18,14 +18,18 @@ log = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
-RESTART_PAGES: Final = 16_000  # and one of so many pages begins anew: writers wait until the last of them are copied
-KEPT_BYTES: Final = 256 * 1024 * 1024  # a larger file is cut to this by the commit that begins anew, which takes 50 ms
-LEFT_PAGES_MAX: Final = 2_000  # more than these cannot be copied yet while a long reader, such as a backup, needs them
-BUSY_MS: Final = 200  # for a lock; the next turn tries again
+RESTART_PAGES: Final = 16_000  # and a log of this many pages begins anew: writers wait until the last pages are copied
+KEPT_BYTES: Final = 256 * 1024 * 1024  # the commit that begins anew cuts a larger file to this size, which takes 50 ms
+LEFT_PAGES_MAX: Final = (
+    2_000  # more pages than this cannot be copied yet while a long reader, such as a backup, needs them
+)
+BUSY_MS: Final = 200  # for a lock; the next checkpoint tries again
 
 
 class Checkpoints:
-    """`start` and `stop` may be called once each. A failed checkpoint is logged once in a row and tried again."""
+    """Runs the checkpoints. Call `start` and `stop` once each. Only the first of several failed checkpoints in a row is logged;
+    each is retried.
+    """
 
     def __init__(self, path: Path, *, every_s: float = EVERY_S) -> None:
         self._path = path
@@ -33,7 +37,7 @@ class Checkpoints:
         self._every_s = every_s
         self._stopped = threading.Event()
         self._has_failed = False
-        self._copied_at = 0  # when the file was written that is copied completely, in nanoseconds
+        self._copied_at = 0  # modification time of the last completely copied file, in nanoseconds
         self._thread = threading.Thread(target=self._run, name="event-store-checkpoints", daemon=True)
 
     def start(self) -> None:
@@ -49,10 +53,12 @@ class Checkpoints:
                 self._checkpoint()
 
     def _is_due(self) -> bool:
-        """The file keeps its size when the log begins anew, so that its time shows whether anything was added."""
+        """Tell whether to checkpoint. The file keeps its size when the log begins anew, so its modification time shows whether
+        the log has grown.
+        """
         try:
             found = self._wal.stat()
-        except OSError:  # there is none
+        except OSError:  # it does not exist
             return False
         return found.st_size >= CHECKPOINT_BYTES and found.st_mtime_ns != self._copied_at
 

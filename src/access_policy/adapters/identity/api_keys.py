@@ -1,6 +1,6 @@
 """API keys as bearer tokens.
 
-Every request reads the key's record, so that a revocation counts in all processes at once.
+Every request reads the key's record, so that a revocation takes effect in all processes at once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from access_policy.domain.ids import ActorId
 log = logging.getLogger(__name__)
 
 RECORD_EVERY_S: Final = 60.0
-_NO_KEY: Final = digest_of("")  # compared where there is no such key, which then takes as long
+_NO_KEY: Final = digest_of("")  # compared if the key does not exist, so that the check takes the same time
 
 
 class ApiKeyUses:
-    """The last use of each key since the last `record`, which a background job calls: no request writes."""
+    """The last use of each key since the last `record`, which a background job calls, so that requests do not write."""
 
     def __init__(self, keys: ApiKeys) -> None:
         self._keys = keys
@@ -35,7 +35,7 @@ class ApiKeyUses:
         self._last[key_id] = at
 
     async def record(self) -> None:
-        """While the store is down, the uses wait for the next time."""
+        """Store the last uses. While the store is unavailable, they stay in memory for the next call."""
         last, self._last = self._last, {}
         if not last:
             return
@@ -46,7 +46,7 @@ class ApiKeyUses:
             self._last = {**last, **self._last}
 
     async def run(self) -> None:
-        """Until cancelled; then once more."""
+        """Record until cancelled, and once more at the end."""
         try:
             while True:
                 await asyncio.sleep(RECORD_EVERY_S)
@@ -56,7 +56,7 @@ class ApiKeyUses:
 
 
 class ApiKeyTokens:
-    """Implements `BearerTokens`. `used` is called with the id of a key that was accepted."""
+    """Implements `BearerTokens`. `used` is called with the id of each accepted key and the time."""
 
     def __init__(self, keys: ApiKeys, clock: Clock, used: Callable[[str, datetime], None]) -> None:
         self._keys = keys

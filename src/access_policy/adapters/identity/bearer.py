@@ -9,13 +9,15 @@ from access_policy.application.ports.identity import BearerTokens, Identity, Tok
 
 
 class AcceptedTokens:
-    """Have each token verified by the first of `kinds` that recognises it. Those after it are not made: some open tables."""
+    """Verifies each token by the first of `kinds` that recognises it. A kind is created only when the kinds before it do not
+    recognise the token, because some open tables.
+    """
 
     def __init__(self, kinds: Sequence[Callable[[], BearerTokens]]) -> None:
         self._kinds = tuple(kinds)
 
     async def verify(self, token: str, *, is_use: bool = True) -> Identity:
-        """Like `BearerTokens.verify`. Raises `TokenRefused`, also for a token of no known kind."""
+        """Like `BearerTokens.verify`. Raises `TokenRefused`, including for a token of no known kind."""
         for made in self._kinds:
             kind = made()
             if kind.recognises(token):
@@ -37,5 +39,5 @@ class EmbeddedBearerTokens:
 
 
 def is_jwt(token: str) -> bool:
-    """Whether the token has the three parts of a signed JWT (RFC 7515, 7.1)."""
+    """Tell whether the token has the three parts of a signed JWT (RFC 7515, 7.1)."""
     return token.count(".") == 2

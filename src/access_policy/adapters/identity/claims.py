@@ -1,4 +1,4 @@
-"""The claims of tokens, of any signer."""
+"""Claims of tokens, whoever signed them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from access_policy.domain.ids import DepotId, checked_id
 
 
 def names_of(claim: object) -> list[str]:
-    """A list of texts, or a text with spaces between the names. Raises `TokenRefused` for anything else."""
+    """Return the names in a claim: a list of strings, or one string with spaces between the names. Raises `TokenRefused`
+    otherwise.
+    """
     if isinstance(claim, str):
         return claim.split()
     if not isinstance(claim, list) or not all(isinstance(each, str) for each in claim):
-        raise TokenRefused("a claim that is neither a list of texts nor a text")
+        raise TokenRefused("a claim that is neither a list of strings nor a string")
     return claim
 
 
 def depots_of(claim: object) -> DepotScope:
-    """The depots that the claim names; None without the claim. Raises `TokenRefused`."""
+    """Return the depots that the claim names, or None without the claim. Raises `TokenRefused`."""
     if claim is None:
         return None
     try:

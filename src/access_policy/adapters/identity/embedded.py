@@ -1,7 +1,7 @@
 """Tokens for one machine, signed by ES256 (RFC 7518, 3.4) with a key in the data directory.
 
-Only this algorithm and this key are accepted: the header's keys (`jwk`, `jku`, `x5u`, `kid`) are ignored, and a header with
-critical extensions is refused.
+Only this algorithm and this key are accepted: key references in the header (`jwk`, `jku`, `x5u`, `kid`) are ignored, and a
+header with critical extensions is refused.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class EmbeddedTokens:
     def issue(
         self, tenant_id: str, role: Role, *, subject: str, ttl: timedelta, depots: Iterable[str] | None = None
     ) -> str:
-        """Sign a token. `tenant_id` is `NO_TENANT` for the role `installation` only; `depots` None: for all depots.
+        """Sign a token. `tenant_id` is `NO_TENANT` for the role `installation` only. Without `depots`, it is for all depots.
 
-        Raises `InvalidId` for an invalid tenant, subject or depot, `ValueError` for a ttl out of range.
+        Raises `InvalidId` for an invalid tenant, subject or depot, and `ValueError` if `ttl` is out of range.
         """
         if role is Role.INSTALLATION and tenant_id != NO_TENANT:
             raise ValueError("a token with the role installation belongs to no tenant; leave the tenant out")
         if not timedelta(0) < ttl <= TTL_MAX:
-            raise ValueError(f"a token is valid for more than nothing and at most {TTL_MAX.days} days")
+            raise ValueError(f"a token's validity must be positive and at most {TTL_MAX.days} days")
         now = self._clock.now()
         claims = {
             "iss": ISSUER,
@@ -82,7 +82,7 @@ class EmbeddedTokens:
                 audience=AUDIENCE,
                 options={
                     "require": ["iss", "aud", "sub", "role", "iat", "exp"],
-                    "verify_exp": False,  # checked below, by our own clock
+                    "verify_exp": False,  # checked below, by the injected clock
                     "verify_iat": False,
                     "verify_nbf": False,
                 },
@@ -114,9 +114,11 @@ def open_embedded_tokens(directory: Path, clock: Clock) -> EmbeddedTokens:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyFileUnsafe(f"{path} holds no readable key. Move it away, and a new one is created.") from error
+        raise KeyFileUnsafe(
+            f"{path} does not contain a readable key. Move it away, and a new one is created."
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise KeyFileUnsafe(f"{path} holds no P-256 key. Move it away, and a new one is created.")
+        raise KeyFileUnsafe(f"{path} does not contain a P-256 key. Move it away, and a new one is created.")
     return EmbeddedTokens(key, clock)
 
 
@@ -156,7 +158,9 @@ def _identity(claims: dict[str, Any]) -> Identity:
 
 
 def _tenant(claim: object, role: Role) -> TenantId:
-    """Raises `TokenRefused`, or `InvalidId` for a text that cannot be a tenant's id."""
+    """Return the tenant that the claim names. Raises `TokenRefused`, or `InvalidId` for a string that cannot be a tenant's
+    id.
+    """
     if role is Role.INSTALLATION:
         if claim is not None:
             raise TokenRefused("a token of the installation that names a tenant")

@@ -25,7 +25,7 @@ EC_ALGORITHMS: Final = frozenset({"ES256"})
 
 
 class IssuerUnreachable(Exception):
-    """The issuer does not answer, or answers that it cannot at present; asking again may help."""
+    """The issuer does not answer, or answers that it cannot at present; retrying may help."""
 
 
 class IssuerUnusable(Exception):
@@ -34,7 +34,7 @@ class IssuerUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """`algorithms` are those with which the key may have signed."""
+    """A public key. `algorithms` are the ones that its signatures may use."""
 
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
     algorithms: frozenset[str]
@@ -45,8 +45,9 @@ SigningKeys = Mapping[str, SigningKey]  # by `kid`
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where people sign in and out (OpenID Connect Discovery 1.0, 3; RP-Initiated Logout 1.0, 2.1). `end_session` is empty
-    if the issuer does not offer it; `names_itself`: the issuer adds `iss` to its answers (RFC 9207)."""
+    """The URLs at which people sign in and out (OpenID Connect Discovery 1.0, 3; RP-Initiated Logout 1.0, 2.1). `end_session`
+    is empty if the issuer does not offer it. `names_itself` tells whether the issuer adds `iss` to its answers (RFC 9207).
+    """
 
     authorization: str
     token: str
@@ -57,13 +58,13 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """`url` is the issuer exactly as its tokens name it."""
+    """An issuer. `url` is exactly as its tokens name it."""
 
     url: str
     trust: Trust = field(default_factory=Trust)
 
     async def signing_keys(self) -> SigningKeys:
-        """At least one key. Raises `IssuerUnreachable` or `IssuerUnusable`."""
+        """Return at least one key. Raises `IssuerUnreachable` or `IssuerUnusable`."""
         async with await self._client() as client:
             keys_at = self._named("jwks_uri", await self._discovered(client))
             key_set = await _json(client, keys_at)
@@ -73,7 +74,7 @@ class Issuer:
         return keys
 
     async def endpoints(self) -> Endpoints:
-        """Raises `IssuerUnreachable` or `IssuerUnusable`."""
+        """Discover the endpoints. Raises `IssuerUnreachable` or `IssuerUnusable`."""
         async with await self._client() as client:
             document = await self._discovered(client)
         methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
@@ -113,7 +114,7 @@ class Issuer:
 
 
 def usable_keys(key_set: Mapping[str, Any]) -> SigningKeys:
-    """The public signing keys of the set (RFC 7517, 5) that have a `kid` of their own; all others are ignored."""
+    """Return the public signing keys of the set (RFC 7517, 5) that have a unique `kid`; all other keys are ignored."""
     found: dict[str, SigningKey] = {}
     listed = key_set.get("keys")
     for each in listed[:KEYS_MAX] if isinstance(listed, list) else []:
@@ -175,5 +176,7 @@ async def _body(answer: httpx.Response) -> bytes:
 
 
 def _same_or_safer(address: str, issuer: str) -> bool:
-    """Keys and codes must not cross a network in clear text where the issuer has a certificate."""
+    """Tell whether the address is as safe as the issuer's: keys and codes must not cross a network in clear text if the issuer
+    uses TLS.
+    """
     return address.startswith("https://") or (issuer.startswith("http://") and address.startswith("http://"))

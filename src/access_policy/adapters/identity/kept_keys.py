@@ -1,6 +1,6 @@
-"""The issuer's signing keys in a file: a start while the issuer is unreachable verifies tokens by the last keys that it gave.
+"""The issuer's signing keys in a file. If the issuer is unreachable at a start, tokens are verified by its last known keys.
 
-The file is bound to its issuer and to this installation by an HMAC: whoever can write the file cannot add a key to it.
+The file is bound to its issuer and to this installation by an HMAC, so write access to the file is not enough to add a key.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Sealed(msgspec.Struct, frozen=True):
 
 
 class KeptKeys:
-    """All methods block for a moment. `master_key` is one of the installation."""
+    """The file of the keys. All methods block for a moment. `master_key` is a key of the installation."""
 
     def __init__(self, file: Path, issuer: str, master_key: bytes, clock: Clock) -> None:
         self._file = file
@@ -55,7 +55,7 @@ class KeptKeys:
         self._clock = clock
 
     def put(self, keys: SigningKeys) -> None:
-        """Replace the kept keys. A failure is logged: the keys in memory do not depend on the file."""
+        """Replace the kept keys. A failure is only logged, because the keys in memory do not depend on the file."""
         described = [
             _Key(kid, each.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), sorted(each.algorithms))
             for kid, each in keys.items()
@@ -67,7 +67,7 @@ class KeptKeys:
             log.warning("the issuer's keys are not kept for the next start: %s", error)
 
     def find(self) -> tuple[SigningKeys, timedelta] | None:
-        """The keys, and for how long they may still be used; None if no usable ones of this issuer are kept."""
+        """Return the keys and how long they may still be used; None if the file has no usable keys of this issuer."""
         try:
             stored = msgspec.json.decode(self._file.read_bytes(), type=_Sealed)
             if not hmac.compare_digest(stored.seal.encode(), self._seal(bytes(stored.kept)).encode()):

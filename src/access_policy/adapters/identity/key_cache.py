@@ -1,6 +1,6 @@
-"""The issuer's signing keys in memory: refreshed beside the requests, and kept while the issuer is unreachable.
+"""The issuer's signing keys in memory: refreshed in the background, and kept while the issuer is unreachable.
 
-At a start the keys that a file keeps serve until the issuer answers, but not longer than the file allows (ADR 0031).
+At a start, the keys of a file are used until the issuer answers, but no longer than the file allows (ADR 0031).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 300.0
 RETRY_S: Final = 15.0  # after a failed refresh
-UNKNOWN_KID_S: Final = 10.0  # at least this long between two refreshes because of unknown kids
+UNKNOWN_KID_S: Final = 10.0  # the shortest time between two refreshes because of unknown kids
 
 
 class NoKeysYet(Exception):
@@ -25,8 +25,9 @@ class NoKeysYet(Exception):
 
 
 class KeyCache:
-    """A refresh that fails leaves the keys in place; one that succeeds replaces all of them, so that a key that the issuer
-    has withdrawn verifies nothing any more. `monotonic` returns seconds."""
+    """Caches the keys. A failed refresh leaves the keys in place. A successful one replaces all of them, so a key that the
+    issuer has withdrawn no longer verifies tokens. `monotonic` returns seconds.
+    """
 
     def __init__(
         self,
@@ -37,14 +38,15 @@ class KeyCache:
         self._fetch = fetch
         self._monotonic = monotonic
         self._kept = kept
-        self._kept_until: float | None = None  # None: the keys are not those of the file
+        self._kept_until: float | None = None  # None: the keys did not come from the file
         self._keys: SigningKeys | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._begun_at: float | None = None
         self._trouble = "they are being fetched"
 
     async def key(self, kid: str) -> SigningKey | None:
-        """Read the cache. An unknown `kid` waits for a refresh, of which one at a time runs, and one in `UNKNOWN_KID_S`.
+        """Return the key, or None. For an unknown `kid`, first refresh the keys: one refresh at a time, and at most one every
+        `UNKNOWN_KID_S`.
 
         Raises `NoKeysYet`.
         """
@@ -60,7 +62,7 @@ class KeyCache:
         return self._keys.get(kid)
 
     async def refresh(self) -> None:
-        """Fetch the keys, or wait for the refresh that is under way. A failure is logged."""
+        """Fetch the keys, or wait for the refresh in progress. A failure is logged."""
         if self._refreshing is None:
             self._begun_at = self._monotonic()
             self._refreshing = asyncio.create_task(self._replace_keys(), name="issuer's keys")

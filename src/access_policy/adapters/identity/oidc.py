@@ -1,7 +1,7 @@
-"""Access tokens of an OIDC issuer (RFC 9068), and those of Amazon Cognito, which name a client in place of an audience.
+"""Access tokens of an OIDC issuer (RFC 9068), including Amazon Cognito's, which name a client instead of an audience.
 
-PyJWT checks the signature, the issuer and the audience. Beside that, a token is refused whose JSON is ambiguous (a name
-twice), whose header asks for something else (RFC 8725), or that is an id token.
+PyJWT checks the signature, the issuer and the audience. In addition, this module refuses a token if its JSON is ambiguous (a
+duplicate name), if its header asks for other processing (RFC 8725), or if it is an id token.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ STRONGEST_FIRST: Final = (Role.ADMIN, Role.OPERATOR, Role.SERVICE, Role.AUDITOR,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcRules:
-    """`audiences` for tokens with an audience, `clients` for those without. `role_map` names the role of each value of
-    `roles_claim`; empty: the values are the roles. `depots_claim` empty: every caller has all depots."""
+    """The rules for accepting tokens. `audiences` applies to tokens with an audience, `clients` to tokens without one.
+    `role_map` gives the role of each value of `roles_claim`; if it is empty, the values are the roles. If `depots_claim` is
+    empty, every caller has all depots.
+    """
 
     issuer: str
     audiences: frozenset[str]
@@ -57,13 +59,15 @@ class OidcTokens:
         return is_jwt(token)
 
     async def verify(self, token: str, *, is_use: bool = True) -> Identity:
-        """Raises `TokenRefused`; `VerifierUnavailable` if the issuer's keys could not be read since the start."""
+        """Verify an access token. Raises `TokenRefused`, or `VerifierUnavailable` if the issuer's keys have not been read since
+        the start.
+        """
         claims = await self._claims(token)
         self._check_receiver(claims)
         return self._identity(claims)
 
     async def verify_id_token(self, token: str, *, client: str, nonce: str) -> Identity:
-        """Who signed in with `client` (OpenID Connect Core 1.0, 3.1.3.7). Raises as `verify` does."""
+        """Return the person who signed in with `client` (OpenID Connect Core 1.0, 3.1.3.7). Raises like `verify`."""
         claims = await self._claims(token)
         if claims.get("token_use", "id") != "id":
             raise TokenRefused("not an id token")
@@ -74,7 +78,9 @@ class OidcTokens:
         return self._identity(claims)
 
     async def _claims(self, token: str) -> dict[str, Any]:
-        """The claims of a token that the issuer signed and that is valid now."""
+        """Return the claims of a token that the issuer signed and that is currently valid. Raises `TokenRefused` or
+        `VerifierUnavailable`.
+        """
         if len(token) > TOKEN_LENGTH_MAX:
             raise TokenRefused("too long")
         header = _checked_header(_json_part(token, 0))
@@ -95,19 +101,19 @@ class OidcTokens:
                 options={
                     "require": ["iss", "sub", "exp", "iat"],
                     "verify_aud": False,  # checked below: not every access token has one
-                    "verify_exp": False,  # checked below, by our own clock
+                    "verify_exp": False,  # checked below, by the injected clock
                     "verify_iat": False,
                     "verify_nbf": False,
                 },
             )
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise TokenRefused(repr(error)) from error
-        _json_part(token, 1)  # refuses a claim that is there twice
+        _json_part(token, 1)  # refuses a duplicate claim
         check_times(claims, self._clock, self._rules.clock_skew)
         return claims
 
     def _check_receiver(self, claims: Mapping[str, Any]) -> None:
-        """The token is an access token for this service."""
+        """Check that the token is an access token for this service. Raises `TokenRefused`."""
         if (
             claims.get("token_use", "access") != "access"
             or claims.get("typ") == "ID"
@@ -121,7 +127,7 @@ class OidcTokens:
             return
         named = [audience] if isinstance(audience, str) else audience
         if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
-            raise TokenRefused("an audience that is neither a text nor a list of texts")
+            raise TokenRefused("an audience that is neither a string nor a list of strings")
         if self._rules.audiences.isdisjoint(named):
             raise TokenRefused("for another audience")
 
@@ -141,7 +147,7 @@ class OidcTokens:
             raise TokenRefused(refusal.detail) from refusal
 
     def _role(self, names: list[str]) -> Role:
-        """The strongest role that the names give."""
+        """Return the strongest role that the names give. Raises `TokenRefused`."""
         known = self._rules.role_map or {role.value: role for role in Role}
         given = {known[name] for name in names if name in known}
         for role in STRONGEST_FIRST:
@@ -151,7 +157,9 @@ class OidcTokens:
 
 
 def check_times(claims: Mapping[str, Any], clock: Clock, skew: timedelta) -> None:
-    """Valid in `[nbf, exp)`, and not issued in the future, give or take `skew`. Raises `TokenRefused`."""
+    """Check that the token is valid in `[nbf, exp)` and not issued in the future, within a tolerance of `skew`. Raises
+    `TokenRefused`.
+    """
     now = clock.now().timestamp()
     times = (claims["iat"], claims["exp"], claims.get("nbf", claims["iat"]))
     if any(isinstance(at, bool) or not isinstance(at, int | float) for at in times):
@@ -163,7 +171,7 @@ def check_times(claims: Mapping[str, Any], clock: Clock, skew: timedelta) -> Non
 
 
 def _checked_header(header: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Only names that change nothing about how the token is read, and a `kid`."""
+    """Check that the header has a `kid`, and only names that do not change how the token is read. Raises `TokenRefused`."""
     if not header.keys() <= HEADER_NAMES:
         raise TokenRefused("a header with names that are not accepted")
     kid, type_ = header.get("kid"), header.get("typ", "JWT")
@@ -175,7 +183,7 @@ def _checked_header(header: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _json_part(token: str, index: int) -> dict[str, Any]:
-    """One of the token's two JSON objects. Raises `TokenRefused`, also for a name that is there twice (RFC 8725, 2.4)."""
+    """Decode one of the token's two JSON objects. Raises `TokenRefused`, including for a duplicate name (RFC 8725, 2.4)."""
     try:
         part = json.loads(base64url_decode(token.split(".")[index]), object_pairs_hook=_names_once)
     except (ValueError, RecursionError) as error:
@@ -188,7 +196,7 @@ def _json_part(token: str, index: int) -> dict[str, Any]:
 def _names_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) != len(pairs):
-        raise TokenRefused("a name twice")
+        raise TokenRefused("a duplicate name")
     return names
 
 
@@ -198,5 +206,5 @@ def _tenant(claim: object) -> TenantId:
 
 def _text(claim: object) -> str:
     if not isinstance(claim, str):
-        raise TokenRefused("a claim that is not a text")
+        raise TokenRefused("a claim that is not a string")
     return claim

@@ -1,4 +1,4 @@
-"""How many requests one address, or one caller, may send."""
+"""Limits on how many requests an address or a caller may send."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 
 from aiolimiter import AsyncLimiter
 
-REMEMBERED_MAX: Final = 10_000  # sources; some 5 MB
-IPV6_SITE_BITS: Final = 64  # one customer has at least so many addresses (RFC 6177)
+REMEMBERED_MAX: Final = 10_000  # sources; about 5 MB
+IPV6_SITE_BITS: Final = 64  # one customer has at least a network of this prefix length (RFC 6177)
 
 
 class RequestLimits:
-    """A leaky bucket for each source: `burst` requests at once, `per_s` a second in the long run.
+    """A leaky bucket for each source: `burst` requests at once, and `per_s` requests a second in the long run.
 
-    The sources that were heard last are remembered; one that is forgotten begins anew.
+    The most recently seen sources are remembered; a forgotten source starts with an empty bucket.
     """
 
     def __init__(self, per_s: float, burst: int) -> None:
@@ -27,7 +27,7 @@ class RequestLimits:
         self._sources: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def retry_after_s(self, source: str) -> int | None:
-        """Count a request; None if it may proceed, else the seconds after which the next one may."""
+        """Count a request. Return None if it may proceed, otherwise the seconds until the next one may."""
         limiter = self._sources.get(source)
         if limiter is None:
             limiter = self._sources[source] = AsyncLimiter(self._burst, self._period_s)
@@ -43,7 +43,9 @@ class RequestLimits:
 
 @functools.lru_cache(maxsize=REMEMBERED_MAX)
 def source_of(host: str) -> str:
-    """The source to count for an address: itself, or the /64 network of an IPv6 address, which one host can use whole."""
+    """Return the source to count for an address: the address itself, or the /64 network of an IPv6 address, all of which one
+    host can use.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Console sessions as one more kind of credential.
+"""Console sessions as another kind of credential.
 
-Every request reads the session's record, so that a sign-out counts in all processes at once.
+Every request reads the session's record, so that a sign-out takes effect in all processes at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LENGTH_MAX: Final = 64
 
 
 class SessionTokens:
-    """Implements `BearerTokens`. A session ends after `idle` without a request, and at its own end at the latest."""
+    """Implements `BearerTokens`. A session ends after `idle` without a request, and no later than its own end."""
 
     def __init__(self, sessions: ConsoleSessions, clock: Clock, idle: timedelta) -> None:
         self._sessions = sessions

@@ -21,13 +21,13 @@ from access_policy.application.ports.console_sessions import SignIn
 from access_policy.application.ports.identity import Identity, TokenRefused, VerifierUnavailable
 from access_policy.application.ports.identity_provider import Callback, ProviderUnavailable, SignInRefused
 
-ENDPOINTS_S: Final = 300.0  # how long the endpoints of one discovery are used
+ENDPOINTS_S: Final = 300.0  # how long discovered endpoints are used
 ANSWER_MAX: Final = 256 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class OidcClient:
-    """This service at the issuer. `secret` empty: a public client, which PKCE alone protects."""
+    """This service as a client of the issuer. If `secret` is empty, it is a public client, which only PKCE protects."""
 
     client_id: str
     secret: str
@@ -35,7 +35,7 @@ class OidcClient:
 
 
 class KnownEndpoints:
-    """The issuer's endpoints, discovered again when they are old: anybody may begin a sign-in. `monotonic` returns seconds."""
+    """Caches the issuer's endpoints for `ENDPOINTS_S`, because anyone can begin a sign-in. `monotonic` returns seconds."""
 
     def __init__(self, discover: Callable[[], Awaitable[Endpoints]], monotonic: Callable[[], float]) -> None:
         self._discover = discover
@@ -44,7 +44,7 @@ class KnownEndpoints:
         self._known: tuple[float, Endpoints] | None = None
 
     async def __call__(self) -> Endpoints:
-        """Raises `ProviderUnavailable`."""
+        """Return the endpoints, discovered again if they are old. Raises `ProviderUnavailable`."""
         async with self._lock:
             if self._known is not None and self._monotonic() < self._known[0] + ENDPOINTS_S:
                 return self._known[1]
@@ -118,7 +118,7 @@ class OidcSignIn:
         return await self._tokens.verify_id_token(id_token, client=self._client.client_id, nonce=sign_in.nonce)
 
     async def _answer(self, endpoints: Endpoints, form: Mapping[str, str]) -> dict[str, Any]:
-        """The token endpoint's answer (RFC 6749, 5)."""
+        """Return the token endpoint's answer (RFC 6749, 5)."""
         client, headers = self._client, {"Accept": "application/json"}
         auth: httpx.Auth | None = None
         if client.secret and endpoints.takes_basic:  # RFC 6749, 2.3.1: both are form-encoded first

@@ -1,8 +1,8 @@
-"""Backups of a running installation's files that show one moment, as a crash would have left it (ADR 0030).
+"""Backups of a running installation's files. A backup shows one moment, as a crash would have left the files (ADR 0030).
 
-While the log takes no append, a read transaction begins on each SQLite file; then the appends go on, and the files are copied
-from these transactions. So nothing in a backup is ahead of its log: read models and positions stand at the log's end or before,
-and a record that a command writes before its event is there with the event.
+A read transaction begins on each SQLite file while appends to the log are blocked. Then the appends continue, and the files are
+copied from these transactions. So no file of a backup is ahead of its log: read models and positions are at the log's end or
+earlier, and a record that a command writes before its event is in the backup if the event is.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ class _Source:
 def write_backup(
     files: InstallationFiles, backup: Path, *, program: str, now: datetime, progress: Progress = lambda done, of: None
 ) -> Manifest:
-    """Write a backup to a directory that does not exist or is empty. If it fails, nothing is left there.
+    """Write a backup to a directory that does not exist or is empty. If this fails, it leaves no files there.
 
     Raises `BackupUnusable`, or `OSError` for a full or broken disk.
     """
     _refuse_target(files, backup)
     backup.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{backup.name}.", dir=backup.parent))  # for its owner only
+    draft = Path(tempfile.mkdtemp(prefix=f".{backup.name}.", dir=backup.parent))  # readable by its owner only
     try:
         manifest = _write(files, draft, program=program, now=now, progress=progress)
         draft.rename(backup)
     except sqlite3.Error as error:
-        raise BackupUnusable(f"A file cannot be opened: {error}. Nothing was kept of the backup.") from error
+        raise BackupUnusable(f"A file cannot be opened: {error}. The backup was discarded.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     sync_directory(backup.parent)
@@ -97,14 +97,12 @@ def _write(files: InstallationFiles, draft: Path, *, program: str, now: datetime
             try:
                 _copy(source, copies / path, partial(_report, progress, done, total))
             except sqlite3.Error as error:
-                raise BackupUnusable(
-                    f"{source.file} cannot be copied: {error}. Nothing was kept of the backup."
-                ) from error
+                raise BackupUnusable(f"{source.file} cannot be copied: {error}. The backup was discarded.") from error
             done += _size(source.connection)
             source.connection.close()  # its write-ahead log may begin anew
-    for path, key in files.keys().items():  # after the databases: the keys of all their values exist
+    for path, key in files.keys().items():  # after the databases, so that the keys of all their values exist
         _copy_whole(key, copies / path)
-    lists = files.lists()  # after the databases: a key that is missing there is on the list
+    lists = files.lists()  # after the databases, so that each key deleted since is on the list
     for path, file in lists.items():
         _copy_whole(file, copies / path)
     kinds = {path: source.kind for path, source in sources.items()} | dict.fromkeys(lists, Kind.RECORDS)
@@ -118,7 +116,7 @@ def _write(files: InstallationFiles, draft: Path, *, program: str, now: datetime
 
 @contextmanager
 def _one_moment(files: InstallationFiles) -> Iterator[Mapping[str, _Source]]:
-    """Read transactions on all SQLite files, which begin while the log takes no append."""
+    """Begin read transactions on all SQLite files while appends to the log are blocked."""
     with ExitStack() as stack:
         sources = {
             path: _Source(kind, file, stack.enter_context(closing(_opened(file))))
@@ -149,8 +147,9 @@ def _report(progress: Progress, before: int, total: int, copied: int) -> None:
 
 
 def _copy(source: _Source, copy: Path, done: Callable[[int], None]) -> None:
-    """Copy the file some pages at a time; `done` receives the number of bytes so far. Raises `BackupUnusable` for a damaged
-    file."""
+    """Copy the file some pages at a time. `done` receives the number of bytes copied so far. Raises `BackupUnusable` if the
+    file is damaged.
+    """
     copy.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     copy.touch(mode=0o600)
     (page,) = source.connection.execute("PRAGMA page_size").fetchone()

@@ -17,8 +17,9 @@ _decoder = msgspec.json.Decoder(list[SpooledAppend])
 
 
 def erase_from_files(directory: Path, tenant_id: TenantId) -> list[RemovedFrom]:
-    """`directory` is that of one process. Repeatable. The snapshot is removed whole: it is a cache of all tenants. Raises
-    `OSError` or `sqlite3.Error`."""
+    """Erase the tenant from the files in `directory`, which belongs to one process. Can be repeated. The whole snapshot is
+    removed, because it is a cache of all tenants. Raises `OSError` or `sqlite3.Error`.
+    """
     for name in ("view.snapshot", "view.draft"):
         _remove(directory / name)
     spool = directory / "spool.sqlite"
@@ -26,7 +27,7 @@ def erase_from_files(directory: Path, tenant_id: TenantId) -> list[RemovedFrom]:
 
 
 def _remove(file: Path) -> None:
-    """Overwrite the file before its blocks are free."""
+    """Overwrite the file before its blocks are freed, then remove it."""
     if not file.exists():
         return
     with file.open("r+b") as opened:
@@ -51,7 +52,7 @@ def _erase_from_spool(path: Path, tenant_id: TenantId) -> int:
 
 
 def _erase_from_table(connection: sqlite3.Connection, table: str, key: str, column: str, tenant_id: TenantId) -> int:
-    """A row may hold appends of several tenants."""
+    """Remove the tenant's appends, and return their number. A row may contain appends of several tenants."""
     removed = 0
     for number, appends in connection.execute(f"SELECT {key}, {column} FROM {table}").fetchall():  # noqa: S608
         decoded = _decoder.decode(appends)

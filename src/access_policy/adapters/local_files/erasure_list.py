@@ -1,7 +1,8 @@
-"""The list of what was forgotten, in a file that only grows: a restore of an older backup erases it again (ADR 0039).
+"""The list of erasures, in an append-only file. After a restore of an older backup, the service erases the listed data again
+(ADR 0039).
 
-It names vehicles by the random ids of their deleted keys, erased tenants by their ids, and revoked API keys by their random
-ids, and holds nothing else of them.
+The list names vehicles by the random ids of their deleted keys, erased tenants by their ids, and revoked API keys by their
+random ids. It contains no other data about them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Forgotten(StrEnum):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """`seal` shows that this installation wrote the entry: lists of others are found beside its backups, too."""
+    """One line of the list. `seal` proves that this installation wrote the entry, because other installations' lists are found
+    beside its backups, too.
+    """
 
     kind: Forgotten
     id: str
@@ -44,19 +47,19 @@ class ErasureList:
         self._clock = clock
 
     def add(self, kind: Forgotten, ids: Iterable[str]) -> None:
-        """Durable before it returns. Raises `OSError`."""
+        """Add the ids; they are durable when this returns. Raises `OSError`."""
         now = self._clock.now()
         write_entries(
             self._file, [Entry(kind=kind, id=each, at=now, seal=_seal(self._key, kind, each)) for each in ids]
         )
 
     def entries(self) -> list[Entry]:
-        """The entries that this installation wrote, each thing once, ascending by time."""
+        """Return the entries that this installation wrote, without duplicates, ascending by time."""
         return sealed_entries([self._file], self._key)
 
 
 def found_entries(files: Iterable[Path], master: bytes) -> list[Entry]:
-    """The entries of all these lists that the installation with this vault key wrote. Raises `OSError`."""
+    """Return the entries of all these lists that the installation with this vault key wrote. Raises `OSError`."""
     return sealed_entries(files, derived_key(master, "erasure list"))
 
 
@@ -71,7 +74,7 @@ def sealed_entries(files: Iterable[Path], key: bytes) -> list[Entry]:
 
 
 def write_entries(file: Path, entries: Iterable[Entry]) -> None:
-    """Append. A line that a crash cut is ended first, and passed over by readers."""
+    """Append the entries. If a crash cut off the last line, end it first; readers skip it."""
     lines = b"".join(b"\n" + msgspec.json.encode(each) for each in entries)
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0) as out:
         out.write(lines)

@@ -1,5 +1,6 @@
-"""The files of an installation that a backup has to contain: SQLite files and keys. Snapshots, sockets and locks are left out,
-because a start makes them anew."""
+"""The files of an installation that a backup has to contain: SQLite files and keys. It excludes snapshots, sockets and locks,
+because the service creates them at its start.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +17,16 @@ SQLITE: Final = "*.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class InstallationFiles:
-    """`log` and `read_models` are SQLite files, perhaps outside the data directory; None: they are in another database."""
+    """`log` and `read_models` are SQLite files, possibly outside the data directory, or None if they are in another
+    database.
+    """
 
     data: Path
     log: Path | None
     read_models: Path | None
 
     def databases(self) -> dict[str, tuple[Kind, Path]]:
-        """The SQLite files by their paths in a backup. A process of its own name has a directory in `data`."""
+        """Return the SQLite files by their paths in a backup. A process with a name has its own directory in `data`."""
         found = {}
         for file in sorted((*self.data.glob(SQLITE), *self.data.glob(f"*/{SQLITE}"))):
             if file.resolve() not in self._elsewhere_or_named():
@@ -34,17 +37,17 @@ class InstallationFiles:
         return found
 
     def keys(self) -> dict[str, Path]:
-        """The key files by their paths in a backup; drafts of keys are hidden files."""
+        """Return the key files by their paths in a backup. Hidden files are drafts of keys and are excluded."""
         files = sorted(self.data.glob(f"{KEYS}/[!.]*"))
         return {file.relative_to(self.data).as_posix(): file for file in files if file.is_file()}
 
     def lists(self) -> dict[str, Path]:
-        """The list of erasures by its path in a backup."""
+        """Return the list of erasures by its path in a backup."""
         file = self.data / ERASURES
         return {ERASURES: file} if file.exists() else {}
 
     def place_of(self, file: BackedUpFile) -> Path:
-        """Where the file is restored to. Raises `BackupUnusable`."""
+        """Return the path to which the file is restored. Raises `BackupUnusable`."""
         if file.kind is Kind.LOG:
             return self._wanted(self.log, "events", "ACCESS_POLICY_STORE_URL")
         if file.kind is Kind.READ_MODELS:
@@ -54,7 +57,7 @@ class InstallationFiles:
     def _wanted(self, named: Path | None, what: str, setting: str) -> Path:
         if named is None:
             raise BackupUnusable(
-                f"This backup has the {what} in a file, but {setting} names another database. Restore with the settings"
+                f"This backup contains the {what} as a file, but {setting} names another database. Restore with the settings"
                 " of the backed-up installation."
             )
         return named

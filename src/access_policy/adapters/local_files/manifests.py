@@ -15,11 +15,11 @@ MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 HASHED_BYTES: Final = 1024 * 1024  # at once
 
-Progress = Callable[[int, int], None]  # bytes done, bytes of all
+Progress = Callable[[int, int], None]  # bytes done, bytes in total
 
 
 class BackupUnusable(Exception):
-    """A backup that cannot be written or restored; the message says why and what to do. Nothing was changed."""
+    """A backup that cannot be written or restored. The message says why and what to do. Nothing was changed."""
 
 
 class Kind(StrEnum):
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 class BackedUpFile(msgspec.Struct, frozen=True):
-    """`path` is relative to the directory `data` of the backup."""
+    """A file in a backup. `path` is relative to the backup's directory `data`."""
 
     path: str
     kind: Kind
@@ -39,8 +39,9 @@ class BackedUpFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`position` is the log's last one, None where the log is in another database; `schema` has the version of the read
-    models' tables. A program reads the manifests of its own `format` and of earlier ones."""
+    """The manifest of a backup. `position` is the log's last position, or None if the log is in another database. `schema` is
+    the version of the read models' tables. A program reads manifests of its own `format` and of earlier ones.
+    """
 
     format: int
     program: str
@@ -55,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def read_manifest(backup: Path) -> Manifest:
-    """Raises `BackupUnusable`."""
+    """Read the manifest. Raises `BackupUnusable`."""
     try:
         manifest = msgspec.json.decode((backup / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
@@ -76,7 +77,7 @@ def read_manifest(backup: Path) -> Manifest:
 
 
 def sha256_of(file: Path, done: Callable[[int], None] = lambda size: None) -> str:
-    """`done` receives the number of bytes of each part."""
+    """Return the file's hash in hexadecimal. `done` receives the number of bytes of each part."""
     digest = hashlib.sha256()
     with file.open("rb") as opened:
         while part := opened.read(HASHED_BYTES):

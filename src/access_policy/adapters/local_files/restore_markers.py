@@ -1,6 +1,6 @@
-"""Files that a restore writes beside those of the backup: the merged lists of erasures, and a marker.
+"""Files that a restore writes in addition to those of the backup: the merged list of erasures, and a marker.
 
-The marker stays until the restore is finished: the service does not start before.
+The marker stays until the restore is finished, and the service does not start before.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write_marker(data: Path, marker: RestoreMarker) -> None:
 
 
 def read_marker(data: Path) -> RestoreMarker | None:
-    """None: no restore is unfinished here."""
+    """Read the marker; None if no restore is unfinished here."""
     try:
         return msgspec.json.decode((data / FILE).read_bytes(), type=RestoreMarker)
     except FileNotFoundError:
@@ -47,7 +47,9 @@ def remove_marker(data: Path) -> None:
 
 
 def lists_for(backup: Path, data: Path, named: Sequence[Path]) -> list[Path]:
-    """The lists of erasures that are named, in this backup and those beside it, and in data directories beside the new one."""
+    """Return the existing lists of erasures: those in `named`, of this backup and the backups beside it, and of the data
+    directories beside the new one.
+    """
     lists = erasure_list.FILE
     beside = (*backup.resolve().parent.glob(f"*/{COPIED}/{lists}"), *data.resolve().parent.glob(f"*/{lists}"))
     return list(dict.fromkeys((*named, *(each for each in sorted(beside) if os.access(each, os.R_OK)))))
@@ -59,7 +61,7 @@ def complete(draft: Path, lists: Sequence[Path], marker: RestoreMarker) -> None:
     if not key.exists():
         raise BackupUnusable(f"This backup has no {VAULT_KEY}; use another one.")
     entries = erasure_list.found_entries(lists, key.read_bytes())
-    (draft / erasure_list.FILE).unlink(missing_ok=True)  # the backup's own entries are among those that were found
+    (draft / erasure_list.FILE).unlink(missing_ok=True)  # `entries` includes those of the backup
     if entries:
         erasure_list.write_entries(draft / erasure_list.FILE, entries)
     write_marker(draft, marker)

@@ -1,4 +1,4 @@
-"""Restoring a backup: every file is checked against its hash before and while it is copied, and nothing is half restored."""
+"""Restore a backup. Every file is checked against its hash before and during the copy, and a failed restore changes nothing."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def restore_backup(
     progress: Progress = lambda done, of: None,
     completed: Callable[[Path], None] = lambda draft: None,
 ) -> Manifest:
-    """Restore a backup to a data directory that does not exist or is empty; `schemas` are the versions of the read models'
-    tables that this program knows; `completed` may write further files into the draft of the data directory.
+    """Restore a backup to a data directory that does not exist or is empty. `schemas` are the versions of the read models'
+    tables that this program knows. `completed` may write further files into the draft of the data directory.
 
-    Raises `BackupUnusable`, or `OSError` for a full or broken disk; then the data directory is as it was.
+    Raises `BackupUnusable`, or `OSError` for a full or broken disk; the data directory is then unchanged.
     """
     manifest = read_manifest(backup)
     _refuse(files, backup, manifest, schemas)
     _check(backup, manifest, progress)
     data = files.data
     data.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{data.name}.", dir=data.parent))  # for its owner only
+    draft = Path(tempfile.mkdtemp(prefix=f".{data.name}.", dir=data.parent))  # readable by its owner only
     with ExitStack() as undone:
         undone.callback(shutil.rmtree, draft, ignore_errors=True)
         outside = [each for each in manifest.files if not files.place_of(each).is_relative_to(data)]
@@ -80,7 +80,7 @@ def _refuse(files: InstallationFiles, backup: Path, manifest: Manifest, schemas:
     if files.log is not None and not any(file.kind is Kind.LOG for file in manifest.files):
         raise BackupUnusable(
             f"{backup} has no event log: the backed-up installation keeps its events in another database. Set"
-            " ACCESS_POLICY_STORE_URL as it was there."
+            " ACCESS_POLICY_STORE_URL to the same value as there."
         )
     for file in manifest.files:
         place = files.place_of(file)
@@ -89,7 +89,7 @@ def _refuse(files: InstallationFiles, backup: Path, manifest: Manifest, schemas:
 
 
 def _check(backup: Path, manifest: Manifest, progress: Progress) -> None:
-    """Raises `BackupUnusable` unless every file is as it was written."""
+    """Raise `BackupUnusable` unless every file is as it was written."""
     done = 0
 
     def count(size: int) -> None:
@@ -104,7 +104,7 @@ def _check(backup: Path, manifest: Manifest, progress: Progress) -> None:
         except FileNotFoundError:
             raise BackupUnusable(f"{copy} is missing; use another backup.") from None
         if not intact:
-            raise BackupUnusable(f"{copy} is not as it was written: its hash differs. Use another backup.")
+            raise BackupUnusable(f"{copy} was changed after the backup: its hash differs. Use another backup.")
 
 
 def _copy(source: Path, copy: Path, file: BackedUpFile) -> None:

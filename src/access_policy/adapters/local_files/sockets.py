@@ -1,4 +1,4 @@
-"""Unix sockets in the data directory, for its owner alone, also where the path is longer than an address may be."""
+"""Unix sockets in the data directory, accessible to its owner only, even if the path is longer than a socket address may be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ OWNER_ONLY: Final = 0o177  # umask
 
 @contextmanager
 def socket_address(path: Path) -> Iterator[str]:
-    """An address of the socket file, valid inside the block. A long path is addressed by its directory's descriptor (Linux).
+    """Yield an address of the socket file, valid inside the block. A long path is addressed by its directory's descriptor
+    (Linux).
 
     Raises `OSError` if the directory does not exist, or if the path is too long on a system without /proc.
     """
@@ -23,7 +24,7 @@ def socket_address(path: Path) -> Iterator[str]:
         yield str(path)
         return
     if not Path("/proc/self/fd").is_dir():
-        raise OSError(f"{path}: the path of a socket has at most {ADDRESS_MAX} bytes; use a shorter data directory")
+        raise OSError(f"{path}: a socket's path may have at most {ADDRESS_MAX} bytes; use a shorter data directory")
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{directory}/{path.name}"
@@ -32,7 +33,7 @@ def socket_address(path: Path) -> Iterator[str]:
 
 
 def bound_socket(path: Path, kind: socket.SocketKind) -> socket.socket:
-    """A non-blocking socket at `path` in place of one that an earlier process left there. Raises `OSError`."""
+    """Bind a non-blocking socket at `path`, replacing one that an earlier process left there. Raises `OSError`."""
     made = socket.socket(socket.AF_UNIX, kind)
     made.setblocking(False)
     try:

@@ -29,7 +29,7 @@ class _Event(msgspec.Struct, array_like=True):
 
 
 class SpooledAppend(msgspec.Struct, array_like=True):
-    """An append as a row of the spool holds it."""
+    """An append as a row of the spool contains it."""
 
     stream: str
     expected_version: int
@@ -37,7 +37,7 @@ class SpooledAppend(msgspec.Struct, array_like=True):
 
 
 class SqliteSpool:
-    """Implements `Spool`. Opens or creates the file. Raises `sqlite3.Error` if it cannot be used."""
+    """Implements `Spool`. Opens or creates the file. Raises `sqlite3.Error` if the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,4 @@
-"""A server's certificate and key from files, for chargers and for the HTTP API, renewed without a restart.
-
-TLS 1.2 or newer (OCPP 2.0.1, A00.FR.318; RFC 9325, 3.1.1).
-"""
+"""A server's certificate and key from files, for chargers and for the HTTP API. They are renewed without a restart."""
 
 from __future__ import annotations
 
@@ -25,9 +22,10 @@ class TlsUnusable(Exception):
 
 @dataclass(slots=True)
 class TlsFiles:
-    """`client_ca` None: clients present no certificate; else each presents one signed by that CA.
+    """If `client_ca` is None, clients present no certificate; otherwise each presents one signed by that CA.
 
-    `checks_dates`: a certificate that is not valid now is refused. Chargers judge that themselves, so for them it is not.
+    With `checks_dates`, a certificate that is not valid now is refused. It is off for chargers, which check the dates
+    themselves.
     """
 
     certificate: Path
@@ -41,19 +39,22 @@ class TlsFiles:
 
     @property
     def expires_at(self) -> datetime | None:
-        """The end of the certificate in use; None before the first `context`."""
+        """The end of the validity of the certificate in use; None before the first `context`."""
         return self._expires_at
 
     def context(self) -> ssl.SSLContext:
-        """The context to listen with. Each handshake uses the files as last loaded by `reload`. Raises `TlsUnusable`."""
+        """Return the context to listen with. Each handshake uses the files as `reload` last loaded them. Raises
+        `TlsUnusable`.
+        """
         context = self._read()
         context.sni_callback = self._use_current  # called for every handshake, with or without a server name
         return context
 
     def reload(self) -> bool:
-        """Load changed files, for handshakes from now on; True if there were any. Reads files: call it on a thread.
+        """Load changed files for later handshakes, and tell whether there were any. Call it on a thread, because it reads
+        files.
 
-        Raises `TlsUnusable`: the certificate and the key before them remain in use.
+        Raises `TlsUnusable`; the previous certificate and key then remain in use.
         """
         if self._current is None or self._version() == self._loaded:
             return False
@@ -84,7 +85,7 @@ class TlsFiles:
             context.load_cert_chain(self.certificate, self.key, password="")
         except (ssl.SSLError, OSError) as error:
             raise TlsUnusable(
-                f"{self.certificate} and {self.key}: no certificate with its key that can be used ({error}). "
+                f"{self.certificate} and {self.key}: not a usable certificate with its key ({error}). "
                 "Give the chain as PEM, the server's own certificate first, and its unencrypted private key."
             ) from error
 
@@ -96,8 +97,8 @@ class TlsFiles:
         begins, ends = own.not_valid_before_utc, own.not_valid_after_utc
         if self.checks_dates and not begins <= self.clock.now() <= ends:
             raise TlsUnusable(
-                f"{self.certificate} is valid from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC, which is not now. "
-                "Renew the certificate, or correct the clock of this machine."
+                f"{self.certificate} is valid from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC, so it is not valid "
+                "now. Renew the certificate, or correct the clock of this machine."
             )
         return ends
 

@@ -1,7 +1,8 @@
 """Snapshots of the decision view in a file of many small records, so that writing never blocks the interpreter for long.
 
-Each record is its length (4 bytes, big-endian) and MessagePack; the last one carries the checksum of all before it. The
-file is replaced whole. The header names the shape of all records: a program with another shape does not read it.
+Each record is its length (4 bytes, big-endian) and MessagePack; the last one has the checksum of all records before it. The
+file is always replaced as a whole. The header names the shape of all records; a program with another shape does not read the
+file.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from access_policy.domain.vehicle_registry.registry import Vehicle
 _Item = TypeVar("_Item")
 logger = logging.getLogger(__name__)
 
-RECORD_ITEMS: Final = 500  # encoded in a few milliseconds
+RECORD_ITEMS: Final = 500  # encoding these takes a few milliseconds
 RECORD_BYTES_MAX: Final = 256 * 1024 * 1024
 
 
@@ -143,7 +144,7 @@ class SnapshotUnreadable(Exception):
 
 
 class FileViewSnapshots:
-    """Implements `ViewSnapshots`. Failures are logged: the file is a cache and may be deleted at any time."""
+    """Implements `ViewSnapshots`. Failures are logged, because the file is a cache and may be deleted at any time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -240,12 +241,12 @@ def _read(path: Path) -> ViewState:
     with path.open("rb") as file:
         parts = _records(file)
         header = next(parts, None)
-        assert isinstance(header, _Header)  # `_records` begins with it
+        assert isinstance(header, _Header)  # the first of `_records`
         return _state(header, parts)
 
 
 def _records(file: BinaryIO) -> Iterator[_AnyPart]:
-    """Read all records but the end. Raises `SnapshotUnreadable`."""
+    """Yield all records but the end. Raises `SnapshotUnreadable`."""
     decoder = msgspec.msgpack.Decoder(_AnyPart)
     head = msgspec.msgpack.Decoder(_Header)
     checksum, first = 0, True
@@ -272,7 +273,7 @@ def _record(file: BinaryIO) -> bytes:
 
 @dataclass(slots=True)
 class _OfTenant:
-    """The records of one tenant that have been read so far."""
+    """The records of one tenant read so far."""
 
     head: _Tenant
     vehicles: list[Vehicle] = field(default_factory=list)

@@ -63,7 +63,7 @@ class Period(OcpiObject):
 
 
 class Timeslot(Period):
-    """`min_power` and `max_power` in watts."""
+    """A bookable time. `min_power` and `max_power` are in watts."""
 
     min_power: Whole | None = None
     max_power: Whole | None = None
@@ -71,7 +71,7 @@ class Timeslot(Period):
 
 
 class BookingOption(OcpiObject):
-    """`evse_uid` is a charger; `#NA` where none is assigned yet."""
+    """What a booking is for. `evse_uid` is a charger, or `#NA` while none is assigned."""
 
     evse_uid: CiString36 | None = None
     connector_id: CiString36 | None = None
@@ -84,7 +84,7 @@ class AccessInformation(OcpiObject):
 
 
 class BookingToken(OcpiObject):
-    """`type` is an open enumeration; LICENSE_PLATE is one of edition 1.0."""
+    """A token of a driver. `type` is an open enumeration; LICENSE_PLATE comes from edition 1.0."""
 
     country_code: CiString2
     party_id: CiString3
@@ -99,7 +99,9 @@ class Cancellation(OcpiObject):
 
 
 class BookingRequest(OcpiObject):
-    """A wish of a partner: a new booking, a change of it, or, with `canceled`, its end. `power_required` in kW."""
+    """A partner's request for a new booking, for a change, or, with `canceled`, for a cancellation. `power_required` is in
+    kW.
+    """
 
     country_code: CiString2
     party_id: CiString3
@@ -122,7 +124,7 @@ class BookingRequestStatus(OcpiObject):
 
 
 class BookingTerms(OcpiObject):
-    """Times in minutes."""
+    """The terms of a booking. Times are in minutes."""
 
     rfid_auth_required: bool = False
     token_groups_supported: bool = False
@@ -162,7 +164,9 @@ class Booking(OcpiObject):
 
 
 class Calendar(OcpiObject):
-    """`timeslot_increment` in minutes. Edition 1.1 wants at least one time slot; a full calendar is left out."""
+    """The free times of a booking location. `timeslot_increment` is in minutes. Edition 1.1 requires at least one time slot, so
+    a fully booked calendar is omitted.
+    """
 
     id: CiString36
     begin_from: DateTime

@@ -26,7 +26,7 @@ class Version(OcpiObject):
 
 class Endpoint(OcpiObject):
     identifier: String100
-    role: String100 = SENDER  # without a meaning for the credentials module
+    role: String100 = SENDER  # has no meaning for the credentials module
     url: Url
 
 
@@ -70,7 +70,7 @@ class Credentials(OcpiObject):
 
 
 def own_versions(base: str) -> list[Version]:
-    """`base` is the URL below which OCPI is served, without a slash at its end."""
+    """Return the versions that this service offers. `base` is the URL below which it serves OCPI, without a trailing slash."""
     return [Version(version=VERSION, url=f"{base}/{VERSION}")]
 
 

@@ -1,6 +1,7 @@
-"""Read requests with the names of Bookings edition 1.0 (2025-06) as edition 1.1 (2025-12) names them.
+"""Translate requests that use the names of Bookings edition 1.0 (2025-06) to those of edition 1.1 (2025-12).
 
-Only input: this service answers and pushes with the names of edition 1.1. A field under both names keeps that of 1.1.
+This applies to input only: the service answers and pushes with the names of edition 1.1. If a field is present under both
+names, the value under the 1.1 name wins.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ MOVED_INTO_OPTION: Final = ("evse_uid", "connector_id", "parking_id")
 
 
 def as_edition_1_1(request: Any) -> Any:
-    """A booking request as JSON; anything else is returned as it is, for the model to refuse."""
+    """Translate a booking request in JSON. Anything but an object is returned unchanged, and the model refuses it."""
     if not isinstance(request, dict):
         return request
     read = _renamed(request, RENAMED)

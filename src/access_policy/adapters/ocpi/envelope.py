@@ -25,7 +25,7 @@ class Code(IntEnum):
 
 
 def enveloped(data: Any, *, now: datetime, code: int = Code.OK, message: str = "") -> bytes:
-    """`data` is plain JSON; None is left out."""
+    """Encode a response. `data` is plain JSON; None is omitted."""
     envelope: dict[str, Any] = {} if data is None else {"data": data}
     envelope["status_code"] = int(code)
     if message:

@@ -12,7 +12,7 @@ INTEGER_MAX: Final = 2**31 - 1
 
 
 class OcpiObject(BaseModel):
-    """An object of OCPI. Unknown fields are ignored: later editions add some. A field without a value is left out."""
+    """An OCPI object. Unknown fields are ignored, because later editions add fields. Fields without a value are omitted."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
@@ -21,7 +21,7 @@ class OcpiObject(BaseModel):
 
 
 def _utc(at: datetime) -> datetime:
-    """OCPI: an instant without an offset is UTC."""
+    """Convert to UTC. In OCPI, an instant without an offset is in UTC."""
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
@@ -33,18 +33,18 @@ def _text(value: Any) -> Any:
 
 def _printable(value: str) -> str:
     if not value.isascii() or not value.isprintable():
-        raise ValueError("takes printable ASCII characters")
+        raise ValueError("must contain only printable ASCII characters")
     return value
 
 
 def _shown(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("takes printable characters")
+        raise ValueError("must contain only printable characters")
     return value
 
 
 def text_of(at: datetime) -> str:
-    """RFC 3339 in UTC with `Z`; fractions of a second only where there are some."""
+    """Format as RFC 3339 in UTC with `Z`, with fractions of a second only if they are not zero."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""From a booking request on the wire to a wish, and from a booking to the object on the wire."""
+"""Translate booking requests on the wire to wishes, and bookings to objects on the wire."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STATUSES: Final = {
 
 
 def wish_of(request: BookingRequest, message_id: str) -> BookingWish:
-    """Raises `IdentifierInvalid` for a plate or code that is none."""
+    """Translate a request. Raises `IdentifierInvalid` for an invalid plate or code."""
     option = request.booking_option or BookingOption()
     return BookingWish(
         request_id=request.request_id,
@@ -73,7 +73,9 @@ def _identifiers(request: BookingRequest) -> tuple[Identifier, ...]:
 
 
 def terms_on_the_wire(terms: ReservationTerms, kinds: Collection[IdentifierKind] = ()) -> BookingTerms:
-    """`kinds`: those by which a booking's holder starts; none: every way that a place has."""
+    """Return the terms. `kinds` are the identifier kinds by which the booking's holder may start; if empty, every access method
+    is listed.
+    """
     ways = {_METHODS.get(kind, AccessMethod.TOKEN) for kind in kinds}
     return BookingTerms(
         supported_access_methods=[each for each in ACCESS if not ways or each in ways],
@@ -136,7 +138,9 @@ def _cancellation(state: BookingState, requests: Sequence[BookingRequest]) -> Ca
 def location_on_the_wire(
     place: BookingPlace, windows: Sequence[Window], own: Party, *, begin: datetime, end: datetime, now: datetime
 ) -> BookingLocation:
-    """Its calendar is that of the moment: `last_updated` is when it was computed."""
+    """Return the location. `last_updated` is when its calendar was computed, because the calendar is current at each
+    request.
+    """
     calendar = calendar_on_the_wire(place, windows, begin=begin, end=end, now=now)
     return BookingLocation(
         country_code=own.country_code,

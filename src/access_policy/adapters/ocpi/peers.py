@@ -47,7 +47,7 @@ class HttpsOcpiPeers:
 
     def refusal_of(self, url: str) -> str | None:
         if not url.startswith("https://"):
-            return "Partners are called by https only; write https://HOST/PATH"
+            return "Partners are called over https only; write https://HOST/PATH"
         return self._requests.refusal_of(url)
 
     async def discover(self, versions_url: str, token: str) -> PartnerConnection:
@@ -55,7 +55,7 @@ class HttpsOcpiPeers:
         common = next((each.url for each in versions if each.version == VERSION), None)
         if common is None:
             offered = ", ".join(each.version for each in versions)[:SHOWN_MAX]
-            raise PeerFailed(f"it offers the versions {offered or 'none'}, and this service speaks {VERSION}")
+            raise PeerFailed(f"it offers the versions {offered or 'none'}, but this service speaks {VERSION}")
         details = await self._asked("GET", common, token, DETAILS)
         endpoints = tuple(
             PartnerEndpoint(module=each.identifier, role=each.role.upper(), url=each.url.rstrip("/"))
@@ -84,7 +84,9 @@ class HttpsOcpiPeers:
         return Attempt(at=now, status=status, detail=detail, took_ms=round((time.monotonic() - began) * 1000))
 
     async def _pushed(self, partner: OcpiPartner, state: BookingState) -> tuple[int | None, str]:
-        """The status that counts for the queue: None where the partner took the message and did not accept the booking."""
+        """Push the booking and return the status that counts for the queue: None if the partner received the message but did
+        not accept the booking.
+        """
         assert partner.connection is not None, "only a connected partner is pushed to"
         url = partner.connection.url_of(BOOKING, RECEIVER)
         if url is None:
@@ -116,7 +118,7 @@ class HttpsOcpiPeers:
                 )
             return shape.validate_python(_data_of(envelope))
         except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
-            raise PeerFailed(f"{method} {_path(url)}: the answer is not the object that OCPI says") from error
+            raise PeerFailed(f"{method} {_path(url)}: the answer is not the object that OCPI specifies") from error
 
     async def _answered(
         self,
@@ -141,7 +143,7 @@ class HttpsOcpiPeers:
 
 
 def headers_of(token: str) -> dict[str, str]:
-    """The token in Base64, and the ids that every request of OCPI has."""
+    """Return the token in Base64, and the ids that OCPI requires on every request."""
     return {
         "Authorization": f"Token {in_base64(token)}",
         "X-Request-ID": new_id(),
@@ -150,7 +152,7 @@ def headers_of(token: str) -> dict[str, str]:
 
 
 def routing(sender: Party, receiver: Party) -> dict[str, str]:
-    """The headers of a message between functional modules."""
+    """Return the headers of a message between functional modules."""
     return {
         "OCPI-from-country-code": sender.country_code,
         "OCPI-from-party-id": sender.party_id,
@@ -160,7 +162,7 @@ def routing(sender: Party, receiver: Party) -> dict[str, str]:
 
 
 def _credentials_url(connection: PartnerConnection) -> str:
-    """The role of this module has no meaning. Raises `PeerFailed`."""
+    """Return the URL of the credentials module, whatever its role, which has no meaning there. Raises `PeerFailed`."""
     found = next((each.url for each in connection.endpoints if each.module.casefold() == CREDENTIALS), None)
     if found is None:
         raise PeerFailed("it has no credentials endpoint")
@@ -168,11 +170,13 @@ def _credentials_url(connection: PartnerConnection) -> str:
 
 
 def _data_of(envelope: Any) -> Any:
-    """Some implementations answer the versions as an object, as the table of the module says, instead of a list."""
+    """Return the data of the envelope. Some implementations answer the versions as an object, as in the module's table, instead
+    of a list.
+    """
     data = envelope["data"]
     return data["versions"] if isinstance(data, dict) and set(data) == {"versions"} else data
 
 
 def _path(url: str) -> str:
-    """The URL without its query, which may contain a secret."""
+    """Return the URL without its query, which may contain a secret."""
     return url.partition("?")[0][:SHOWN_MAX]

@@ -1,4 +1,4 @@
-"""Tokens of drivers (OCPI 2.3.0, tokens module), and the identifiers that they stand for."""
+"""Tokens of drivers (OCPI 2.3.0, tokens module), and the identifiers that they represent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS: Final = {
 
 
 class Token(OcpiObject):
-    """Fields that this service does not use are kept and answered as they came."""
+    """A driver's token. Fields that this service does not use are stored and returned unchanged."""
 
     country_code: CiString2
     party_id: CiString3
@@ -30,7 +30,7 @@ class Token(OcpiObject):
 
 
 def identifier_of(uid: str, token_type: str) -> Identifier:
-    """A uid that has not the form of its type is read as `other`, as a charger's tag would be."""
+    """Return the identifier. A uid without the form of its type is read as `other`, as a charger's tag would be."""
     try:
         return identifier(KINDS.get(token_type.upper(), IdentifierKind.OTHER), uid)
     except IdentifierInvalid:

@@ -1,1 +1,1 @@
-"""OSCP 2.0, flexibility provider side: its messages on the wire, and calls to capacity providers."""
+"""OSCP 2.0 for a flexibility provider: its messages on the wire, and calls to capacity providers."""

@@ -18,7 +18,7 @@ LIST_MAX: Final = 20
 
 
 class OscpObject(BaseModel):
-    """Unknown fields are ignored."""
+    """An OSCP object. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -31,7 +31,7 @@ def _text(value: Any) -> Any:
 
 def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
-        raise ValueError("needs an offset, such as Z")
+        raise ValueError("must have an offset, such as Z")
     return utc(at, "time")
 
 
@@ -65,7 +65,7 @@ class Handshake(OscpObject):
     required_behaviour: Behaviour | None = None
 
     def required(self) -> RequiredBehaviour:
-        """An interval beyond this service's bounds is read as the nearest bound."""
+        """Return the required behaviour. An interval beyond this service's bounds becomes the nearest bound."""
         asked = self.required_behaviour or Behaviour()
         interval = asked.heartbeat_interval
         least, most = HEARTBEAT_S
@@ -80,7 +80,7 @@ class Heartbeat(OscpObject):
 
 
 class ForecastedBlock(OscpObject):
-    """A negative capacity is refused with the forecast."""
+    """One block of a forecast. The whole forecast is refused if a capacity is negative."""
 
     capacity: Decimal = Field(allow_inf_nan=False, max_digits=30)
     phase: Phase

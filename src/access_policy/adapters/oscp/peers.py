@@ -24,7 +24,7 @@ class HttpsOscpPeers:
 
     def refusal_of(self, url: str) -> str | None:
         if not url.startswith("https://"):
-            return "Providers are called by https only; write https://HOST/PATH"
+            return "Providers are called over https only; write https://HOST/PATH"
         return self._requests.refusal_of(url)
 
     async def send(self, connection: ProviderConnection, message: OscpMessage, *, now: datetime) -> Attempt:

@@ -1,1 +1,1 @@
-"""Requests of this service to other servers: which authorities it trusts, and the clients that it keeps."""
+"""Requests to other servers: the certificate authorities that this service trusts, and the clients that it keeps."""

@@ -1,4 +1,6 @@
-"""Addresses that requests to receivers and partners may go to: public ones, and those of the networks that a setting allows."""
+"""Addresses to which requests to receivers and partners may go: public addresses, and those in networks that a setting
+allows.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,21 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Lookup = Callable[[str, int], Sequence[str]]
 
-LOOKUPS_MAX: Final = 16  # threads; each lookup holds one until the name server answers or the system gives up
+LOOKUPS_MAX: Final = 16  # threads; a lookup occupies one until the name server answers or the system gives up
 SLOW_LOOKUPS_MAX: Final = 4  # threads for names whose last lookup was slow
 SLOW_S: Final = 2.0
-SLOW_NAMES_MAX: Final = 1_000  # remembered; the one that was slow longest ago is forgotten first
+SLOW_NAMES_MAX: Final = 1_000  # remembered; the one whose slow lookup is the oldest is forgotten first
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
 class AddressRefused(Exception):
-    """The host has an address that may not be connected to, or none at all. The message says which."""
+    """The host has an address that may not be used, or no address at all. The message says which."""
 
 
 class Resolver:
-    """Resolves a host and checks its addresses. The caller connects to one of these and looks nothing up again, so a name
-    that changes its address between check and connection (DNS rebinding) reaches nothing."""
+    """Resolves a host and checks its addresses. The caller connects to one of these without another lookup, so a name that
+    changes its address between check and connection (DNS rebinding) gains nothing.
+    """
 
     def __init__(
         self,
@@ -42,11 +45,11 @@ class Resolver:
         self._threads = ThreadPoolExecutor(LOOKUPS_MAX, thread_name_prefix="names of receivers")
         self._slow_threads = ThreadPoolExecutor(SLOW_LOOKUPS_MAX, thread_name_prefix="slow names of receivers")
         self._slow: dict[tuple[str, int], None] = {}
-        self._noting = threading.Lock()  # of `_slow`, which the threads change
+        self._noting = threading.Lock()  # for `_slow`, which the threads change
         self._under_way: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """All addresses of the host, in the resolver's order. Raises `AddressRefused` if one of them may not be used."""
+        """Return all addresses of the host, in the resolver's order. Raises `AddressRefused` if one of them may not be used."""
         try:
             found = await asyncio.shield(self._looked_up(host, port))
         except (OSError, UnicodeError) as error:
@@ -60,7 +63,7 @@ class Resolver:
         return addresses
 
     def refusal_of(self, host: str) -> str | None:
-        """Why the address may not be connected to; None for a name, and for an address that may."""
+        """Say why the address may not be used. None for a name, and for an address that may be used."""
         try:
             address = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
@@ -77,8 +80,9 @@ class Resolver:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _looked_up(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
-        """One lookup of a host at a time. Names whose name server does not answer have threads of their own, so that however
-        many there are, they keep no other name waiting for long."""
+        """Look the host up; concurrent calls share one lookup. Names whose name server was slow have separate threads, so that
+        they do not delay other names for long, however many there are.
+        """
         key = (host, port)
         if key not in self._under_way:
             loop = asyncio.get_running_loop()
@@ -115,7 +119,7 @@ def _look_up(host: str, port: int) -> list[str]:
 
 
 def _embedded(address: Address) -> Address:
-    """The IPv4 address that a packet to this IPv6 address may reach, or the address itself."""
+    """Return the IPv4 address that a packet to this IPv6 address may reach, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:

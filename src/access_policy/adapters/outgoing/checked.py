@@ -1,5 +1,6 @@
-"""Requests to servers that an operator or a partner named: to the address that was checked, with bounds on time and bytes, and
-without redirects."""
+"""Requests to servers that an operator or a partner named. Each goes to an address that was checked, with limits on time and
+bytes, and without redirects.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +18,19 @@ from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshake
 from access_policy.adapters.outgoing.kept import KeptConnections
 from access_policy.adapters.outgoing.trust import CaUnusable, Trust
 
-TIMEOUT_S: Final = 15.0  # the whole of one request, with the name lookup
+TIMEOUT_S: Final = 15.0  # for one whole request, including the name lookup
 CONNECT_S: Final = 5.0  # to one address
 PORT: Final = 443
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class RequestFailed(Exception):
-    """No complete response came; the message says why."""
+    """No complete response was received; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` has at most the bytes that were asked for; `is_whole` tells whether that is all of it."""
+    """A response. `body` has at most the requested number of bytes; `is_whole` tells whether it is complete."""
 
     status: int
     headers: httpx.Headers
@@ -42,10 +43,10 @@ class Answer:
 
 
 class CheckedRequests:
-    """The name of a server is looked up and its addresses are checked for each request, which goes to one of these addresses.
+    """Each request looks up the server's name, checks its addresses, and goes to one of them.
 
-    A request has a connection of its own, or, where the caller says so, one that is kept for its server: no server uses up
-    the connections of another.
+    A request uses a new connection or, if the caller allows it, one that is kept for its server, so that no server uses up the
+    connections of another.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class CheckedRequests:
         self._kept = KeptConnections()
 
     def refusal_of(self, url: str) -> str | None:
-        """Why the host of the URL, if it is an address, may not be connected to."""
+        """Say why the URL's host may not be connected to, if it is an address; otherwise None."""
         return self._resolver.refusal_of(urlsplit(url).hostname or "")
 
     async def send(
@@ -76,8 +77,10 @@ class CheckedRequests:
         reads_success: bool = True,
         keeps: bool = False,
     ) -> Answer:
-        """Send once. `reads_success` False leaves the body of a success unread. `keeps`: use a kept connection, and send again
-        on a new one if the server had closed it; only for requests that may arrive twice. Raises `RequestFailed`."""
+        """Send the request once. If `reads_success` is False, the body of a successful response is not read. With `keeps`, use
+        a kept connection, and send the request again on a new one if the server had closed it; use it only for requests that
+        may arrive twice. Raises `RequestFailed`.
+        """
         sending = _Sending(method, url, headers, body, read_max, reads_success)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -116,7 +119,9 @@ class CheckedRequests:
         sending: _Sending,
         more: Mapping[str, str] = _NO_HEADERS,
     ) -> Answer:
-        """Raises `_ClosedMeanwhile` if the server ended a kept connection instead of an answer."""
+        """Send to the first address that accepts a connection. Raises `_ClosedMeanwhile` if the server closed a kept connection
+        instead of answering.
+        """
         for address in addresses:
             connected = _Connected()
             request = sending.request(client, address, more, connected, self._timeout_s)
@@ -137,7 +142,7 @@ class _ClosedMeanwhile(Exception):
 
 
 class _Connected:
-    """Notes, as the `trace` of one request, whether httpcore opens a connection for it."""
+    """The `trace` of one request, which notes whether httpcore opens a connection for it."""
 
     def __init__(self) -> None:
         self.is_new = False
@@ -158,7 +163,7 @@ class _Sending:
     def request(
         self, client: httpx.AsyncClient, address: str, more: Mapping[str, str], trace: _Connected, timeout_s: float
     ) -> httpx.Request:
-        """A request to the address, with the name in TLS and in `Host`."""
+        """Build a request to the address, with the name in TLS and in `Host`."""
         parts = httpx.URL(self.url)
         sent = {
             **self.headers,

@@ -1,4 +1,4 @@
-"""HTTP clients for other processes of this service, kept for the life of this one."""
+"""HTTP clients for other processes of this service. They live as long as this process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ NOT_KEPT: Final = httpx.Limits(max_keepalive_connections=0)
 
 
 class KeptClients:
-    """Each request has a connection of its own: a peer that closes a kept one at the same moment would fail a request that
-    may not be sent twice. No client keeps cookies, which are those of one caller."""
+    """Keeps clients, but not connections: a peer that closes a kept connection at the same moment would fail a request that
+    must not be sent twice. Clients do not keep cookies, which belong to one caller.
+    """
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
@@ -30,17 +31,21 @@ class KeptClients:
         self._directories = ExitStack()
 
     async def https(self) -> httpx.AsyncClient:
-        """For absolute URLs. A change of the trusted authorities makes another client; requests of the one before finish."""
+        """Return a client for absolute URLs. When the trusted authorities change, a new client is made; requests of the
+        previous one finish.
+        """
         context = await self._trust.context()
         if self._https is None or self._https[0] is not context:
             self._https = (context, self._kept(httpx.AsyncHTTPTransport(verify=context, limits=NOT_KEPT)))
         return self._https[1]
 
     def at_socket(self, path: Path) -> httpx.AsyncClient:
-        """For paths at the process that listens on the socket. Raises `OSError` if the socket's directory does not exist."""
+        """Return a client for paths at the process that listens on the socket. Raises `OSError` if the socket's directory does
+        not exist.
+        """
         if path not in self._sockets:
             address = self._directories.enter_context(socket_address(path))
-            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loads no authorities, and is not used
+            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loads no authorities, because the socket does not use TLS
             transport = httpx.AsyncHTTPTransport(uds=address, verify=bare, limits=NOT_KEPT)
             self._sockets[path] = self._kept(transport, "http://gateway")
         return self._sockets[path]

@@ -1,4 +1,4 @@
-"""Connections whose TLS handshake is cut off."""
+"""Close connections whose TLS handshake is cut off."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import httpx
 
 
 def closing_cut_off_handshakes(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The client, which now closes the socket of a request that is cancelled during its TLS handshake. httpcore closes it
-    after an error, and leaves it open after a cancellation until the garbage collector finds it."""
+    """Return the client, changed so that it closes the socket of a request that is cancelled during its TLS handshake. httpcore
+    closes it after an error, but after a cancellation leaves it open until the garbage collector finds it.
+    """
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.AsyncHTTPTransport):
             transport._pool._network_backend = ClosingBackend()
@@ -20,7 +21,7 @@ def closing_cut_off_handshakes(client: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 class ClosingBackend(httpcore.AsyncNetworkBackend):
-    """The network of `asyncio`, whose streams close themselves when a handshake does not end."""
+    """The network of `asyncio`, whose streams close themselves if a handshake does not finish."""
 
     def __init__(self) -> None:
         self._network = httpcore.AnyIOBackend()

@@ -1,4 +1,4 @@
-"""Connections to servers that are called again and again, kept for the next request."""
+"""Connections to frequently called servers, kept for the next request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 
 from access_policy.adapters.outgoing.handshakes import closing_cut_off_handshakes
 
-KEPT_S: Final = 15.0  # a connection without a request
+KEPT_S: Final = 15.0  # how long a connection is kept without a request
 KEPT_MAX: Final = 4  # connections to one server
 
 Server = tuple[str, int]  # the host as the URL names it, and the port
@@ -28,10 +28,10 @@ class _Kept:
 
 
 class KeptConnections:
-    """One client for each server: a connection whose certificate was checked for one name never serves another one.
+    """One client for each server, so that a connection whose certificate was checked for one name never serves another.
 
-    A request names the address that was checked for it, and uses a kept connection to that address or makes a new one. No
-    request uses a connection that was made with another TLS context than its own.
+    A request names its checked address, and uses a kept connection to that address or a new one. It only uses connections made
+    with its own TLS context.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class KeptConnections:
 
     @asynccontextmanager
     async def client(self, server: Server, context: ssl.SSLContext) -> AsyncIterator[httpx.AsyncClient]:
-        """The client for one request."""
+        """Yield the client for one request."""
         now = asyncio.get_running_loop().time()
         before = self._kept.get(server)
         if before is None or before.context is not context:
@@ -58,7 +58,7 @@ class KeptConnections:
                 await kept.client.aclose()
 
     async def close(self) -> None:
-        """Requests under way finish first; the last one closes its client."""
+        """Close all clients. Requests in progress finish first; the last one of a client closes it."""
         for server in list(self._kept):
             await self._end(server)
 

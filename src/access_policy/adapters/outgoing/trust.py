@@ -1,4 +1,4 @@
-"""The certificate authorities that servers must have a certificate of: the public ones, and those of a file of the operator."""
+"""The certificate authorities that outgoing connections trust: the public ones, and those in the operator's file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 
 log = logging.getLogger(__name__)
 
-Version = tuple[int, int, int]  # when the file changed, its inode and its size
+Version = tuple[int, int, int]  # the file's modification time, inode and size
 
 
 class CaUnusable(Exception):
@@ -21,7 +21,7 @@ class CaUnusable(Exception):
 
 
 class Trust:
-    """One context for all outgoing connections, loaded again when the file changes. Loading takes tens of milliseconds."""
+    """One TLS context for all outgoing connections, loaded again when the file changes. Loading takes tens of milliseconds."""
 
     def __init__(self, ca: Path | None = None) -> None:
         self._ca = ca
@@ -30,13 +30,14 @@ class Trust:
         self._version: Version | None = None
 
     async def context(self) -> ssl.SSLContext:
-        """`current`, read on a thread."""
+        """Return `current`, read on a thread."""
         return await asyncio.to_thread(self.current)
 
     def current(self) -> ssl.SSLContext:
-        """The same context until the file changes. Reads files: call it on a thread.
+        """Return the context; it is the same object until the file changes. Call this on a thread, because it reads files.
 
-        Raises `CaUnusable` if the file was never usable. Later, a file that cannot be read leaves the context in use.
+        Raises `CaUnusable` if the file was never usable. If the file becomes unreadable later, the previous context stays in
+        use.
         """
         with self._lock:
             if self._context is None:
@@ -51,7 +52,7 @@ class Trust:
         try:
             self._context = trusting(self._ca)
         except CaUnusable as unusable:
-            log.warning("%s; the certificates that were in it before remain in use", unusable)
+            log.warning("%s; its previous certificates remain in use", unusable)
         else:
             log.info("loaded the CA certificates of %s", self._ca)
 
@@ -66,7 +67,7 @@ class Trust:
 
 
 def trusting(ca: Path | None) -> ssl.SSLContext:
-    """A context that trusts the public authorities and those of the file. Raises `CaUnusable`."""
+    """Return a context that trusts the public authorities and those in the file. Raises `CaUnusable`."""
     context = httpx.create_ssl_context()
     if ca is not None:
         try:

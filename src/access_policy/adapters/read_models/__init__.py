@@ -1,1 +1,1 @@
-"""Read models in SQL through SQLAlchemy: the tables, the runner that writes them, the views that answer from them."""
+"""Read models in SQL through SQLAlchemy: the tables, the runner that writes them, and the views that query them."""

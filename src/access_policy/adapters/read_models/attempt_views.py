@@ -1,4 +1,4 @@
-"""Attempts, their sessions, reports on them, and denied identifiers."""
+"""Attempts, their sessions, reports about them, and denied identifiers."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ class AttemptViews(Reads):
             at = type_coerce(log.occurred_at, String)  # 2026-11-20T06:00:00.000000Z
             quarter = cast(func.substr(at, 15, 2), Integer) // 15 * 15
             grouped += [func.substr(at, 1, 13).label("hour"), quarter.label("minute")]
-        names = [each.name for each in grouped]  # an expression with parameters is not the same twice
+        names = [
+            each.name for each in grouped
+        ]  # an expression with parameters differs at each use, so group by its name
         query = select(
             *grouped,
             func.count().label("attempts"),
@@ -179,7 +181,7 @@ class AttemptViews(Reads):
     async def _seen_at(
         self, sightings: Table, place: str, tenant_id: TenantId, pseudonyms: Collection[str]
     ) -> defaultdict[str, list[str]]:
-        """The ids of the places, in order, by pseudonym."""
+        """Return the ids of the depots, chargers or entrances in the column `place`, in order, by pseudonym."""
         seen = self._of(sightings, tenant_id).where(sightings.c.pseudonym.in_(pseudonyms)).order_by(sightings.c[place])
         found: defaultdict[str, list[str]] = defaultdict(list)
         for row in await self._all(seen):
@@ -192,7 +194,7 @@ class AttemptViews(Reads):
 
 
 def _told(would_deny: ColumnElement[Any], within: ReportFilter) -> ColumnElement[Any]:
-    """The suppressed refusal, where the report may tell it."""
+    """Return the suppressed refusal, or null at a depot where the report must not show it."""
     if within.denials_at is None:
         return would_deny
     return case((ACCESS_LOG.c.depot_id.in_(sorted(within.denials_at)), would_deny), else_=None)

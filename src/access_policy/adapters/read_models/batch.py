@@ -1,7 +1,7 @@
-"""Folds a batch of events into the rows of several projections, inside the caller's transaction.
+"""Fold a batch of events into the rows of several projections, inside the caller's transaction.
 
 An event that cannot be folded, or whose rows cannot be stored, is parked. An error of the database itself (locked, full,
-broken) is raised: it would hit every event alike, and the caller retries the batch as a whole.
+broken) is raised: it would affect every event, and the caller retries the whole batch.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def write_prepared(
 ) -> bool:
     """Write the rows of all events after the projections' positions up to `reached`, and set their positions to it.
 
-    False, and nothing is written, if a row cannot be stored. The caller has locked the positions.
+    Returns False, and writes nothing, if a row cannot be stored. The caller must have locked the positions.
     """
     try:
         with connection.begin_nested():
@@ -77,7 +77,7 @@ def _advance(connection: Connection, names: Sequence[str], reached: int) -> None
 
 
 class _Reader:
-    """A projection that reads a batch: it skips events up to its position, and parks those behind a parked event."""
+    """A projection that reads a batch. It skips events up to its position, and parks events behind a parked one."""
 
     def __init__(
         self, connection: Connection, projection: Projection, name: str, position: int, held: set[str]
@@ -90,7 +90,7 @@ class _Reader:
         self._position = position
 
     def changes_of(self, recorded: Recorded) -> Sequence[RowChange]:
-        """The changes of an event; none for an event that was folded before or is parked."""
+        """Return the changes of an event; none if it was folded before or is parked."""
         if recorded.position <= self._position:
             return ()
         if recorded.stream in self.held:
@@ -124,7 +124,7 @@ Folded = tuple[_Reader, Recorded, Sequence[RowChange]]
 
 
 def _readers(connection: Connection, projections: Sequence[Projection], into: TableSet) -> list[_Reader]:
-    """Lock the positions: other writers of these projections wait until the transaction ends."""
+    """Lock the positions, so that other writers of these projections wait until the transaction ends."""
     names = [into.name_of(projection) for projection in projections]
     positions = {row.projection: row.position for row in connection.execute(positions_for_update(names))}
     held: defaultdict[str, set[str]] = defaultdict(set)
@@ -137,7 +137,7 @@ def _readers(connection: Connection, projections: Sequence[Projection], into: Ta
 
 
 def _write(connection: Connection, folded: Sequence[Folded], into: TableSet) -> None:
-    """Write all changes together, or event by event if one cannot be stored, so that only that one is parked."""
+    """Write all changes together. If one of them cannot be stored, write event by event, so that only its event is parked."""
     try:
         with connection.begin_nested():
             write(connection, (change for _, _, changes in folded for change in changes), into)

@@ -12,7 +12,7 @@ RARELY: Final = (100_000, 50, 1_000)  # thresholds of the garbage collector
 
 @contextmanager
 def few_collections() -> Iterator[None]:
-    """Collect garbage rarely: decoded events contain no cycles, and searching them for some would double the time to decode."""
+    """Collect garbage rarely. Decoded events contain no cycles, and searching for cycles would double the decoding time."""
     before = gc.get_threshold()
     gc.set_threshold(*RARELY)
     try:

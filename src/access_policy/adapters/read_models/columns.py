@@ -18,19 +18,20 @@ WITHOUT_MICROSECONDS: Final = len("2026-11-20T06:00:00Z")
 
 
 def text_of(instant: datetime | None) -> str | None:
-    """The text of an instant as its column stores it. Raises `ValueError` without an offset."""
+    """Format an instant as its column stores it. Raises `ValueError` without an offset."""
     if instant is None:
         return None
     if instant.tzinfo is not UTC:
         if instant.tzinfo is None:
-            raise ValueError("an instant without offset cannot be stored")
+            raise ValueError("an instant without an offset cannot be stored")
         instant = instant.astimezone(UTC)
     return instant.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def texts_of(instants: Sequence[datetime | None]) -> list[str | None]:
-    """The texts of many instants, as `text_of`: msgspec formats them without the interpreter, and writes UTC as `Z`.
-    Offsets are whole minutes, as in RFC 3339."""
+    """Format many instants like `text_of`. msgspec formats them in C, and writes UTC as `Z`. Offsets are whole minutes, as in
+    RFC 3339.
+    """
     texts: list[str | None] = msgspec.to_builtins(instants)
     return [
         text if text is None or len(text) == WITH_MICROSECONDS
@@ -41,7 +42,7 @@ def texts_of(instants: Sequence[datetime | None]) -> list[str | None]:
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, stored as `2026-11-20T06:00:00.000000Z` and read back aware and in UTC."""
+    """An aware instant, stored as `2026-11-20T06:00:00.000000Z` and read as an aware instant in UTC."""
 
     impl = String(27).with_variant(VARCHAR(27, collation="C"), "postgresql")
     cache_ok = True

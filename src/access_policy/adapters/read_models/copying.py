@@ -1,6 +1,6 @@
-"""Upserts of many rows in PostgreSQL: COPY into a table of the transaction's own, and one INSERT … ON CONFLICT from there.
+"""Upserts of many rows in PostgreSQL: COPY into a temporary table, and one INSERT … ON CONFLICT from there.
 
-Sending rows one statement each costs the client more than folding them (ADR 0019).
+One statement per row costs the client more than folding the rows (ADR 0019).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from sqlalchemy.exc import DBAPIError
 Row = tuple[Any, ...]
 
 STAGED: Final = "staged_rows"
-WORTHWHILE: Final = 50  # rows: for fewer, the statements around them cost more than they save
+WORTHWHILE: Final = 50  # rows; for fewer, the extra statements cost more than they save
 
 
 def parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) -> list[list[Row]]:
-    """Split rows so that no part has a key twice, because one INSERT must not touch a row twice: the n-th row of a key is
-    in the n-th part. No part is larger than the one before it."""
+    """Split rows so that no part has a key twice, because one INSERT must not touch a row twice. The n-th row of a key is in
+    the n-th part. No part is larger than the one before it.
+    """
     parts: list[list[Row]] = []
     seen: dict[Row, int] = {}
     for row in rows:
@@ -34,7 +35,7 @@ def parts_of_different_keys(rows: Iterable[Row], key_of: Callable[[Row], Row]) -
 
 
 def upsert_copied(connection: Connection, table: TableClause, upsert: Insert, rows: Sequence[Row]) -> None:
-    """Upsert rows of different keys, with their values in the order of the columns of `table`.
+    """Upsert rows with different keys. Their values are in the order of the columns of `table`.
 
     Raises `sqlalchemy.exc.DBAPIError`.
     """

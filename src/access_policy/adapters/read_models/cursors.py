@@ -16,7 +16,7 @@ CURSOR_LENGTH_MAX: Final = 500
 
 
 def from_id(query: Select[Any], table: Table, name: str, cursor: str | None, limit: int) -> Select[Any]:
-    """The rows after the cursor, one more than the page holds."""
+    """Select the rows after the cursor, one more than the page contains."""
     if cursor is not None:
         (last,) = read_cursor(cursor, str)
         query = query.where(table.c[name] > last)
@@ -60,4 +60,4 @@ def instant_in(text: str) -> datetime:
 
 
 def bad_cursor() -> CursorInvalid:
-    return CursorInvalid("The cursor is not one of ours; take next_cursor of the page before.", pointer="/cursor")
+    return CursorInvalid("The cursor is not valid; use next_cursor of the previous page.", pointer="/cursor")

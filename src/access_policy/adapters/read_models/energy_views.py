@@ -1,4 +1,4 @@
-"""The energy of sites: envelopes, changes, demand, gate changes and the starts that a gate judged."""
+"""The energy of sites: envelopes, changes, demand, gate changes, and the starts that a gate evaluated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fills the tables of a rebuild from the log, beside the live ones."""
+"""Fill the tables of a rebuild from the log, beside the live tables."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from access_policy.application.projections.changes import Projection
 
 log = logging.getLogger(__name__)
 
-BATCH: Final = 4_000  # events in one transaction; a live follower uses smaller batches, because callers wait for it
-LONG: Final = 50_000  # events: for fewer, the start of another process takes longer than it saves
-START_WAIT_S: Final = 0.0  # for that start, before each batch: this process folds meanwhile
+BATCH: Final = 4_000  # events in one transaction; a live follower uses smaller batches, because callers wait for them
+LONG: Final = 50_000  # events; for fewer, starting another process takes longer than it saves
+START_WAIT_S: Final = 0.0  # for its start, before each batch, because this process folds in the meantime
 
-TRIES: Final = 10  # of one read of the log, while followers do not wait for the rebuild
+TRIES: Final = 10  # per read of the log, as long as followers do not wait for the rebuild
 RETRY_FIRST_S: Final = 0.5
 RETRY_LONGEST_S: Final = 10.0
 
@@ -39,7 +39,7 @@ class Progress(NamedTuple):
 
 
 class Filling:
-    """`report` is called with the position reached and the one to reach after each batch."""
+    """Fills the tables. After each batch it calls `report` with the position reached and the position to reach."""
 
     def __init__(
         self,
@@ -57,12 +57,12 @@ class Filling:
         self._preparer: Preparer | None = None
 
     async def share_work(self, open_store: OpenStore, dialect: str) -> None:
-        """Have another process prepare the batches of a long log, until one of them is in trouble."""
+        """Let another process prepare the batches of a long log, until one of them fails."""
         if await self._store.last_position() >= LONG:
             self._preparer = Preparer(open_store, self.projections, dialect, BATCH)
 
     async def end(self) -> None:
-        """End the process of the preparer."""
+        """End the preparer's process."""
         if self._preparer is not None:
             await self._preparer.end()
             self._preparer = None
@@ -75,7 +75,7 @@ class Filling:
             await write(partial(rebuilding.create_index, projections=self.projections, token=self._token, index=index))
 
     async def catch_up(self, write: Write) -> None:
-        """Fold until less than a batch is missing. A read of the log that fails is tried again for a while."""
+        """Fold until less than a batch is missing. A failed read of the log is retried for a while."""
         while True:
             before, last = self.progress.folded, await _tried(self._store.last_position, TRIES)
             await self.reach(last, write, tries=TRIES)
@@ -83,8 +83,9 @@ class Filling:
                 return
 
     async def reach(self, last: int, write: Write, *, tries: int = 1) -> None:
-        """Fold all events up to `last`; the next batch is prepared while the one before it is written. Each read of the log is
-        tried `tries` times."""
+        """Fold all events up to `last`. The next batch is prepared while the previous one is written. Each read of the log is
+        tried up to `tries` times.
+        """
         preparing = self._prepare_after(self.progress.position, last, tries)
         try:
             while size := _size(batch := await preparing):
@@ -113,14 +114,16 @@ class Filling:
                 if self._preparer.has_started(START_WAIT_S):
                     return await self._preparer.prepare(position, last)
             except PreparerLost as loss:
-                log.warning("the process that prepares batches has ended, the rebuild goes on without it: %s", loss)
+                log.warning(
+                    "the process that prepares batches has ended, and the rebuild continues without it: %s", loss
+                )
                 await self.end()
         return await self._store.read_log(
             after=position, limit=BATCH, types=self._types, up_to=last, with_unreadable=True
         )
 
     async def _write(self, write: Write, batch: Batch, reached: int) -> bool:
-        """False, and nothing is written, if a prepared batch is in trouble."""
+        """Write a batch. Returns False, and writes nothing, if a prepared batch failed."""
 
         def fold(connection: Connection) -> bool:
             rebuilding.require_ours(connection, self.projections, self._token)
@@ -135,7 +138,7 @@ class Filling:
 
 
 async def _tried(read: Callable[[], Awaitable[Answer]], tries: int) -> Answer:
-    """Raises `StoreUnavailable` after the last try."""
+    """Read, up to `tries` times. Raises `StoreUnavailable` after the last attempt."""
     backoff = Backoff(RETRY_FIRST_S, RETRY_LONGEST_S)
     while True:
         try:

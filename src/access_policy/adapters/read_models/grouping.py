@@ -1,6 +1,6 @@
-"""Put row changes into groups of one statement each.
+"""Combine row changes into groups of one statement each.
 
-Every row sees its changes in their order; changes of different rows may swap places.
+The changes of one row keep their order; changes of different rows may be reordered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RowKey = tuple[Any, ...]
 
 
 class Shape(NamedTuple):
-    """The common shape of the changes of one statement. `nulls` are the columns of the condition that must be empty."""
+    """What the changes of one statement have in common. `nulls` are the columns that the condition requires to be null."""
 
     kind: type
     table: str
@@ -32,7 +32,7 @@ class Shape(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Bound parameters in the order of their values. If a name occurs twice, the later value counts."""
+        """The bound parameters in the order of their values. If a name occurs twice, the later value counts."""
         if self.kind is Put:
             return (*self.at_first, *self.values, *self.key, *(self.counted or ()))
         conditions = (*(f"is_{name}" for name in self.key), *(("before",) if self.bounded else ()))
@@ -49,8 +49,9 @@ RowOf = Callable[[Mapping[str, Any]], RowKey]
 
 @dataclass(frozen=True, slots=True, eq=False)  # one object for each shape: compared by identity, which costs nothing
 class _Plan:
-    """A shape, and a function that reads the primary key from a change of that shape; None if the change can touch other
-    rows."""
+    """A shape, and a function that reads the primary key from a change of that shape; None if the change can affect other
+    rows.
+    """
 
     shape: Shape
     row_of: RowOf | None
@@ -58,8 +59,9 @@ class _Plan:
 
 @dataclass(slots=True)
 class _TableState:
-    """Numbers of the latest group that touches the table, of the latest that may touch any of its rows, and, since that one,
-    of the latest by row."""
+    """The numbers of the latest group that touches the table, of the latest that may touch any of its rows, and, since that
+    one, of the latest by row.
+    """
 
     latest: int = -1
     of_all_rows: int = -1
@@ -94,7 +96,7 @@ def groups_of(changes: Iterable[RowChange]) -> list[Group]:
 
 
 def _planned(change: RowChange) -> tuple[_Plan, Mapping[str, Any], Parameters]:
-    """The plan, the columns with which the change names its rows, and the parameters in the order of the shape's names."""
+    """Return the plan, the columns by which the change names its rows, and the parameters in the order of the shape's names."""
     if isinstance(change, Put):
         first, values, key, counted = change.at_first, change.values, change.key, change.counted
         if counted is None:
@@ -112,8 +114,9 @@ def _planned(change: RowChange) -> tuple[_Plan, Mapping[str, Any], Parameters]:
 
 @lru_cache(maxsize=512)
 def _plan_of_put(table: str, counted: str | None, mark: str | None, firsts: int, others: int, *names: str) -> _Plan:
-    """`names` are those of `firsts` columns of a new row, of `others` columns, and of the key: arguments that a cache finds
-    without building a `Shape` for each change."""
+    """Return a plan. `names` are `firsts` columns of a new row, then `others` columns, then the key. The cache finds these
+    arguments without building a `Shape` for each change.
+    """
     at_first, values, key = names[:firsts], names[firsts : firsts + others], names[firsts + others :]
     counting = None if counted is None or mark is None else (counted, mark)
     return _Plan(Shape(Put, table, key, values, at_first, counting), _row_of(table, key))
@@ -133,7 +136,7 @@ def _row_of(table: str, named: tuple[str, ...]) -> RowOf | None:
 
 
 def _condition(where: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], Parameters]:
-    """The columns with a value, the columns that must be empty, and the values."""
+    """Return the columns with a value, the columns that must be null, and the values."""
     if None not in where.values():
         return tuple(where), (), tuple(where.values())
     named = {name: value for name, value in where.items() if value is not None}

@@ -1,8 +1,8 @@
-"""Prepares the batches of a rebuild: reads and decodes events, folds them, and turns the changes into rows of the driver.
+"""Prepare the batches of a rebuild: read and decode events, fold them, and turn the changes into rows for the driver.
 
-A process of its own can do this while the caller's process writes the batch before, so that a rebuild uses two processors. It
-prepares only batches without trouble. An event that cannot be decoded or folded, and rows that cannot be stored, end its part:
-the caller goes on alone, and parks as a follower does (ADR 0019).
+A separate process can do this while the caller's process writes the previous batch, so that a rebuild uses two processors. It
+only prepares batches without faults. If an event cannot be decoded or folded, or rows cannot be stored, the caller continues
+alone, and parks events as a follower does (ADR 0019).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UNPACK: Final = msgspec.msgpack.Decoder(list[tuple[Any, ...]])
 
 
 class Prepared(NamedTuple):
-    """The rows of `events` events up to the position `reached`; no groups for a batch in which an event is in trouble."""
+    """The rows of `events` events up to the position `reached`. `groups` is None if an event of the batch failed."""
 
     events: int
     reached: int
@@ -42,8 +42,9 @@ class Prepared(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """A `Prepared` on its way. MessagePack takes a third of the time that `marshal` needs for many rows, and `pickle` seven
-    times as long as `marshal`."""
+    """A `Prepared` in transit. For many rows MessagePack takes a third of the time of `marshal`, and `pickle` seven times the
+    time of `marshal`.
+    """
 
     events: int
     reached: int
@@ -61,7 +62,7 @@ class PreparerLost(Exception):
 
 
 class Preparer:
-    """The process. `end` it; a caller that is killed ends it as well."""
+    """The process that prepares batches. Call `end` when done; it also ends if its caller is killed."""
 
     def __init__(self, open_store: OpenStore, projections: Sequence[Projection], dialect: str, batch: int) -> None:
         processes = multiprocessing.get_context("spawn")  # a fork would share the threads' locks and connections
@@ -70,12 +71,13 @@ class Preparer:
         self._process = processes.Process(target=_serve, args=arguments, name="rebuild-preparer", daemon=True)
         self._process.start()
         theirs.close()
-        self._turn = threading.Lock()  # a cancelled call still receives its answer
+        self._turn = threading.Lock()  # a cancelled call still has to receive its answer
         self._started = False
 
     def has_started(self, wait_s: float = 0.0) -> bool:
-        """True once the process can prepare batches: it needs about as long to start as thousands of events to fold. Raises
-        `PreparerLost`."""
+        """Tell whether the process can prepare batches; its start takes about as long as folding thousands of events. Raises
+        `PreparerLost`.
+        """
         try:
             if not self._started and self._requests.poll(wait_s):
                 self._started = bool(self._requests.recv())
@@ -84,7 +86,7 @@ class Preparer:
         return self._started
 
     async def prepare(self, after: int, last: int) -> Prepared:
-        """The next batch of events with positions in `(after, last]`. Raises `StoreUnavailable` or `PreparerLost`."""
+        """Return the next batch of events with positions in `(after, last]`. Raises `StoreUnavailable` or `PreparerLost`."""
         return await asyncio.to_thread(self._prepare, after, last)
 
     def _prepare(self, after: int, last: int) -> Prepared:
@@ -110,8 +112,8 @@ class Preparer:
 def _serve(
     requests: Connection, open_store: OpenStore, projections: Sequence[Projection], dialect: str, batch: int
 ) -> None:
-    """Say that the process has started, then answer requests until the caller's end of the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller too, which ends this process
+    """Report that the process has started, then answer requests until the caller closes its end of the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the caller, which ends this process
     with few_collections(), asyncio.Runner() as runner:
         store = open_store()
         folding = Folding(projections, dialect)
@@ -143,11 +145,11 @@ class Folding:
         }
 
     def packed(self, events: Sequence[Recorded]) -> list[tuple[Shape, bytes]] | None:
-        """None if an event cannot be decoded or folded, or its rows cannot be made."""
+        """Return the packed rows; None if an event cannot be decoded or folded, or its rows cannot be built."""
         try:
             groups = row_groups(self._changes(events), NEXT, self._dialect)
             return [(group.shape, PACK.encode(group.rows)) for group in groups]
-        except Exception as error:  # noqa: BLE001  the caller finds out which event it is, and parks it
+        except Exception as error:  # noqa: BLE001  the caller finds out which event failed, and parks it
             log.warning("a batch is left to the caller: %r", error)
             return None
 

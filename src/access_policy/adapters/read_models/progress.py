@@ -1,4 +1,4 @@
-"""Progress of read models that another process updates, for a process that only reads them."""
+"""The progress of read models that another process updates, for a process that only reads them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class ReadModelProgress:
 
     @property
     def seen(self) -> int:
-        """As far as the read models were at the last look; they may be further by now."""
+        """The position that the read models had reached at the last check; they may be ahead of it by now."""
         return self._seen
 
     async def wait_until(self, position: int, *, timeout_s: float, poll_longest_s: float = POLL_EVERY_S) -> bool:
-        """True once everything up to `position` can be read; False after `timeout_s`. Polls every 30 ms, or at intervals that
-        double up to `poll_longest_s`. Raises `StoreUnavailable`."""
+        """Wait until all events up to `position` can be read; False after `timeout_s`. Polls every 30 ms, or at intervals that
+        double up to `poll_longest_s`. Raises `StoreUnavailable`.
+        """
         loop, polls = asyncio.get_running_loop(), 0
         deadline = loop.time() + timeout_s
         while await self.reached() < position:
@@ -42,22 +43,23 @@ class ReadModelProgress:
         return True
 
     async def reached(self) -> int:
-        """Raises `StoreUnavailable`."""
+        """Return the position that the read models have reached. Raises `StoreUnavailable`."""
         self._seen = await self._models.followed_to()
         return self._seen
 
     async def beyond(self, position: int) -> int:
-        """Wait until events after `position` can be read; returns how far. Raises `StoreUnavailable`."""
-        while (reached := await self.reached()) <= position:  # noqa: ASYNC110  of another process
+        """Wait until events after `position` can be read, and return the position reached. Raises `StoreUnavailable`."""
+        while (reached := await self.reached()) <= position:  # noqa: ASYNC110  progress of another process
             await asyncio.sleep(BEYOND_EVERY_S)
         return reached
 
     async def lag(self) -> int:
-        """Positions behind the log's end. Raises `StoreUnavailable`."""
+        """Return how many positions the read models are behind the log's end. Raises `StoreUnavailable`."""
         return max(0, await self._store.last_position() - await self.reached())
 
     async def has_caught_up(self) -> bool:
-        """Wait up to a minute for the process that updates them, which may be starting and should have the database to itself.
-        Raises `StoreUnavailable`."""
+        """Wait up to a minute until the read models reach the log's end. Polls slowly, because the process that updates them
+        may be starting and needs the database. Raises `StoreUnavailable`.
+        """
         last = await self._store.last_position()
         return await self.wait_until(last, timeout_s=CATCH_UP_S, poll_longest_s=POLL_LONGEST_S)

@@ -1,4 +1,4 @@
-"""Queries on the read models of a tenant, within the depots that the reader may see."""
+"""Queries on the read models of a tenant, limited to the depots that the reader may see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POSITION_MAX: Final = 2**63 - 1  # SQLite's largest integer
 
 
 class Reads:
-    """Each query is one transaction on a thread. `depots` None: all depots."""
+    """Runs each query in one transaction on a thread. If `depots` is None, all depots are visible."""
 
     def __init__(self, engine: Engine, depots: DepotScope = None) -> None:
         self._engine = engine
@@ -36,7 +36,7 @@ class Reads:
         return select(table).where(self._is_within(table, tenant_id))
 
     def _is_within(self, table: Table, tenant_id: TenantId) -> ColumnElement[bool]:
-        """The rows of the tenant and, of tables with rows of depots or chargers, those of the depots of these views."""
+        """Select the tenant's rows; in tables with rows of depots or chargers, only those of the visible depots."""
         of_tenant = table.c.tenant_id == tenant_id
         if self._depots is None:
             return of_tenant
@@ -58,7 +58,9 @@ class Reads:
         cursor: str | None,
         limit: int,
     ) -> Page:
-        """By time, newest first; of equal times the later recorded one. The cursor is the last row's time and position."""
+        """Return a page by time, newest first; at equal times, the event recorded later comes first. The cursor is the last
+        row's time and position.
+        """
         time, position = table.c[time_name], table.c.position
         if since is not None:
             query = query.where(time >= since)

@@ -1,4 +1,4 @@
-"""Tables that a rebuild fills beside the live ones, and their swap. Each function runs in the caller's transaction."""
+"""The tables that a rebuild fills beside the live ones, and their swap. Each function runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from access_policy.application.projections.changes import Projection
 
 
 class RebuildOvertaken(RuntimeError):
-    """Another rebuild of the same read models has begun since, and replaces this one."""
+    """Another rebuild of the same read models began later, and replaces this one."""
 
 
 def begin_anew(connection: Connection, projections: Sequence[Projection]) -> None:
-    """Empty the live tables, so that they follow from the start of the log."""
+    """Empty the live tables, and make them follow from the start of the log."""
     for projection in projections:
         for table in LIVE.tables_of(projection):
             connection.execute(delete(table))
@@ -41,16 +41,17 @@ def begin_next(connection: Connection, projections: Sequence[Projection], token:
 
 
 def indexes_of_readers(projections: Sequence[Projection]) -> list[Index]:
-    """The indexes that folds do not use: it is faster to create them once the new tables have their rows."""
+    """Return the indexes that folds do not use. Creating them is faster once the new tables have their rows."""
     return [index for projection in projections for index in _indexes(projection, read_by_folds=False)]
 
 
 def create_index(connection: Connection, projections: Sequence[Projection], token: str, index: Index) -> None:
-    """Create it beside the live one, in a transaction of its own: followers wait for one index at most. Raises
-    `RebuildOvertaken`."""
+    """Create the index beside the live one, in a separate transaction, so that followers wait for one index at most. Raises
+    `RebuildOvertaken`.
+    """
     require_ours(connection, projections, token)
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))  # the caller has a deadline of its own
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # the caller has a deadline
     index.create(connection)
 
 
@@ -71,16 +72,17 @@ def give_up(connection: Connection, projections: Sequence[Projection], token: st
 
 
 def require_ours(connection: Connection, projections: Sequence[Projection], token: str) -> None:
-    """Keep other rebuilds from these tables until the transaction ends. Raises `RebuildOvertaken`."""
+    """Keep other rebuilds away from these tables until the transaction ends. Raises `RebuildOvertaken`."""
     if not _are_ours(connection, projections, token):
         raise RebuildOvertaken(
-            "another rebuild of the same read models has begun; this one ends. Wait for the other one"
+            "another rebuild of the same read models has begun; this one has ended. Wait for the other one"
         )
 
 
 def hold(connection: Connection, projections: Sequence[Projection], token: str) -> int:
-    """Keep followers from the live and the new tables until the transaction ends; returns the live tables' latest position.
-    Raises `RebuildOvertaken`."""
+    """Keep followers away from the live and the new tables until the transaction ends. Return the live tables' latest position.
+    Raises `RebuildOvertaken`.
+    """
     names = [each.name_of(projection) for projection in projections for each in (LIVE, NEXT)]
     positions = {row.projection: int(row.position) for row in connection.execute(positions_for_update(names))}
     require_ours(connection, projections, token)
@@ -88,7 +90,7 @@ def hold(connection: Connection, projections: Sequence[Projection], token: str) 
 
 
 def swap(connection: Connection, projections: Sequence[Projection]) -> None:
-    """Replace the live tables, their positions and their parked events by the new ones."""
+    """Replace the live tables, their positions and their parked events with the new ones."""
     for projection in projections:
         for name in projection.tables:
             _replace_table(connection, name)
@@ -133,9 +135,10 @@ def _replace_table(connection: Connection, name: str) -> None:
 
 
 def _rename_in_file(connection: Connection, indexes: Sequence[str]) -> None:
-    """SQLite has no statement that renames an index. Its schema table may be changed where the rows on the disk stay the same
-    (https://www.sqlite.org/lang_altertable.html, 7). Other connections read the schema again because a table was renamed, this
-    one because of RESET."""
+    """Rename the indexes in SQLite's schema table, because SQLite has no statement for it. The schema table may be changed if
+    the stored rows stay the same (https://www.sqlite.org/lang_altertable.html, 7). Other connections read the schema again
+    because a table was renamed, and this one because of RESET.
+    """
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     for index in indexes:
         beside = f"{index}{NEXT.suffix}"

@@ -65,7 +65,9 @@ class RegistryViews(Reads):
         return Page(await self._agreements_within(tenant_id, page.items), page.next_cursor)
 
     async def _agreements_within(self, tenant_id: TenantId, rows: list[Row]) -> list[Row]:
-        """Without the agreements that cover other depots and chargers only, and without the names of those in the others."""
+        """Omit agreements that cover only other depots and chargers, and from the rest, omit the names of those depots and
+        chargers.
+        """
         if self._depots is None:
             return rows
         status = CHARGER_STATUS

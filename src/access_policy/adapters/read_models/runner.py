@@ -1,8 +1,8 @@
-"""Write the read models: the rows of a batch and the positions reached with it, in one transaction.
+"""Write the read models: the rows of a batch and the new positions, in one transaction.
 
-Each projection has its own position. A new projection, or one whose rows would differ from those on disk, begins at the start
-of the log while the others continue. An event that a projection cannot fold is parked with its reason, and so are the later
-events of its stream; all other streams continue. Once the fold is repaired, `rebuild` folds the parked events.
+Each projection has its own position. A new projection, or one whose rows would now differ from those on disk, begins at the
+start of the log while the others continue. An event that a projection cannot fold is parked with its reason, and so are the
+later events of its stream; all other streams continue. Once the fold is repaired, `rebuild` folds the parked events.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from access_policy.application.projections.changes import Projection
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S: Final = 60.0
-INDEX_TIMEOUT_S: Final = 3_600.0  # of each index of the rebuilt tables
-SWAPS_MAX: Final = 5  # a reader that locks tables in another order makes the swap start again
+INDEX_TIMEOUT_S: Final = 3_600.0  # for each index of the rebuilt tables
+SWAPS_MAX: Final = 5  # a reader that locks tables in another order makes the swap start over
 
 Answer = TypeVar("Answer")
 
@@ -46,10 +46,10 @@ class ReadModels:
     """Read models in an SQLite file, which opening migrates, or in a PostgreSQL database, which must have been migrated.
 
     One thread writes; readers have their own connections (see `views`). A follower uses `follow` and `followed_to`. Several
-    processes may follow into the same tables: each batch begins where the last one of any process ended.
+    processes may follow into the same tables: each batch begins where the last batch of any process ended.
 
-    Opening raises `MigrationNeeded` or `SQLAlchemyError`. Every method raises `StoreUnavailable` when the database cannot be
-    read or written; then nothing was written.
+    Opening raises `MigrationNeeded` or `SQLAlchemyError`. Every method raises `StoreUnavailable`, and writes nothing, if the
+    database cannot be read or written.
     """
 
     def __init__(self, where: Path | str, projections: Sequence[Projection] = PROJECTIONS) -> None:
@@ -66,21 +66,22 @@ class ReadModels:
             raise
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
-        """Fold a batch, ascending, after which everything up to `reached` has been delivered. Redelivered events change
-        nothing."""
+        """Fold a batch, ascending; with it, all events up to `reached` have been delivered. Redelivered events have no
+        effect.
+        """
         async with self._turn:
             await self._write(lambda connection: fold_batch(connection, self.projections, batch, reached))
 
     async def followed_to(self) -> int:
-        """The position up to which every event has been delivered to every projection."""
+        """Return the position up to which every event has been delivered to every projection."""
         return min((await self.positions()).values(), default=0)
 
     async def positions(self) -> dict[str, int]:
-        """Positions by the name of the projection."""
+        """Return the positions by the name of the projection."""
         return await self._run(self._positions)
 
     async def parked(self) -> list[dict[str, Any]]:
-        """Parked events, by position."""
+        """Return the parked events, by position."""
 
         def read() -> list[dict[str, Any]]:
             names = [projection.name for projection in self.projections]
@@ -102,9 +103,9 @@ class ReadModels:
         *,
         open_store: OpenStore | None = None,
     ) -> int:
-        """Fold the named projections again from the whole log; returns the number of events folded.
+        """Fold the named projections again from the whole log. Return the number of events folded.
 
-        The rows go into tables beside the live ones, which every process reads and follows meanwhile. At the end one
+        The rows go into tables beside the live ones, which all processes keep reading and updating. At the end one
         transaction brings both to the same position and swaps them. An interrupted rebuild changes nothing. With
         `open_store`, which opens the same store, another process reads and folds a long log while this one writes.
         Raises `ValueError` for an unknown name, or `RebuildOvertaken`.
@@ -165,7 +166,7 @@ class ReadModels:
                 await self._run(connection.close)
 
     async def _write(self, call: Callable[[Connection], Answer], *, timeout_s: float = WRITE_TIMEOUT_S) -> Answer:
-        """Run `call` in a transaction of its own."""
+        """Run `call` in its own transaction."""
 
         def write() -> Answer:
             with self._database.writing.begin() as connection:
@@ -206,14 +207,14 @@ def _open(database: Database, projections: Sequence[Projection]) -> None:
             if changed := _changed(connection, projections):
                 raise MigrationNeeded(
                     f"The rows of {', '.join(each.name for each in changed)} are from another version of the program."
-                    " Run `access-policy migrate` with the same settings; it has them folded again from the log."
+                    " Run `access-policy migrate` with the same settings; it folds them again from the log."
                 )
 
 
 def prepare(connection: Connection, projections: Sequence[Projection] = PROJECTIONS) -> None:
-    """Migrate the tables, and empty those whose fold now gives other rows: they follow from the start of the log."""
+    """Migrate the tables, and empty those whose fold now gives other rows, so that they follow from the start of the log."""
     if version_of(connection, Part.READ_MODELS) is None and connection.dialect.name == "sqlite":
-        for metadata in (METADATA, BOOKKEEPING):  # of a file from before there were versions
+        for metadata in (METADATA, BOOKKEEPING):  # a file from before tables had versions
             metadata.drop_all(connection)
     migrate(connection, Part.READ_MODELS)
     changed = _changed(connection, projections)

@@ -1,4 +1,4 @@
-"""The live tables and those of a rebuild beside them, with the bookkeeping of the projections that fill them."""
+"""The live tables, the tables of a rebuild beside them, and the bookkeeping of the projections that fill them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PARKED = Table(
 
 @dataclass(frozen=True, slots=True)
 class TableSet:
-    """The live tables, or the tables of a rebuild beside them, which differ in their names only."""
+    """The live tables, or the tables of a rebuild beside them. They differ only in their names."""
 
     suffix: str
     metadata: MetaData
@@ -50,7 +50,7 @@ class TableSet:
         return [self.table(name) for name in projection.tables]
 
     def name_of(self, projection: Projection) -> str:
-        """The name under which its position and its parked events are stored."""
+        """Return the name under which the projection's position and parked events are stored."""
         return f"{projection.name}{self.suffix}"
 
 
@@ -77,7 +77,9 @@ def tables_of(projection: Projection) -> list[Table]:
 
 @cache
 def shape_of(projection: Projection) -> str:
-    """Differs when the rows on disk would differ: other tables, other columns or another edition of the fold."""
+    """Return a hash that changes if the rows on disk would differ: other tables, other columns or another edition of the
+    fold.
+    """
     described = [f"edition {projection.edition}"]
     for table in tables_of(projection):
         described += [f"{column.table.name}.{column.name} {column.type!r}" for column in table.columns]

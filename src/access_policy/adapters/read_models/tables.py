@@ -407,7 +407,7 @@ ENERGY_SILENCES = _table(
 
 
 def _columns_of_gates() -> list[Column[Any]]:
-    """The gate that was evaluated, and the envelope whose limit binds."""
+    """Return the columns of the evaluated gate, and of the envelope whose limit is binding."""
     return [
         *(Column(name, TEXT) for name in ("level", "limit_source", "envelope_id", "envelope_state")),
         *(Column(name, Instant) for name in ("envelope_valid_from", "envelope_valid_until")),

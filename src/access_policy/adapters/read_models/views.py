@@ -1,4 +1,4 @@
-"""Answers from the tables (ports `Views` and `RecentPast`)."""
+"""Queries on the tables (ports `Views` and `RecentPast`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Write groups of row changes as SQL.
 
-SQLAlchemy builds and compiles the statement of a shape once; its rows then go to the driver as plain tuples, because binding
-forty parameters by name costs SQLAlchemy more for each row than the database needs to store it.
+SQLAlchemy builds and compiles the statement of a shape once. Its rows go to the driver as plain tuples, because binding forty
+parameters by name costs more per row in SQLAlchemy than storing the row costs in the database.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BY_POSITION: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-u
 
 
 class RowGroup(NamedTuple):
-    """Rows of one statement, as the driver of a dialect takes them."""
+    """The rows of one statement, in the form that the dialect's driver accepts."""
 
     shape: Shape
     rows: list[Parameters]
@@ -57,7 +57,7 @@ def write(connection: Connection, changes: Iterable[RowChange], into: TableSet =
 
 
 def row_groups(changes: Iterable[RowChange], into: TableSet, dialect: Dialect) -> list[RowGroup]:
-    """Rows to be written with `write_groups`, also by another process. `dialect` is that of `dialect_named`."""
+    """Return rows for `write_groups`, which another process may call. `dialect` comes from `dialect_named`."""
     return [
         RowGroup(group.shape, _statement(group.shape, into, dialect).rows(group.parameters))
         for group in groups_of(changes)
@@ -90,8 +90,10 @@ def _write_rows(connection: Connection, statement: _Statement, rows: list[Parame
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """`numbers` are those of the parameters in the order of the text; `converters` turn whole columns into values that the
-    driver stores. The columns of `table` are in the order of the rows; `upsert` is None for other statements."""
+    """A compiled statement. `numbers` are the numbers of the parameters in the order of the SQL text. `converters` turn whole
+    columns into values that the driver stores. The columns of `table` are in the order of the rows. `upsert` is None for other
+    statements.
+    """
 
     sql: str
     table: TableClause
@@ -127,7 +129,7 @@ def _statement(shape: Shape, into: TableSet, dialect: Dialect) -> _Statement:
 
 
 def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableClause:
-    """The table with its columns in the order of the shape's parameters, so that the statement has them in that order."""
+    """Return the table with its columns in the order of the shape's parameters, so that the statement has the same order."""
     names = dict.fromkeys((*shape.at_first, *shape.values, *shape.key, *(shape.counted or ())))
     if all_columns:
         names |= dict.fromkeys(table.c.keys())
@@ -135,11 +137,12 @@ def _in_order(table: Table, shape: Shape, *, all_columns: bool = True) -> TableC
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> ConvertColumn | None:
-    """A function that turns the values of a column into texts and numbers, which every driver stores and another process can
-    send; None if they are."""
+    """Return a function that turns the values of a column into strings and numbers, which every driver stores and another
+    process can send. None if they already are.
+    """
     if isinstance(kind, Instant):
         return texts_of
-    of = SQLITE if isinstance(kind, JSON) else dialect  # JSON as text, and not in an object of the driver's
+    of = SQLITE if isinstance(kind, JSON) else dialect  # JSON as text, not in an object of the driver
     convert = None if isinstance(kind, Boolean) else kind.dialect_impl(of).bind_processor(of)
     return None if convert is None else lambda column: list(map(convert, column))
 

@@ -30,7 +30,7 @@ _KEYS = Table(
     Column("digest", TEXT, nullable=False),
     Column("name", TEXT, nullable=False),
     Column("role", TEXT, nullable=False),
-    Column("depots", TEXT),  # JSON; null: all
+    Column("depots", TEXT),  # JSON; null: all depots
     Column("created_at", TEXT, nullable=False),
     Column("created_by", TEXT, nullable=False),
     Column("expires_at", TEXT, nullable=False),
@@ -43,10 +43,10 @@ _PENDING = pending_events_table(METADATA, "api_key")
 
 
 class SqlApiKeys:
-    """Implements `ApiKeys`. `pending` are the events of its changes."""
+    """Implements `ApiKeys`. `pending` contains the events of its changes."""
 
     def __init__(self, where: Path | str, *, revoked: Callable[[Sequence[str]], None] = lambda key_ids: None) -> None:
-        """`revoked` stores the ids of keys durably before they are revoked, and may raise `OSError`."""
+        """`revoked` durably stores the ids of keys before the keys are revoked, and may raise `OSError`."""
         self._tables = RecordTables(where, METADATA)
         self._revoked = revoked
         self.pending = SqlPendingEvents(self._tables, _PENDING)
@@ -97,7 +97,9 @@ class SqlApiKeys:
         await self._tables.close()
 
     def _note_revoked(self, key_id: str) -> None:
-        """Raises `StoreUnavailable`: no key is revoked whose revocation a restore could not repeat."""
+        """Store the id in the list of erasures. Raises `StoreUnavailable`, so that a key is only revoked if a restore can
+        repeat it.
+        """
         try:
             self._revoked([key_id])
         except OSError as error:

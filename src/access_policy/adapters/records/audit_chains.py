@@ -48,7 +48,7 @@ _POSITION = Table(
 
 
 class SqlAuditChains:
-    """Implements `AuditChains`. Nothing else writes these tables, and the decision path does not know them."""
+    """Implements `AuditChains`. Other code does not write these tables, and the decision path does not use them."""
 
     def __init__(self, where: Path | str) -> None:
         self._tables = RecordTables(where, METADATA)
@@ -115,7 +115,7 @@ def _link_row(link: Link) -> dict[str, object]:
 
 
 def _link(row: Any) -> Link:
-    """Bytes that are not a whole number of entries stay out: the hash then does not fit."""
+    """Read a link. Incomplete entries at the end are dropped; the hash then does not match."""
     whole = len(row.entries) // ENTRY.size * ENTRY.size
     return Link(
         tenant_id=TenantId(row.tenant_id),

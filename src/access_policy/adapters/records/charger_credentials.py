@@ -30,8 +30,8 @@ METADATA = MetaData()
 
 
 def _passwords(name: str) -> Table:
-    """`held` names the charge point id and its holder. The column's name dates from before passwords had holders:
-    such rows contain only the charge point id, and become the holder's at its next login.
+    """Define a table of passwords. `held` names the charge point id and its holder. The column's name dates from before
+    passwords had holders. Such old rows contain only the charge point id; they are assigned to the holder at its next login.
     """
     return Table(
         name,
@@ -60,15 +60,16 @@ _AUTHORIZATION_KEY: Final = re.compile(r"[0-9A-Fa-f]{40}")
 
 
 class SqlChargerCredentials:
-    """Implements `ChargerCredentials`. Passwords are random keys of high entropy, so a fast keyed hash serves
-    (OWASP, password storage). Raises `StoreUnavailable`."""
+    """Implements `ChargerCredentials`. Passwords are random keys of high entropy, so a fast keyed hash is enough (OWASP,
+    password storage). Raises `StoreUnavailable`.
+    """
 
     def __init__(self, where: Path | str, key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._key = key
         self._tables = RecordTables(where, METADATA, timeout_s=timeout_s)
 
     async def set_password(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
-        """Text as presented, or 40 hex digits, which then also match the 20 bytes they encode."""
+        """Store the password as presented. If it is 40 hex digits, it also matches the 20 bytes that they encode."""
         row = self._row(charge_point_id, holder, password)
 
         def write(connection: Connection) -> None:
@@ -101,7 +102,9 @@ class SqlChargerCredentials:
         await self._tables.write(write)
 
     async def verify(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
-        """An unknown charger takes as long as a wrong password. Using a proposed password makes it the current one."""
+        """Check the password. An unknown charger takes as long as a wrong password. Using a proposed password makes it the
+        current one.
+        """
         asked = {"held": _held(charge_point_id, holder), "unheld": charge_point_id}
         rows = await self._tables.read(lambda connection: connection.execute(_ALL, asked).all())
         is_adopted = any(row.held == asked["held"] for row in rows)

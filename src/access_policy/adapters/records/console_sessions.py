@@ -1,6 +1,6 @@
-"""Sessions of the console by the SHA-256 of their ids, and sign-ins under way by that of their states.
+"""Console sessions by the SHA-256 of their ids, and sign-ins in progress by the SHA-256 of their states.
 
-The issuer's ID tokens, which say who a person is, are encrypted with a key of the installation.
+The issuer's ID tokens, which identify people, are encrypted with a key of the installation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Keys and answers of commands, kept for a day (port `IdempotencyRecords`): a repeated command gets the first answer."""
+"""Keys and answers of commands, kept for a day (port `IdempotencyRecords`), so that a repeated command gets the first
+answer.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from access_policy.adapters.sql.databases import TEXT, upsert_into
 from access_policy.application.ports.idempotency import Begun, StoredAnswer, UnderWay, UsedOtherwise
 
 KEPT_FOR: Final = timedelta(days=1)
-LEASE: Final = timedelta(seconds=30)  # after it, the process counts as dead and another may run the command
+LEASE: Final = timedelta(seconds=30)  # after this, the process counts as dead, and another may run the command
 
 METADATA = MetaData()
 _ANSWERS = Table(
@@ -104,8 +106,8 @@ class SqlIdempotencyRecords:
         return await self._tables.write(begun)
 
     def _seed(self, scope: str, key: str, fingerprint: str, now: datetime) -> str:
-        """Derived, not random: processes that share the key and the event store but not these tables create the same
-        ids. The day is part of it, so that a key reused later creates something new.
+        """Derive the seed of ids. It is not random, so that processes that share the key and the event store but not these
+        tables create the same ids. It includes the day, so that a key reused later creates something new.
         """
         derived_from = "\0".join(("seed", scope, key, fingerprint, now.date().isoformat()))
         return hmac.digest(self._key, derived_from.encode(), "sha256").hex()

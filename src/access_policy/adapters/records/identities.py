@@ -1,4 +1,4 @@
-"""Columns of a record that opens the API as somebody."""
+"""Columns of a record that gives access to the API under an identity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def identity_columns() -> list[Column[Any]]:
         Column("tenant_id", TEXT, nullable=False),
         Column("role", TEXT, nullable=False),
         Column("subject", TEXT, nullable=False),
-        Column("depots", TEXT),  # JSON; null: all
+        Column("depots", TEXT),  # JSON; null: all depots
     ]
 
 

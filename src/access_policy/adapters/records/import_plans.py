@@ -1,4 +1,4 @@
-"""Planned imports; the rows are encrypted with a key of the installation and wiped on deletion."""
+"""Planned imports. Their rows are encrypted with a key of the installation and wiped on deletion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from access_policy.domain.vehicle_registry.import_plan import ImportPlan, PlanRe
 
 TIMEOUT_S: Final = 30.0  # the rows of a large file take about 20 MB
 NONCE_BYTES: Final = 12
-CHUNK: Final = 200  # rows encoded or decoded per call: the call holds the interpreter lock
+CHUNK: Final = 200  # rows encoded or decoded per call, which holds the interpreter lock
 
 METADATA = MetaData()
 _PLANS = Table(
@@ -50,8 +50,8 @@ _OF_RESERVATIONS = _PLANS.c.plan_id.startswith(of_reservations.PLAN_IDS)
 
 
 class SqlPlans(Generic[Plan]):
-    """Implements `ImportPlans` for the plans in `which`. Rows written by an incompatible version of the program cannot be
-    applied: `StoreUnavailable` says so.
+    """Implements `ImportPlans` for the plans in `which`. Raises `StoreUnavailable` for rows that an incompatible version of the
+    program wrote, because they cannot be applied.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class SqlPlans(Generic[Plan]):
             return None if sealed is None else await asyncio.to_thread(self._decrypted, record, sealed)
         except (InvalidTag, zlib.error, msgspec.DecodeError) as error:
             raise StoreUnavailable(
-                f"the rows of import plan {record.plan_id} cannot be read: plan the file again"
+                f"the rows of import plan {record.plan_id} cannot be read; plan the file again"
             ) from error
 
     async def update(self, record: PlanRecord) -> None:
@@ -141,14 +141,14 @@ class SqlPlans(Generic[Plan]):
 
 
 class SqlImportPlans(SqlPlans[ImportPlan]):
-    """Plans for a registry."""
+    """Import plans for a registry."""
 
     def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(where, master_key, ImportPlan, PlanRow, ~_OF_CHARGERS & ~_OF_RESERVATIONS, timeout_s=timeout_s)
 
 
 class SqlChargerImportPlans(SqlPlans[ChargerImportPlan]):
-    """Plans for chargers, in the same table."""
+    """Import plans for chargers, in the same table."""
 
     def __init__(self, where: Path | str, master_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(where, master_key, ChargerImportPlan, ChargerPlanRow, _OF_CHARGERS, timeout_s=timeout_s)

@@ -1,7 +1,7 @@
-"""Check that this machine's keys are those with which the records of a shared database were made (ADR 0019).
+"""Check that this machine's keys are the ones with which the records of a shared database were made (ADR 0019).
 
-With other keys no identifier would be recognised, no password would match and no sealed value could be read; a
-machine that created its own keys must not serve.
+With other keys the service could not recognise identifiers, check passwords or read sealed values, so a machine that created
+its own keys must not serve.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _CHECKS = Table(
 
 
 def require_same_keys(url: str, keys: Keys) -> None:
-    """The first caller registers its keys. Raises `KeyFileUnusable`, `MigrationNeeded` or `SQLAlchemyError`."""
+    """Compare this machine's keys with the registered ones; the first caller registers its keys. Raises `KeyFileUnusable`,
+    `MigrationNeeded` or `SQLAlchemyError`.
+    """
     digests = {each.name: hmac.digest(getattr(keys, each.name), PURPOSE, "sha256") for each in fields(keys)}
     rows = [{"name": name, "digest": digest} for name, digest in digests.items()]
     database = database_at(url, "key check", timeout_s=TIMEOUT_S)

@@ -1,5 +1,5 @@
-"""The local list last sent to each charger (port `ListsSent`): one row per charger, so that a restart sends no list
-again.
+"""The local list last sent to each charger (port `ListsSent`), one row per charger, so that a restarted process does not send
+the lists again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SENT = Table(
 
 
 class SqlListsSent:
-    """Implements `ListsSent`. `remember` queues for one task, which writes everything queued in one transaction."""
+    """Implements `ListsSent`. `remember` queues the list; one task writes everything queued in one transaction."""
 
     def __init__(self, where: Path | str) -> None:
         self._tables = RecordTables(where, METADATA)

@@ -1,4 +1,4 @@
-"""One-time links of the console, each with the SHA-256 of its code."""
+"""One-time links of the console, stored by the SHA-256 of their codes."""
 
 from __future__ import annotations
 

@@ -108,13 +108,13 @@ class SqlOcpiBookings:
         }
 
     def _opened(self, row: Row[Any]) -> BookingRecord:
-        """`updated_at` is the column's: a change of the reservation moves it without the content."""
+        """Decrypt a booking. `updated_at` comes from its column, because a change of the reservation updates only that."""
         stored = self._sealing.open(row.sealed, row.tenant_id, row.partner_id, row.request_key)
         return replace(stored, updated_at=datetime.fromisoformat(row.updated_at))
 
 
 def key_of(request_id: str) -> str:
-    """OCPI compares ids without regard to case."""
+    """Return the key of a request. OCPI compares ids without regard to case."""
     return request_id.upper()
 
 

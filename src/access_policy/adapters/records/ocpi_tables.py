@@ -30,7 +30,7 @@ BOOKINGS = Table(
     Index("ocpi_booking_once", "tenant_id", "partner_id", "request_key", unique=True),
     Index("ocpi_booking_of_reservation", "tenant_id", "reservation_id"),
     Index("ocpi_booking_ended", "end_at"),
-    sqlite_autoincrement=True,  # a number is never used again: pages keep their order
+    sqlite_autoincrement=True,  # a number is never used again, so pages keep their order
 )
 DRIVER_TOKENS = Table(
     "ocpi_token",

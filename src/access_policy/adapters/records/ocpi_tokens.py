@@ -16,7 +16,7 @@ from access_policy.application.ports.ocpi import DriverToken
 from access_policy.application.ports.partners import PartnerKey
 from access_policy.domain.identifiers import IdentifierRef
 
-ASKED_MAX: Final = 500  # in one statement
+ASKED_MAX: Final = 500  # per statement
 
 
 class SqlOcpiTokens:

@@ -1,4 +1,4 @@
-"""The forecasts of the groups of OSCP providers."""
+"""The forecasts for the groups of OSCP providers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from access_policy.domain.oscp_providers.forecast import GroupForecast
 
 
 class SqlOscpForecasts:
-    """Implements `OscpForecasts`. Group ids are encrypted with the rest; their hashes find the rows."""
+    """Implements `OscpForecasts`. Group ids are encrypted with the content; rows are found by the hashes of the ids."""
 
     def __init__(self, where: Path | str, master_key: bytes) -> None:
         self._tables = RecordTables(where, METADATA)

@@ -1,4 +1,4 @@
-"""The tables of OSCP providers and of the forecasts of their groups."""
+"""The tables of OSCP providers and of the forecasts for their groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partners found by their id or by the hash of a token."""
+"""Partners, found by their id or by the hash of a token."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def partners_table(metadata: MetaData, name: str) -> Table:
 
 
 def partner_tokens_table(metadata: MetaData, of: str) -> Table:
-    """The hashes of the tokens of the partners in the table `of`."""
+    """Define the table of the token hashes of the partners in the table `of`."""
     return Table(
         f"{of}_token",
         metadata,
@@ -56,7 +56,9 @@ def partner_tokens_table(metadata: MetaData, of: str) -> Table:
 
 
 class SqlPartners(Generic[Of]):
-    """Implements `Partners`. `pending` are the events of changes; rows of `beside` go with their partner."""
+    """Implements `Partners`. `pending` contains the events of changes. Rows of the tables in `beside` are removed with their
+    partner.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Events that were stored in the transaction of a change of a record, until they are in the log."""
+"""Events stored in the transaction of a record's change until they are in the log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAME_ENDS: Final = "_event_pending"
 
 
 def pending_events_table(metadata: MetaData, of: str) -> Table:
-    """The table of the pending events of the records `of`."""
+    """Define the table of pending events for the records `of`."""
     name = f"{of}{NAME_ENDS}"
     return Table(
         name,
@@ -44,7 +44,7 @@ def pending_events_table(metadata: MetaData, of: str) -> Table:
 
 
 def add_pending(connection: Connection, table: Table, pending: PendingEvent | None) -> None:
-    """Store the event with the change that the transaction makes; None: the change has no event of its own."""
+    """Store the event in the change's transaction. If `pending` is None, the change has no event."""
     if pending is None:
         return
     name, state = DOMAIN_SERDE.encode(pending.event.event, pending.event.envelope)
@@ -74,5 +74,5 @@ def _pending(row: Any) -> PendingEvent:
     try:
         event, envelope = DOMAIN_SERDE.decode(row.name, row.event)
     except UnreadableEvent as error:
-        raise StoreUnavailable(f"a pending event cannot be read, a newer program wrote it: {error}") from error
+        raise StoreUnavailable(f"a pending event cannot be read because a newer program wrote it: {error}") from error
     return PendingEvent(stream=StreamId(row.stream), event=NewEvent(event, envelope), number=row.number)

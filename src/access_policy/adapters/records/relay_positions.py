@@ -1,4 +1,4 @@
-"""Relay positions: SQL tables, one row per bus; or in memory, for a bus in this process."""
+"""Relay positions, in SQL tables with one row per bus, or in memory for a bus in this process."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _HELD = Table(
 
 
 class SqlRelayPositions:
-    """Implements `RelayPositions`. `bus` distinguishes relays of different buses: a new bus receives the whole log."""
+    """Implements `RelayPositions`. `bus` distinguishes the relays of different buses; a new bus receives the whole log."""
 
     def __init__(self, where: Path | str, bus: str) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""The cipher of records' contents: tokens, plates and URLs must not leave with a copy of the database."""
+"""The encryption of records' contents, so that a copy of the database does not reveal tokens, plates and URLs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sealing(Generic[Content]):
         return nonce + self._cipher.encrypt(nonce, msgspec.json.encode(content), self._bound_to(ids))
 
     def open(self, sealed: Any, *ids: str) -> Content:
-        """Raises `StoreUnavailable`."""
+        """Decrypt the content. Raises `StoreUnavailable`."""
         try:
             plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound_to(ids))
             return self._decoder.decode(plain)

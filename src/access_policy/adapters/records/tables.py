@@ -1,4 +1,4 @@
-"""Record tables: small, durable data that is neither an event nor a read model: keys, passwords, import plans,
+"""Record tables, for small, durable data that is neither an event nor a read model: keys, passwords, import plans,
 positions.
 """
 
@@ -27,18 +27,19 @@ from access_policy.application.ports.event_store import StoreUnavailable
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
-BUSY_SHARE: Final = 0.8  # share of the timeout, so that the driver's own lock error arrives first
-SERVER_THREADS: Final = 2  # also the maximum of connections: each process has several of these table sets
+BUSY_SHARE: Final = 0.8  # share of the timeout, so that the driver's lock error arrives first
+SERVER_THREADS: Final = (
+    2  # also the maximum number of connections, because each process has several of these table sets
+)
 
 _Answer = TypeVar("_Answer")
 
 
 class RecordTables:
-    """The tables of `metadata` in an SQLite file, created with access for its owner only, or in the PostgreSQL
-    database of a URL, which must have been migrated.
+    """The tables of `metadata` in an SQLite file, created so that only its owner can access it, or in the PostgreSQL database
+    of a URL, which must have been migrated.
 
-    Opening raises `MigrationNeeded` or `SQLAlchemyError`; all methods raise `StoreUnavailable`, after `timeout_s` at
-    the latest.
+    Opening raises `MigrationNeeded` or `SQLAlchemyError`; all methods raise `StoreUnavailable`, within `timeout_s`.
     """
 
     def __init__(self, where: Path | str, metadata: MetaData, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -79,9 +80,9 @@ class RecordTables:
     async def wipe(self, table: Table) -> None:
         """Remove deleted rows from all files of the table.
 
-        A server's write-ahead log and backups contain them until they are rotated, and the new file contains rows
-        that transactions can still see if they began before the deletion and run for more than a second after it: the
-        next wipe removes those.
+        A server's write-ahead log and backups contain them until they are rotated. The new file still contains rows that are
+        visible to a transaction that began before the deletion and runs for more than a second after it; the next wipe removes
+        those.
         """
         await self._run(
             lambda: wipe_file(self._database) if self._database.is_file else wipe_tables(self._database, table.name)
@@ -101,7 +102,7 @@ class RecordTables:
         except RuntimeError as closed:
             raise StoreUnavailable(f"{self._name} is closed") from closed
         try:
-            async with asyncio.timeout(self._timeout_s):  # not wait_for: that of 3.11 can lose a cancellation
+            async with asyncio.timeout(self._timeout_s):  # not wait_for, because Python 3.11's can lose a cancellation
                 return await answer
         except TimeoutError as late:
             raise StoreUnavailable(f"{self._name} did not answer within {self._timeout_s:g} s") from late
@@ -110,8 +111,8 @@ class RecordTables:
 
 
 def only_one(connection: Connection, *names: str) -> None:
-    """Until the transaction ends, every other transaction that passes the same names waits here. SQLite needs no such
-    lock.
+    """Lock the names: until the transaction ends, every other transaction that calls this with the same names waits here.
+    SQLite needs no such lock.
     """
     if connection.dialect.name == "postgresql":
         digest = hashlib.sha256("\0".join(names).encode()).digest()
@@ -120,12 +121,12 @@ def only_one(connection: Connection, *names: str) -> None:
 
 
 def as_stored(at: datetime) -> datetime:
-    """UTC without an offset: the form that every database stores."""
+    """Convert to UTC without an offset, which every database stores."""
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def as_text(at: datetime) -> str:
-    """UTC as text that sorts chronologically."""
+    """Format as UTC text that sorts chronologically."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -1,4 +1,4 @@
-"""Values of unknown identifiers, encrypted, in their own tables with a retention period (ADR 0007)."""
+"""Values of unknown identifiers, encrypted, in separate tables with a retention period (ADR 0007)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from access_policy.domain.ids import TenantId
 
 logger = logging.getLogger(__name__)
 
-WRITTEN_AGAIN_AFTER: Final = timedelta(hours=1)  # the retention period counts from the last attempt, to the hour
+WRITTEN_AGAIN_AFTER: Final = timedelta(hours=1)  # the retention period counts from the last attempt, within an hour
 PENDING_MAX: Final = 1_000
 RECENT_MAX: Final = 10_000
 ROWS_MAX: Final = 10_000  # per tenant; the least recently seen are dropped first
@@ -59,9 +59,7 @@ class _Row:
 
 
 class SqlUnknownIdentifiers:
-    """Implements `UnknownIdentifiers`. `remember` queues for one task, which writes everything queued in one
-    transaction.
-    """
+    """Implements `UnknownIdentifiers`. `remember` queues the value; one task writes everything queued in one transaction."""
 
     def __init__(
         self, where: Path | str, master_key: bytes, *, retention: timedelta, timeout_s: float = TIMEOUT_S
@@ -145,7 +143,7 @@ class SqlUnknownIdentifiers:
 
         try:
             await self._tables.write(write)
-        except StoreUnavailable as trouble:  # the next attempt brings the value again
+        except StoreUnavailable as trouble:  # the next attempt queues the value again
             logger.warning("values of %d unknown identifiers could not be stored: %s", len(rows), trouble)
             for row in rows:
                 self._recent.pop((row.tenant_id, row.pseudonym), None)
@@ -155,7 +153,7 @@ class SqlUnknownIdentifiers:
         return nonce + self._cipher.encrypt(nonce, value.as_spelled.encode(), f"{tenant_id}\0{pseudonym}".encode())
 
     def _open(self, tenant_id: TenantId, pseudonym: str, kind: IdentifierKind, sealed: bytes) -> Identifier | None:
-        """None for a value sealed with another key."""
+        """Decrypt a value; None if it was sealed with another key."""
         try:
             plain = self._cipher.decrypt(
                 sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"{tenant_id}\0{pseudonym}".encode()

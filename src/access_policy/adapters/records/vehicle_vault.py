@@ -1,5 +1,5 @@
-"""The vault: one key per vehicle, wrapped by the master key. Forgetting a vehicle deletes its key, and thereby erases
-its values in every copy of the log (crypto-shredding, ADR 0007).
+"""The vault: one key per vehicle, wrapped by the master key. Forgetting a vehicle deletes its key, which erases its values in
+every copy of the log (crypto-shredding, ADR 0007).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from access_policy.domain.ids import TenantId, VehicleId
 
 NONCE_BYTES: Final = 12
 FORMAT: Final = "v1"
-IDS_ASKED_MAX: Final = 500  # in one statement
+IDS_ASKED_MAX: Final = 500  # per statement
 
 METADATA = MetaData()
 _KEYS = Table(
@@ -41,7 +41,7 @@ _DELETE: Final = delete(_KEYS).where(
 
 
 class SealBroken(Exception):
-    """A sealed value or wrapped key was altered, or the master key is the wrong one."""
+    """A sealed value or wrapped key was altered, or the master key is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class _VehicleKey:
 
 
 class SqlVehicleVault:
-    """Implements `VehicleVault`. A sealed value reads `v1.<key id>.<base64url of nonce and AES-256-GCM ciphertext>`
-    and opens only for its own tenant and vehicle.
+    """Implements `VehicleVault`. A sealed value has the form `v1.<key id>.<base64url of nonce and AES-256-GCM ciphertext>` and
+    can be opened only for its tenant and vehicle.
 
     A server's write-ahead log and backups contain a forgotten vehicle's wrapped key until they are rotated. The
     master key, which is never stored in the database, protects it.
@@ -66,18 +66,18 @@ class SqlVehicleVault:
         timeout_s: float = TIMEOUT_S,
         forgotten: Callable[[Sequence[str]], None] = lambda key_ids: None,
     ) -> None:
-        """`forgotten` stores the ids of keys durably before they are deleted, and may raise `OSError`."""
+        """`forgotten` durably stores the ids of keys before the keys are deleted, and may raise `OSError`."""
         self._master = AESGCM(master_key)
         self._forgotten = forgotten
         self._tables = RecordTables(where, METADATA, timeout_s=timeout_s)
 
     async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str:
-        """Raises `StoreUnavailable`."""
+        """Seal one value. Raises `StoreUnavailable`."""
         (sealed,) = await self.seal_many(tenant_id, [(vehicle_id, value)])
         return sealed
 
     async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
-        """One transaction for all new keys. Raises `StoreUnavailable`."""
+        """Seal the values, with one transaction for all new keys. Raises `StoreUnavailable`."""
         vehicle_ids = {vehicle_id for vehicle_id, _ in values}
 
         def seal(connection: Connection) -> list[str]:
@@ -89,14 +89,14 @@ class SqlVehicleVault:
         return await self._tables.write(seal)
 
     async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
-        """None also for a value of an earlier, forgotten vehicle with the same id. Raises `SealBroken`,
-        `StoreUnavailable`.
+        """Open a value. Returns None for a value of an earlier, forgotten vehicle, even if it had the same id. Raises
+        `SealBroken` or `StoreUnavailable`.
         """
         (value,) = await self.unseal_many(tenant_id, [(vehicle_id, sealed)])
         return value
 
     async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
-        """Raises `SealBroken`, `StoreUnavailable`."""
+        """Open the values, like `unseal`. Raises `SealBroken` or `StoreUnavailable`."""
         vehicle_ids = {vehicle_id for vehicle_id, _ in sealed}
 
         def unseal(connection: Connection) -> list[str | None]:
@@ -106,11 +106,11 @@ class SqlVehicleVault:
         return await self._tables.read(unseal)
 
     async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
-        """Raises `StoreUnavailable`: forget again."""
+        """Delete the vehicle's key. Raises `StoreUnavailable`; then call this again."""
         await self.forget_many(tenant_id, [vehicle_id])
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
-        """Atomic. Raises `StoreUnavailable`: forget again."""
+        """Delete the vehicles' keys atomically. Raises `StoreUnavailable`; then call this again."""
         if not vehicle_ids:
             return
         rows = [{"tenant": tenant_id, "vehicle": vehicle_id} for vehicle_id in sorted(vehicle_ids)]
@@ -123,7 +123,7 @@ class SqlVehicleVault:
         await self._tables.wipe(_KEYS)
 
     async def vehicles_of(self, key_ids: Sequence[str]) -> list[tuple[TenantId, VehicleId]]:
-        """The vehicles that have one of these keys. Raises `StoreUnavailable`."""
+        """Return the vehicles that have one of these keys. Raises `StoreUnavailable`."""
 
         def read(connection: Connection) -> list[tuple[TenantId, VehicleId]]:
             found = []
@@ -138,7 +138,9 @@ class SqlVehicleVault:
     async def owners(
         self, beginning: str, *, after: tuple[TenantId, VehicleId] | None, limit: int
     ) -> list[tuple[TenantId, VehicleId]]:
-        """Raises `StoreUnavailable`."""
+        """Return owners of keys whose vehicle ids start with `beginning`, in order, after `after`. Raises
+        `StoreUnavailable`.
+        """
         tenant, vehicle = _KEYS.c.tenant_id, _KEYS.c.vehicle_id
         asked = select(tenant, vehicle).where(vehicle.startswith(beginning, autoescape=True))
         if after is not None:
@@ -153,7 +155,9 @@ class SqlVehicleVault:
     # --- on the tables' thread ------------------------------------------------------------------------------------
 
     def _note_forgotten(self, connection: Connection, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None:
-        """Raises `StoreUnavailable`: nothing is deleted whose deletion a restore could not repeat."""
+        """Store the key ids in the list of erasures. Raises `StoreUnavailable`, so that a key is only deleted if a restore can
+        repeat it.
+        """
         key_ids: list[str] = []
         for begin in range(0, len(vehicle_ids), IDS_ASKED_MAX):
             some = _KEYS.c.vehicle_id.in_(vehicle_ids[begin : begin + IDS_ASKED_MAX])
@@ -168,11 +172,11 @@ class SqlVehicleVault:
     def _keys_made(
         self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
     ) -> dict[VehicleId, _VehicleKey]:
-        """Raises `StoreUnavailable` if a vehicle is forgotten concurrently."""
+        """Create the missing keys. Raises `StoreUnavailable` if a vehicle is forgotten concurrently."""
         ids = sorted(vehicle_ids)  # all writers lock rows in this order, to avoid deadlocks
         rows = [self._new_row(tenant_id, vehicle_id) for vehicle_id in ids]
         connection.execute(upsert_into(_KEYS, connection.dialect).on_conflict_do_nothing(), rows)
-        made = self._keys(connection, tenant_id, ids)  # another process may have been first
+        made = self._keys(connection, tenant_id, ids)  # another process may have created some of them first
         if len(made) < len(ids):
             raise StoreUnavailable("a vehicle was forgotten concurrently; try again")
         return made
@@ -185,7 +189,7 @@ class SqlVehicleVault:
     def _keys(
         self, connection: Connection, tenant_id: TenantId, vehicle_ids: Iterable[VehicleId]
     ) -> dict[VehicleId, _VehicleKey]:
-        """The keys of those vehicles that have one. Raises `SealBroken`."""
+        """Return the keys of the vehicles that have one. Raises `SealBroken`."""
         keys: dict[VehicleId, _VehicleKey] = {}
         ids = list(vehicle_ids)
         for begin in range(0, len(ids), IDS_ASKED_MAX):
@@ -202,7 +206,7 @@ def _sealed(key: _VehicleKey, value: str, bound_to: bytes) -> str:
 
 
 def _opened(key: _VehicleKey | None, sealed: str, bound_to: bytes) -> str | None:
-    """Raises `SealBroken`."""
+    """Open a value; None if its key is gone. Raises `SealBroken`."""
     key_id, ciphertext = _parsed(sealed)
     if key is None or key.key_id != key_id:
         return None
@@ -210,7 +214,7 @@ def _opened(key: _VehicleKey | None, sealed: str, bound_to: bytes) -> str | None
 
 
 def _bound_to(*parts: str) -> bytes:
-    """The associated data of a ciphertext; no id contains a NUL."""
+    """Return the associated data of a ciphertext; ids contain no NUL."""
     return "\0".join(parts).encode()
 
 
@@ -223,7 +227,7 @@ def _decrypt(cipher: AESGCM, ciphertext: bytes, bound_to: bytes) -> bytes:
     try:
         return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], bound_to)
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("a sealed value cannot be decrypted; check that the vault's key is the right one") from error
+        raise SealBroken("a sealed value cannot be decrypted; check that the vault key is the right one") from error
 
 
 def _parsed(sealed: str) -> tuple[str, bytes]:

@@ -1,7 +1,7 @@
 """The queue and the log of webhook deliveries: one row for each event and webhook.
 
-Of the rows of an aggregate that are not delivered, one is `queued` and the others are `waiting` behind it. So `due` reads an
-index and nothing else, however many wait for a receiver that is down.
+Of the undelivered rows of an aggregate, one is `queued` and the others are `waiting` behind it. `due` therefore reads only an
+index, however many rows wait for a receiver that is down.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ ATTEMPTS_KEPT: Final = 5
 DETAIL_LENGTH_MAX: Final = 500
 DELIVERED_KEPT: Final = timedelta(days=7)
 DEAD_LETTERS_KEPT: Final = timedelta(days=30)
-TOGETHER_MAX: Final = 200  # messages of one transaction
+TOGETHER_MAX: Final = 200  # messages per transaction
 
 _UNFINISHED: Final = (DeliveryState.QUEUED.value, DeliveryState.WAITING.value)
 _Waiting = tuple[Message, datetime, "asyncio.Future[None]"]
 
 
 class SqlWebhookQueue:
-    """Implements `WebhookQueue`. Messages that are enqueued during a commit share the next one."""
+    """Implements `WebhookQueue`. Messages enqueued during a commit share the next one."""
 
     def __init__(self, where: Path | str) -> None:
         self._tables = RecordTables(where, METADATA)
@@ -102,7 +102,7 @@ class SqlWebhookQueue:
         return found[0] if found else None
 
     async def backlog(self, keys: Collection[WebhookKey] | None = None) -> Backlog:
-        """Reads the index of each webhook, and none of the delivered rows."""
+        """Count the deliveries by state. Reads each webhook's index, but no delivered rows."""
         states = (*_UNFINISHED, DeliveryState.DEAD_LETTER.value)
         asked = select(DELIVERIES.c.state, func.count(), func.min(DELIVERIES.c.queued_at))
         if keys is None:
@@ -144,7 +144,7 @@ class SqlWebhookQueue:
             and_(state == DeliveryState.DELIVERED.value, finished_at <= as_text(now - DELIVERED_KEPT)),
             and_(state == DeliveryState.DEAD_LETTER.value, finished_at <= as_text(now - DEAD_LETTERS_KEPT)),
         )
-        # Twice the day of retries: a delivery that is under way ends by itself before.
+        # Wait twice the day of retries, because a delivery in progress ends before that.
         untried = and_(state.in_(_UNFINISHED), DELIVERIES.c.queued_at <= as_text(now - 2 * RETRIED_FOR))
         dead = {"state": DeliveryState.DEAD_LETTER.value, "finished_at": as_text(now)}
 
@@ -176,7 +176,7 @@ class SqlWebhookQueue:
 
             try:
                 await self._tables.write(write)
-            except Exception as error:  # noqa: BLE001  each caller gets it
+            except Exception as error:  # noqa: BLE001  each caller receives it
                 for _, _, done in these:
                     if not done.done():
                         done.set_exception(error)
@@ -236,8 +236,9 @@ def _insert(connection: Connection, message: Message, now: datetime) -> None:
 
 
 def _promote(connection: Connection, key: WebhookKey, aggregate: str, now: datetime) -> None:
-    """Queue the first that waits, unless one of the aggregate is queued already. Its day of retries begins now: one that waited
-    for a day behind a dead letter would be tried once otherwise."""
+    """Queue the first waiting row, unless a row of the aggregate is queued already. Its day of retries begins now; otherwise a
+    row that waited for a day behind a dead letter would be tried only once.
+    """
     these = _of_aggregate(key, aggregate)
     queued = select(DELIVERIES.c.number).where(*these, DELIVERIES.c.state == DeliveryState.QUEUED.value)
     if connection.execute(queued.limit(1)).first() is None:
@@ -248,7 +249,7 @@ def _promote(connection: Connection, key: WebhookKey, aggregate: str, now: datet
 
 
 def _first_of_each_aggregate() -> Update:
-    """The first that waits of each aggregate without a queued one."""
+    """Select the first waiting row of each aggregate without a queued row."""
     ahead = DELIVERIES.alias()
     same = (getattr(ahead.c, name) == getattr(DELIVERIES.c, name) for name in ("tenant_id", "webhook_id", "aggregate"))
     queued = exists().where(*same, ahead.c.state == DeliveryState.QUEUED.value)

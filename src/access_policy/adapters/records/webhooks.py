@@ -1,4 +1,4 @@
-"""Webhooks, encrypted with a key of the installation: their URLs and secrets must not leave with a copy of the database."""
+"""Webhooks, encrypted with a key of the installation, so that a copy of the database does not reveal their URLs and secrets."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _PENDING = pending_events_table(METADATA, "webhook")
 
 
 class SqlWebhooks:
-    """Implements `Webhooks`. `pending` are the events of its changes."""
+    """Implements `Webhooks`. `pending` contains the events of its changes."""
 
     def __init__(self, where: Path | str, master_key: bytes) -> None:
         self._cipher = AESGCM(derived_key(master_key, "webhooks"))

@@ -1,1 +1,1 @@
-"""Reports as Parquet files, written by a process of their own (ADR 0044)."""
+"""Reports as Parquet files, written by a separate process (ADR 0044)."""

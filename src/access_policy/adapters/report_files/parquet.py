@@ -1,7 +1,7 @@
 """Parquet files, written by a short-lived child process.
 
-pyarrow holds the interpreter for a third of a second while it is loaded, and again while it converts a long column. The process
-with the event loop never imports it (ADR 0044).
+Loading pyarrow holds the interpreter for a third of a second, and so does converting a long column. The process with the event
+loop therefore never imports it (ADR 0044).
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ class ParquetNotWritten(RuntimeError):
 
 
 class ParquetFiles:
-    """At most `AT_A_TIME` files are written at once; further callers wait."""
+    """Writes at most `AT_A_TIME` files at once; further callers wait."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def file(self, columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]]) -> bytes:
-        """`columns` are names and types (those of `parquet_writer.TYPES`), the same without rows. Raises
-        `ParquetNotWritten`."""
+        """Return a Parquet file. `columns` are names and types (of `parquet_writer.TYPES`), and are written even without rows.
+        Raises `ParquetNotWritten`.
+        """
         async with self._turns, _child() as child:
             sent = await asyncio.to_thread(_encoded, columns, rows)
             try:
@@ -58,7 +59,7 @@ async def _child() -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 def _encoded(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """One line with the columns, and one for each row."""
+    """Encode one line with the columns, and one line for each row."""
     encode, names = msgspec.json.encode, [name for name, _ in columns]
     body = bytearray(encode(columns))
     for row in rows:

@@ -17,7 +17,7 @@ TYPES: Final = {
     "integer": pyarrow.int64(),
     "number": pyarrow.float64(),
     "instant": pyarrow.timestamp("us", tz="UTC"),
-    "local": pyarrow.timestamp("us"),  # what the depot's clock showed
+    "local": pyarrow.timestamp("us"),  # as shown by the depot's clock
 }
 
 

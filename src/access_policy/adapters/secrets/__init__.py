@@ -1,1 +1,1 @@
-"""Keys in files of the data directory, never in the event store, and the pseudonyms and hashes made with them."""
+"""Keys in files of the data directory, never in the event store, and the pseudonyms and hashes that use them."""

@@ -19,7 +19,7 @@ SUBJECT: Final = "audit-heads"
 
 
 class InstallationAuditSeals:
-    """Derives its keys from a key of the installation; a backup needs no other key."""
+    """Derives its keys from a key of the installation, so a backup needs no other key."""
 
     def __init__(self, master: bytes) -> None:
         self._links = derived_key(master, "audit links")

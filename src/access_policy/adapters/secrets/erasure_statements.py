@@ -18,11 +18,11 @@ SUBJECT: Final = "tenant-erasure"
 
 
 class StatementRefused(Exception):
-    """The text is not a statement that this installation signed."""
+    """The text is not a statement signed by this installation."""
 
 
 class ErasureStatements:
-    """Derives its key from a key of the installation; a backup needs no other key."""
+    """Derives its key from a key of the installation, so a backup needs no other key."""
 
     def __init__(self, master: bytes) -> None:
         self._signing = Ed25519PrivateKey.from_private_bytes(derived_key(master, "tenant erasures"))
@@ -39,7 +39,7 @@ class ErasureStatements:
         return jwt.encode(claims, self._signing, ALGORITHM)
 
     def is_signed(self, erased: TenantErased) -> bool:
-        """Whether the record's statement is one of this installation, about this erasure."""
+        """Tell whether this installation signed the record's statement, about this erasure."""
         try:
             claims = self.read(erased.statement)
         except StatementRefused:
@@ -47,7 +47,7 @@ class ErasureStatements:
         return (claims.get("tenant_id"), claims["jti"]) == (erased.tenant_id, erased.erasure_id)
 
     def read(self, statement: str) -> dict[str, Any]:
-        """The claims. Raises `StatementRefused`."""
+        """Return the statement's claims. Raises `StatementRefused`."""
         options: Any = {"require": ["iss", "sub", "iat", "jti"], "verify_iat": False}
         try:
             claims = jwt.decode(statement, self._signing.public_key(), [ALGORITHM], issuer=ISSUER, options=options)

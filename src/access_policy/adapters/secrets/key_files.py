@@ -1,7 +1,7 @@
 """The keys of an installation: files of 32 random bytes that only their owner may read.
 
-They need a backup of their own: without them the service recognises no identifier, opens no sealed value and accepts no
-charger's password.
+Back the keys up separately: without them the service cannot recognise identifiers, open sealed values or accept chargers'
+passwords.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ def open_keys(directory: Path, *, may_create: bool = True) -> Keys:
             _create(file)
     elif missing:
         raise KeyFileUnusable(
-            f"{', '.join(missing)}: missing, although there is data made with it. "
+            f"{', '.join(missing)}: missing, although data that depends on it exists. "
             "Restore it from your backup of the keys."
         )
     return Keys(**{name: _read(file) for name, file in files.items()})
 
 
 def derived_key(master: bytes, purpose: str) -> bytes:
-    """Derive a separate key for a purpose without a key file of its own (HKDF, RFC 5869)."""
+    """Derive a key for a purpose that has no key file (HKDF, RFC 5869)."""
     return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=f"access-policy {purpose}".encode()).derive(master)
 
 
 def _create(file: Path) -> None:
-    """Create the key file atomically: link it to its name after it is on the disk."""
+    """Create the key file atomically: link it to its name after it is on disk."""
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # readable by its owner only
     draft = Path(name)
     try:
@@ -80,7 +80,7 @@ def _read(file: Path) -> bytes:
         if mode & _OTHERS:
             raise KeyFileUnusable(
                 f"{file}: others may read or write this key (mode {mode:04o}). "
-                f"Make it yours alone: chmod 600 '{file}', and consider replacing it."
+                f"Run chmod 600 '{file}', and consider replacing the key."
             )
         key = opened.read()
     if len(key) != KEY_BYTES:

@@ -1,5 +1,6 @@
-"""Recently verified passwords in memory, for outages of the database: a charger that reconnects during an outage is admitted
-by the process that admitted it before."""
+"""Recently verified passwords in memory, for outages of the database. A charger that reconnects during an outage is admitted by
+the process that admitted it before.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +22,11 @@ RETRY_AFTER_S: Final = 5.0
 
 
 class RememberedCredentials:
-    """Implements `ChargerCredentials` with `credentials`, and from memory while they are unavailable.
+    """Implements `ChargerCredentials` over `credentials`, and answers from memory while they are unavailable.
 
-    During an outage a charger's last verified password stays valid, and no other. A password that another process changed
-    just before the outage is still accepted during it; a password that this process changed is not. After a failure, known
-    chargers are verified from memory without waiting for `retry_after_s`.
+    During an outage, a charger's last verified password is the only valid one. If another process changed the password just
+    before the outage, the old one is still accepted; a change by this process takes effect. After a failure, known chargers are
+    verified from memory for `retry_after_s`, without waiting for `credentials`.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ SUBJECT: Final = "restore"
 
 
 class RestoreStatements:
-    """Derives its key from a key of the installation; a backup needs no other key."""
+    """Derives its key from a key of the installation, so a backup needs no other key."""
 
     def __init__(self, master: bytes) -> None:
         self._signing = Ed25519PrivateKey.from_private_bytes(derived_key(master, "restores"))
@@ -27,7 +27,7 @@ class RestoreStatements:
         return jwt.encode(claims, self._signing, ALGORITHM)
 
     def is_signed(self, restored: InstallationRestored) -> bool:
-        """Whether the record's statement is one of this installation, and says the same as the record."""
+        """Tell whether this installation signed the record's statement, with the same content as the record."""
         options: Any = {"require": ["iss", "sub", "iat", "jti"], "verify_iat": False}
         try:
             claims = jwt.decode(

@@ -13,13 +13,13 @@ from psycopg import Connection, errors
 from psycopg.conninfo import conninfo_to_dict
 
 CONNECT_TIMEOUT_S: Final = 3
-LOCK_TIMEOUT_SHARE: Final = 0.9  # so that the server's lock timeout arrives before ours
+LOCK_TIMEOUT_SHARE: Final = 0.9  # so that the server's lock timeout arrives before the client's
 KEEPALIVE_S: Final = 10  # a vanished server is detected after about three of these
 NEVER: Final = float("inf")
 
 
 class _OfThisThread(threading.local):
-    deadline = NEVER  # monotonic; of the current call
+    deadline = NEVER  # of the current call, on the monotonic clock
 
 
 _of_this_thread: Final = _OfThisThread()
@@ -27,7 +27,7 @@ _of_this_thread: Final = _OfThisThread()
 
 @contextmanager
 def deadline(timeout_s: float) -> Iterator[None]:
-    """Limit the time of all calls of this thread's connections inside the block; a late call raises."""
+    """Limit the total time of all calls of this thread's connections inside the block; a late call raises."""
     _of_this_thread.deadline = time.monotonic() + timeout_s
     try:
         yield
@@ -36,12 +36,12 @@ def deadline(timeout_s: float) -> Iterator[None]:
 
 
 def time_left() -> float:
-    """Seconds until the deadline of this thread; negative when it is over."""
+    """Return the seconds until this thread's deadline; negative once it has passed."""
     return _of_this_thread.deadline - time.monotonic()
 
 
 class PunctualConnection(Connection[Any]):
-    """Enforces the deadline of the thread that uses it on the client's side, because a server that hangs enforces none."""
+    """Enforces the deadline of the thread that uses it on the client's side, because a server that hangs cannot."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         if timeout is None and _of_this_thread.deadline != NEVER:
@@ -54,7 +54,7 @@ class PunctualConnection(Connection[Any]):
 
 
 def connection_settings(url: str, timeout_s: float, purpose: str, **more: Any) -> dict[str, Any]:
-    """Parameters of `psycopg.connect` besides `url`; those in `url` take precedence."""
+    """Return the parameters of `psycopg.connect` besides `url`. Parameters in `url` take precedence."""
     timeout_ms = round(timeout_s * 1000)
     limits = {
         "statement_timeout": timeout_ms,

@@ -1,4 +1,4 @@
-"""Who else uses a database."""
+"""Other users of a database."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _PAUSE_S: Final = 0.1
 
 
 def other_sessions(url: str) -> int:
-    """The number of sessions of the PostgreSQL database besides the one that asks; 0 if the database cannot be reached, which
-    its next user finds out.
+    """Return the number of other sessions of the PostgreSQL database; 0 if it cannot be reached, which its next user will find
+    out.
 
-    A session ends a moment after its client has closed the connection. Sessions are therefore counted for up to five seconds,
-    until there are none: a process that has just stopped does not count.
+    A session ends a moment after its client has closed the connection. So the sessions are counted again for up to five
+    seconds, until there are none, so that a process that has just stopped does not count.
     """
     database = database_at(url, "sessions")
     try:
@@ -40,6 +40,6 @@ def _still_there(connection: Connection) -> int:
     while others := int(connection.execute(_OTHERS).scalar_one()):
         if time.monotonic() >= deadline:
             return others
-        connection.rollback()  # a transaction sees the sessions as its first query found them
+        connection.rollback()  # a transaction keeps seeing the sessions that its first query found
         time.sleep(_PAUSE_S)
     return 0

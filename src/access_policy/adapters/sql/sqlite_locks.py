@@ -1,7 +1,7 @@
-"""Connections that ask for the file's lock again and again while another process has it.
+"""Connections that poll for the file's lock while another process has it.
 
-SQLite's own wait (`busy_timeout`) sleeps longer and longer, up to 100 ms, and never queues: beside a gateway that commits all
-the time, one commit of the office waited 200 to 400 ms for a lock that was free every few milliseconds.
+SQLite's wait (`busy_timeout`) sleeps longer and longer, up to 100 ms, and never queues: beside a gateway that commits all the
+time, a commit of the office waited 200 to 400 ms for a lock that was free every few milliseconds.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ PRIMARY: Final = 0xFF  # the part of an error code that says what happened; the 
 
 
 class PromptConnection(sqlite3.Connection):
-    """Its statements wait up to `patience_s` for the lock, and then raise SQLite's error. Those of a transaction that has read
-    before another process wrote fail at once: to repeat one of them would not help."""
+    """A connection whose statements wait up to `patience_s` for the lock, and then raise SQLite's error. In a transaction that
+    has read before another process wrote, they fail at once, because retrying cannot help.
+    """
 
     patience_s: float = 0.0
     pause: Callable[[float], None] = staticmethod(time.sleep)

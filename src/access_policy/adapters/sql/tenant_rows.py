@@ -1,4 +1,4 @@
-"""Erase a tenant's rows from the tables of a database, whichever there are, so that no file of it holds their bytes."""
+"""Erase a tenant's rows from all tables of a database, so that its files no longer contain their bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_NO_TENANT: Final = frozenset(
         "stored_events",
     }
 )
-"""Tables without rows of a tenant; the event store erases its own. A sign-in names nobody until it is complete."""
+"""Tables without rows of a tenant; the event store erases its own. A sign-in does not name a person until it is complete."""
 ROWS_AT_ONCE: Final = 500
 VERSIONS: Final = "alembic_version_"
 OF_SCOPE: Final = frozenset({"answers", "begun_commands"})
@@ -39,8 +39,8 @@ class UnknownTable(Exception):
 
 
 def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection[str]) -> list[RemovedFrom]:
-    """Repeatable. `charge_points` are the ids that the tenant's chargers have or had. Deletes in one transaction, and then
-    writes every table with rows of tenants anew. Raises `UnknownTable` or `SQLAlchemyError`.
+    """Erase the tenant's rows. Can be repeated. `charge_points` are the ids that the tenant's chargers have or had. Deletes in
+    one transaction, then rewrites every table with rows of tenants. Raises `UnknownTable` or `SQLAlchemyError`.
     """
     database = database_at(where, "tenant erasure", waits=True)
     if database.is_file:
@@ -65,8 +65,9 @@ def erase_rows(where: Path | str, tenant_id: TenantId, charge_points: Collection
 
 
 def rows_of(where: Path | str, tenant_id: TenantId, only: Collection[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The tenant's rows as table and columns, a table after the other; only of the tables `only` if any are named. Raises
-    `SQLAlchemyError`."""
+    """Yield the tenant's rows as table and columns, table by table; if `only` is not empty, only from those tables. Raises
+    `SQLAlchemyError`.
+    """
     database = database_at(where, "tenant export", waits=True)
     try:
         with database.reading.connect() as connection:
@@ -106,4 +107,4 @@ def _condition(table: Table, tenant_id: TenantId, charge_points: Collection[str]
         held = table.c.charge_point_id
         holder = json.dumps([tenant_id], ensure_ascii=False, separators=(",", ":"))[:-1] + ","
         return or_(held.startswith(holder, autoescape=True), held.in_(charge_points))
-    raise UnknownTable(f"It is not known which rows of the table {table.name} are a tenant's; nothing was erased.")
+    raise UnknownTable(f"No rule says which rows of the table {table.name} belong to a tenant; nothing was erased.")

@@ -1,4 +1,4 @@
-"""Remove deleted rows from the files of a database: deleting alone leaves their bytes in place."""
+"""Remove deleted rows from the files of a database, because deleting alone leaves their bytes in place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wipe_file(database: Database) -> None:
 
 @contextmanager
 def _waiting(cursor: Any, patience_s: float) -> Iterator[None]:
-    """Have SQLite itself wait: a checkpoint that finds a reader is not an error, which would be tried again."""
+    """Let SQLite itself wait, because a checkpoint that finds a reader does not raise an error that would be retried."""
     cursor.execute(f"PRAGMA busy_timeout={round(1000 * patience_s)}")
     try:
         yield
@@ -43,7 +43,7 @@ def _waiting(cursor: Any, patience_s: float) -> Iterator[None]:
 
 
 def _checkpointed(cursor: Any) -> bool:
-    """SQLite does not wait for another process that is checkpointing."""
+    """Checkpoint once and return whether it succeeded. SQLite does not wait for another process that is checkpointing."""
     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ((busy, _, _),) = cursor.fetchall()
     cursor.close()
@@ -74,14 +74,15 @@ _COLUMNS: Final = text(
 
 
 def wipe_tables(database: Database, *names: str) -> None:
-    """Rewrite the tables, and the planner's statistics of them: a plain VACUUM frees the space of deleted rows but leaves
-    their content in it."""
+    """Rewrite the tables and their planner statistics. A plain VACUUM frees the space of deleted rows but leaves their content
+    in it.
+    """
     with database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for name in names:
             _wipe_table(connection, name)
             _forget_statistics(connection, name)
         if not _rewritten(connection, _STATISTICS):
-            log.warning("deleted statistics stay in a file: only the owner of the database can wipe it")
+            log.warning("deleted statistics stay in a file that only the owner of the database can wipe")
 
 
 def _wipe_table(connection: Connection, name: str) -> None:
@@ -93,7 +94,7 @@ def _wipe_table(connection: Connection, name: str) -> None:
 
 
 def _rewritten(connection: Connection, name: str) -> bool:
-    """False if the server refused it, of which it only warns."""
+    """Rewrite the table; False if the server refused, for which it only warns."""
     file = select(func.pg_relation_filenode(name))
     before = connection.execute(file).scalar()
     connection.execute(text(f"VACUUM (FULL) {name}"))
@@ -101,8 +102,9 @@ def _rewritten(connection: Connection, name: str) -> bool:
 
 
 def _forget_statistics(connection: Connection, name: str) -> None:
-    """The planner's statistics contain values of the deleted rows. `ANALYZE` replaces them, but not those of a table without
-    rows; changing a column to the type that it has removes them."""
+    """Remove the planner's statistics, which contain values of the deleted rows. `ANALYZE` replaces them, except for a table
+    without rows; changing a column to the type that it already has removes them.
+    """
     connection.execute(text(f"ANALYZE {name}"))
     if not connection.execute(select(exists().select_from(table(name)))).scalar():
         for column, kind in connection.execute(_COLUMNS, {"name": name}).all():

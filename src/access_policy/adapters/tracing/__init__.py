@@ -1,1 +1,1 @@
-"""Spans around the service's work, and their export by OpenTelemetry. Nothing here runs unless an endpoint is set."""
+"""Spans around the service's work, and their export by OpenTelemetry. This package is used only if an endpoint is set."""

@@ -33,8 +33,9 @@ _SPANS_PATH: Final = "/v1/traces"  # OTLP/HTTP, "OTLP/HTTP Request"
 
 
 class OpenTelemetryTraces:
-    """Implements `Traces`. `ratio` of the new traces is recorded; a trace that a caller began is recorded if the caller
-    records it."""
+    """Implements `Traces`. The fraction `ratio` of new traces is recorded; a trace that a caller began is recorded if the
+    caller records it.
+    """
 
     def __init__(self, processor: SpanProcessor, *, instance: str, ratio: float) -> None:
         resource = Resource.create(
@@ -90,7 +91,7 @@ class OpenTelemetrySpan:
 
 
 class TrustingAdapter(HTTPAdapter):
-    """Connections of `requests` that trust the authorities of this service. The exporter's thread uses it alone."""
+    """Connections of `requests` that trust the authorities of this service. Only the exporter's thread uses it."""
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
@@ -109,7 +110,9 @@ class TrustingAdapter(HTTPAdapter):
 
 
 def exporting_traces(endpoint: str, *, instance: str, ratio: float, trust: Trust) -> OpenTelemetryTraces:
-    """Traces exported to an OTLP/HTTP endpoint, such as `http://collector:4318`. While it is down, spans are dropped."""
+    """Return traces exported to an OTLP/HTTP endpoint, such as `http://collector:4318`. While the endpoint is down, spans are
+    dropped.
+    """
     session = Session()
     session.mount("https://", TrustingAdapter(trust))
     exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + _SPANS_PATH, session=session)

@@ -1,7 +1,7 @@
-"""Bounds the number of wake-ups: the first is sent at once, those of a window after it together at its end.
+"""Limit the number of wake-ups: the first is sent at once, and those within a window after it are sent together at its end.
 
-Thousands of attempts a second would otherwise mean as many wake-ups for read models, which take their events in batches
-anyway. Changes of policy and registry are rare and concern the next decision, so their window is short.
+Thousands of attempts a second would otherwise cause as many wake-ups for read models, which process their events in batches
+anyway. Changes of policy and registry are rare and affect the next decision, so their window is short.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Send = Callable[[frozenset[str]], None]
 
 
 class CoalescedWakeUps:
-    """`send` is called on the event loop, for `urgent` types at most every `URGENT_WINDOW_S`, for others every `WINDOW_S`."""
+    """Calls `send` on the event loop, for `urgent` types at most every `URGENT_WINDOW_S`, for other types every `WINDOW_S`."""
 
     def __init__(self, send: Send, urgent: Collection[str]) -> None:
         self._urgent_types = frozenset(urgent)

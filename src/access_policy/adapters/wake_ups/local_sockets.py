@@ -1,6 +1,7 @@
-"""Wake-ups between processes of one machine: a unix datagram socket for each process, all in one directory.
+"""Wake-ups between processes of one machine: each process has a unix datagram socket, all in one directory.
 
-A datagram holds the types of events, one per line. A full or deserted socket loses it: its process polls, or has ended.
+A datagram contains the types of events, one per line. If a socket is full or has no receiver, the datagram is lost: the process
+then polls, or has ended.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".sock"
 DATAGRAM_MAX: Final = 64 * 1024  # bytes
-LISTED_FOR_S: Final = 1.0  # a process that starts polls once, and is then among those that are woken
+LISTED_FOR_S: Final = 1.0  # a new process polls once, and is then among those that are woken
 OF_THE_UNNAMED: Final = "_"  # not a valid name of an instance
 
 
 class LocalWakeUps:
-    """Implements `WakeUps`. `name` is that of the process's instance, unique in the directory."""
+    """Implements `WakeUps`. `name` is the name of the process's instance, unique in the directory."""
 
     def __init__(self, directory: Path, name: str, *, urgent: Collection[str]) -> None:
         self._directory = directory

@@ -1,7 +1,7 @@
-"""Wake-ups between processes on one PostgreSQL database: LISTEN and NOTIFY over one connection of a thread of its own.
+"""Wake-ups between processes on one PostgreSQL database: LISTEN and NOTIFY over one connection on a separate thread.
 
-A notification is sent after the commit of the append, in a transaction of its own: the append does not wait for it, nor for
-the lock that NOTIFY takes. While the connection is down, followers poll; a new connection wakes all of them once.
+A notification is sent after the append's commit, in a separate transaction, so the append does not wait for it or for the lock
+that NOTIFY takes. While the connection is down, followers poll; a new connection wakes all of them once.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class PostgresWakeUps:
         self._wake_thread()
 
     def _wake_thread(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # the pipe is full of signals already
+        with contextlib.suppress(BlockingIOError):  # the pipe is already full of signals
             os.write(self._signal, b"!")
 
     # --- on the thread -----------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class PostgresWakeUps:
                     self._serve(connection, signalled)
             except (psycopg.Error, OSError) as trouble:
                 if backoff.failures == 0:
-                    log.warning("other processes are not woken, they poll: %s", trouble)
+                    log.warning("other processes are not woken, and poll instead: %s", trouble)
                 self._stopped.wait(backoff.next_s())
 
     def _serve(self, connection: psycopg.Connection[Any], signalled: int) -> None:
@@ -129,7 +129,7 @@ class PostgresWakeUps:
     def _woken(self, types: frozenset[str]) -> None:
         loop = self._loop
         if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(self._tell, types)
 
     def _tell(self, types: frozenset[str]) -> None:

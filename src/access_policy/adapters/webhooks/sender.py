@@ -1,4 +1,4 @@
-"""One delivery of a webhook by HTTPS."""
+"""One delivery of a webhook over HTTPS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from access_policy.adapters.outgoing.trust import Trust
 from access_policy.application.ports.webhooks import Attempt
 
 READ_MAX: Final = 16 * 1024  # bytes of a response's body
-SHOWN_MAX: Final = 300  # characters of it in the log
+SHOWN_MAX: Final = 300  # characters of the body that the log shows
 REDIRECTS: Final = range(300, 400)
 
 
@@ -59,7 +59,7 @@ def _shown(answer: Answer) -> str:
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float:
-    """RFC 9110, 10.2.3: seconds, or a date. 0 for anything else."""
+    """Return the delay in seconds (RFC 9110, 10.2.3: seconds or a date); 0 for an invalid value."""
     if value is None:
         return 0.0
     if value.strip().isdecimal() and value.isascii():

@@ -242,5 +242,5 @@ def _read(cursor: str) -> After:
         return instant.astimezone(UTC), reservation_id
     except (ValueError, TypeError, OverflowError) as error:
         raise CursorInvalid(
-            "The cursor is not one of ours; take next_cursor of the page before.", pointer="/cursor"
+            "The cursor is not valid; use next_cursor of the previous page.", pointer="/cursor"
         ) from error

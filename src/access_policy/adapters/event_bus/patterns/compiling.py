@@ -1,8 +1,8 @@
 """An event pattern, read once and matched many times.
 
-Fields are alternatives within a list and conditions beside each other; `$or` gives alternatives of several fields. A pattern is
-kept as its alternatives, each a set of conditions by path: the pattern matches when all conditions of one alternative do, by
-leaves that do not lie in different elements of one array.
+The values in a list are alternatives; the fields of an object must all match; `$or` gives alternatives of several fields. A
+compiled pattern is a list of alternatives, each a set of conditions by path. The pattern matches when all conditions of one
+alternative match, by leaves that are not in different elements of one array.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PatternInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """On one field: one of `matchers` holds for a leaf, or there is none (`absent`)."""
+    """The condition on one field: one of `matchers` accepts a leaf, or the field has no leaf (`absent`)."""
 
     matchers: tuple[Matcher, ...]
     absent: bool = False
@@ -51,7 +51,7 @@ class Pattern:
 
     @classmethod
     def of(cls, document: str | Mapping[str, Any]) -> Pattern:
-        """A pattern as JSON text or read from it. Raises `PatternInvalid`."""
+        """Compile a pattern from JSON text or from a parsed document. Raises `PatternInvalid`."""
         if isinstance(document, str):
             try:
                 document = json.loads(document)
@@ -67,7 +67,7 @@ class Pattern:
 
 
 def fault_of(document: str) -> str | None:
-    """Why EventBridge would refuse the pattern; None if it would not."""
+    """Say why EventBridge would refuse the pattern; None if it would accept it."""
     try:
         Pattern.of(document)
     except PatternInvalid as invalid:
@@ -84,7 +84,7 @@ def _holds(alternative: Alternative, leaves: Mapping[str, Sequence[Leaf]]) -> bo
         memberships = condition.memberships(found)
         if not memberships:
             return False
-        if () not in memberships:  # else it fits with everything
+        if () not in memberships:  # otherwise it is compatible with every element
             choices.append(memberships)
     return _are_of_one_element(choices, ())
 
@@ -103,7 +103,7 @@ def _are_of_one_element(choices: Sequence[Sequence[Membership]], chosen: Members
 
 
 def _object(members: Mapping[str, Any], path: str, *, in_or: bool = False) -> list[dict[str, Condition]]:
-    """The alternatives of an object of the pattern."""
+    """Return the alternatives of one object of the pattern."""
     if not members:
         raise PatternInvalid(f"{path or 'the pattern'} is an empty object")
     parts = [_member(name, value, path, in_or=in_or) for name, value in members.items()]
@@ -148,7 +148,7 @@ def _condition(alternatives: Sequence[Any], where: str) -> Condition:
 
 def _matcher(wanted: Any, where: str) -> Matcher:
     if isinstance(wanted, list):
-        raise PatternInvalid(f"{where} takes strings, numbers, true, false, null and comparisons, no arrays")
+        raise PatternInvalid(f"{where} takes strings, numbers, true, false, null and comparisons, but not arrays")
     if not isinstance(wanted, Mapping):
         return matchers.equals(wanted)
     if len(wanted) != 1:
@@ -211,7 +211,7 @@ def _anything_but(operand: Any) -> Matcher:
         return matchers.none_of([_EXCLUSIONS[name](each) for each in texts])
     values = _listed(operand)
     if not (all(isinstance(each, str) for each in values) or all(matchers.is_number(each) for each in values)):
-        raise ValueError("takes strings or numbers, not both and nothing else")
+        raise ValueError("takes either strings or numbers")
     return matchers.none_of([matchers.equals(each) for each in values])
 
 

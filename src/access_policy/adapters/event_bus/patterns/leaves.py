@@ -1,8 +1,8 @@
 """An event as patterns see it: its leaves by path.
 
-Arrays do not count as a step: each of their elements is a value of the field itself. Which elements of which arrays a leaf lies
-in is remembered, because two fields that match must not lie in different elements of one array. An empty array or object has
-no leaf and is the same as an absent field. A dot in a name is the same as a step.
+An array is not a step of the path: each of its elements is a value of the field itself. A leaf keeps the array elements that
+contain it, because two fields that match must not be in different elements of one array. An empty array or object has no leaf
+and equals an absent field. A dot in a name equals a step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Membership = tuple[tuple[int, int], ...]  # the array, by a number of its own, and the index of the element
+Membership = tuple[tuple[int, int], ...]  # the array, by an assigned number, and the index of the element
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Leaf:
     membership: Membership = ()
 
     def fits(self, other: Membership) -> bool:
-        """Not in another element of an array that both lie in."""
+        """Tell whether the two are not in different elements of one array."""
         mine = dict(self.membership)
         return all(mine.get(array, index) == index for array, index in other)
 

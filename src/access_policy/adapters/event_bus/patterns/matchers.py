@@ -1,9 +1,9 @@
 """The comparisons of a pattern, each a test of one leaf (Amazon EventBridge user guide, "Comparison operators for use in event
 patterns").
 
-Comparisons of strings are false for anything but strings, `numeric` for anything but numbers. `true` and `false` are no
-numbers. Numbers are compared as numbers (300 and 3.0e2 are one), to six places after the point, and ordered between minus and
-plus five billion only.
+String comparisons are false for values other than strings, and `numeric` is false for values other than numbers. `true` and
+`false` are not numbers. Numbers are compared by value (300 equals 3.0e2) to six decimal places, and can be ordered only between
+minus and plus five billion.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def is_number(value: Any) -> TypeGuard[int | float]:
 
 
 def equals(wanted: Any) -> Matcher:
-    """The same JSON value. An address of the internet is compared as one, whatever its spelling."""
+    """Match the same JSON value. IP addresses are equal in every spelling."""
     if is_number(wanted):
         return lambda value: is_number(value) and _same_number(value, wanted)
     if isinstance(wanted, str) and (address := _address(wanted)) is not None:
@@ -53,7 +53,9 @@ def equals_ignore_case(wanted: str) -> Matcher:
 
 
 def wildcard(wanted: str) -> Matcher:
-    r"""`*` stands for any characters, also none; `\*` and `\\` for themselves. Raises `ValueError`."""
+    r"""Match a pattern in which `*` stands for any number of characters, including zero. `\*` and `\\` stand for themselves.
+    Raises `ValueError`.
+    """
     parts, index = [], 0
     while index < len(wanted):
         character, following = wanted[index], wanted[index + 1 : index + 2]
@@ -74,7 +76,7 @@ def wildcard(wanted: str) -> Matcher:
 
 
 def numeric(conditions: Sequence[tuple[str, int | float]]) -> Matcher:
-    """All of the comparisons, each an operator and a number within the bounds."""
+    """Match a number that satisfies all comparisons, each an operator and a bound."""
 
     def fits(value: Any) -> bool:
         if not is_number(value) or abs(value) > NUMBER_MAX:
@@ -86,12 +88,12 @@ def numeric(conditions: Sequence[tuple[str, int | float]]) -> Matcher:
 
 
 def cidr(block: str) -> Matcher:
-    """An address in the block, of IPv4 or IPv6; the block's own address need not be its first. Raises `ValueError`."""
+    """Match an IPv4 or IPv6 address in the block. The block's own address need not be its first. Raises `ValueError`."""
     base, slash, bits = block.partition("/")
     address = _address(base)
     if not slash or address is None or not bits.isdecimal() or int(bits) >= address.max_prefixlen:
         raise ValueError("not a block of addresses; write 10.0.0.0/24 or 2001:db8::/32")
-    # From the address written to the block's last, as EventBridge does: 10.0.0.5/24 begins at 10.0.0.5.
+    # The range runs from the written address to the block's last, as in EventBridge: 10.0.0.5/24 begins at 10.0.0.5.
     last = ipaddress.ip_network(block, strict=False)[-1]
 
     def fits(value: Any) -> bool:
@@ -102,7 +104,7 @@ def cidr(block: str) -> Matcher:
 
 
 def none_of(excluded: Sequence[Matcher]) -> Matcher:
-    """A leaf of any type that none of them matches."""
+    """Match a leaf of any type that none of the matchers accepts."""
     return lambda value: not any(matcher(value) for matcher in excluded)
 
 

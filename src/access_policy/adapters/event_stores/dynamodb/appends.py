@@ -1,4 +1,6 @@
-"""Appends: one transaction puts slices after the ends of their streams and their commit after the end of the log (ADR 0020)."""
+"""Appends: one transaction stores slices after the ends of their streams, and their commit after the end of the log (ADR
+0020).
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ class Appends:
     async def append(self, events: Sequence[StoredEvent]) -> list[int]:
         """Append the events and return their positions.
 
-        Raises `IntegrityError`, with nothing written, if a stream does not end where its events begin; `AppendTooLarge`
+        Raises `IntegrityError`, and writes nothing, if a stream does not end where its events begin. Raises `AppendTooLarge`
         before the first call.
         """
         slices = packed(events)
@@ -65,7 +67,7 @@ class Appends:
         return list(range(commit.first, commit.last + 1))
 
     async def _put(self, transaction: _Transaction) -> Commit:
-        """Put the commit after the last known end of the log, or after its new end if the log has grown since."""
+        """Store the commit after the last known end of the log, or after the new end if the log has grown since."""
         backoff = new_backoff()
         if self._log.end == 0:
             await self._log.look_for_end()
@@ -81,10 +83,10 @@ class Appends:
             await asyncio.sleep(backoff.next_s())
 
     async def _tried(self, transaction: _Transaction, commit: Commit) -> frozenset[str] | None:
-        """Return None if the transaction was committed, else the reasons why it was cancelled.
+        """Return None if the transaction was committed, otherwise the reasons why it was cancelled.
 
-        Raises `IntegrityError` unless only the end of the log was taken. While answers are lost, the same transaction is
-        sent again; it is committed at most once, because its position is then taken.
+        Raises `IntegrityError` unless only the end of the log was taken. If an answer is lost, the same transaction is sent
+        again. It is committed at most once, because its position is taken afterwards.
         """
         backoff = new_backoff()
         token = uuid4().hex
@@ -97,7 +99,7 @@ class Appends:
                 outcome_known = False
             except Cancelled as cancelled:
                 reasons = frozenset(reason for reason in cancelled.reasons if reason)
-                if outcome_known or not reasons & TRANSIENT:  # else an earlier try may still be in progress
+                if outcome_known or not reasons & TRANSIENT:  # otherwise an earlier attempt may still be in progress
                     if not outcome_known and await self._is_committed(commit):
                         return None
                     transaction.require_only_log_taken(cancelled)
@@ -113,7 +115,7 @@ class Appends:
 
 @dataclass(frozen=True, slots=True)
 class _Transaction:
-    """Its actions are the `puts` of slices, then that of the commit."""
+    """A transaction's actions: the `puts` of the slices, then the put of the commit."""
 
     id: str
     table: str
@@ -122,7 +124,7 @@ class _Transaction:
 
     @classmethod
     def of(cls, slices: Sequence[PackedSlice], table: str) -> _Transaction:
-        """Raises `AppendTooLarge`."""
+        """Build the transaction. Raises `AppendTooLarge`."""
         puts = [{"Item": item, **IF_NEW} for each in slices for item in each.items()]
         made = cls(uuid4().hex, table, tuple(each.slice for each in slices), puts)
         made._require_fit()
@@ -136,7 +138,7 @@ class _Transaction:
         return [{"Put": put | {"TableName": self.table}} for put in puts]
 
     def require_only_log_taken(self, cancelled: Cancelled) -> None:
-        """Raises `IntegrityError` if the condition of a slice failed."""
+        """Raise `IntegrityError` if the condition of a slice failed."""
         of_slices = cancelled.reasons[: len(self.puts)]
         if CONDITION_FAILED in of_slices:
             put = self.puts[of_slices.index(CONDITION_FAILED)]

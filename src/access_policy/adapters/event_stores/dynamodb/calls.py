@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.02
 LONGEST_PAUSE_S: Final = 1.0
-READ_TIMEOUT_S: Final = 2.0  # per try, so that a connection that died silently leaves time for another try
+READ_TIMEOUT_S: Final = 2.0  # per attempt, so that a connection that died silently leaves time for another attempt
 BATCH_KEYS: Final = 100  # per BatchGetItem
 
 THROTTLED: Final = frozenset(
@@ -58,7 +58,7 @@ class OutcomeUnknown(Exception):
 
 
 class Cancelled(Exception):
-    """Nothing was committed. `reasons` has one entry per action, None for an action that was not the cause."""
+    """DynamoDB committed nothing. `reasons` has one entry per action, which is None for an action that was not the cause."""
 
     def __init__(self, reasons: tuple[str | None, ...]) -> None:
         super().__init__(", ".join(sorted({reason for reason in reasons if reason})))
@@ -66,7 +66,7 @@ class Cancelled(Exception):
 
 
 def new_backoff() -> Backoff:
-    """Pauses between the tries of one operation."""
+    """Return the pauses between the attempts of one operation."""
     return Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
 
@@ -91,8 +91,9 @@ class Calls:
     async def query(
         self, partition: str, *, lowest: str, highest: str, backwards: bool = False, limit: int | None = None
     ) -> AsyncGenerator[list[Item], None]:
-        """Yield pages of at most 1 MB, and of at most `limit` items: the sort keys from `lowest` to `highest`, both
-        included."""
+        """Yield the items whose sort keys are from `lowest` to `highest`, both included, in pages of at most 1 MB and `limit`
+        items.
+        """
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :lowest AND :highest",
             "ExpressionAttributeValues": {

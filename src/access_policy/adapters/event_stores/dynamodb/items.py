@@ -1,9 +1,9 @@
 """The items of the table (ADR 0020): slices of events by stream, and the log of commits, which orders the slices.
 
-A slice is a run of one stream's events that were appended together. Its key is the stream and the version of its first
-event. The log is stored in buckets of positions; each of its items is a commit: the slices of one transaction, with the
-position of the first event as key. Both grow in the same way: the next item is put right after the end, only if no item
-exists there yet.
+A slice is a run of one stream's events that were appended together. Its key is the stream and the version of its first event.
+The log is stored in buckets of positions; each of its items is a commit: the slices of one transaction, with the position of
+the first event as key. Both grow in the same way: a conditional put stores the next item right after the end if no item exists
+there yet.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Commit:
         return self.first + self.count - 1
 
     def placed(self) -> Iterator[tuple[int, Slice]]:
-        """Each slice with the position of its first event."""
+        """Yield each slice with the position of its first event."""
         position = self.first
         for each in self.slices:
             yield position, each
@@ -96,7 +96,7 @@ def log_partition(bucket: int) -> str:
 
 
 def sort_key(number: int) -> str:
-    """The sort key of an item that begins at a version or position."""
+    """Return the sort key of an item that begins at a version or position."""
     return f"{number:0{DIGITS}}"
 
 
@@ -152,8 +152,9 @@ def unpacked(stream: str, first: int, chunks: Sequence[Item]) -> list[StoredEven
 
 
 def unpacked_as_stored(packed_slice: Slice, chunks: Sequence[Item]) -> list[StoredEvent]:
-    """Return the events of a slice that may have been damaged: none if its items are missing; with the bytes of the slice if
-    these cannot be unpacked."""
+    """Return the events of a slice that may be damaged. Without items there are none; if the bytes cannot be unpacked, each
+    event has the bytes of the whole slice.
+    """
     if not chunks:
         return []
     try:
@@ -165,7 +166,7 @@ def unpacked_as_stored(packed_slice: Slice, chunks: Sequence[Item]) -> list[Stor
 
 
 def first_of(item: Item) -> int:
-    """The version or position at which the item's slice or commit begins."""
+    """Return the version or position at which the item's slice or commit begins."""
     return int(item["sk"]["S"].partition(".")[0])
 
 
@@ -181,7 +182,7 @@ def chunks_of(item: Item) -> int:
 
 
 class _Entry(msgspec.Struct, array_like=True):
-    """A slice in the list of a commit."""
+    """A slice as a commit lists it."""
 
     stream: str
     first: int
@@ -206,7 +207,7 @@ def commit_of(item: Item) -> Commit:
 
 
 def size_of(item: Mapping[str, Any]) -> int:
-    """The size in bytes by DynamoDB's rules: names and values; a number takes one byte for two digits."""
+    """Return the size in bytes by DynamoDB's rules: names and values, where a number takes one byte for two digits."""
     return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
 
 

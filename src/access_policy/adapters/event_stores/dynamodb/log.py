@@ -1,4 +1,4 @@
-"""The log: commits in the order of their positions, without a gap (ADR 0020)."""
+"""The log: commits in the order of their positions, without gaps (ADR 0020)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Log:
         self.end = max(self.end, position)
 
     async def look_for_end(self) -> int:
-        """Find the position of the last event; 0 for an empty log."""
+        """Find the position of the last event; 0 in an empty log."""
         bucket = bucket_of(self.end + 1) if self.end else await self._last_bucket()
         while (latest := await self._last_in(bucket)) is not None:
             self.ended_at(last_of(latest))
@@ -63,7 +63,9 @@ class Log:
         return commit_of(found) if found is not None else None
 
     async def select(self, *, after: int, up_to: int, limit: int, names: Collection[str] = ()) -> list[Notification]:
-        """Return at most `limit` events at positions in `(after, up_to]`, in order; only those of `names` unless empty."""
+        """Return at most `limit` events at positions in `(after, up_to]`, in order; if `names` is not empty, only events with
+        these names.
+        """
         wanted = frozenset(names)
         found: list[Notification] = []
         candidates: list[Placed] = []
@@ -83,8 +85,9 @@ class Log:
         return found[:limit]
 
     async def select_as_stored(self, *, after: int, up_to: int, limit: int) -> list[Notification]:
-        """Like `select`, in a log that may have been damaged: missing events stay out, and an event whose bytes cannot be
-        unpacked has those of its slice."""
+        """Like `select`, for a log that may be damaged: skips missing events, and gives an event whose bytes cannot be unpacked
+        the bytes of its slice.
+        """
         placed: list[Placed] = []
         begin, missing = await self._beginning(after + 1), limit
         for bucket in range(bucket_of(begin), bucket_of(up_to) + 1):
@@ -115,9 +118,9 @@ class Log:
                         yield position, each
 
     async def _commits(self, after: int, up_to: int, page_limit: int | None) -> AsyncGenerator[Commit, None]:
-        """Yield the commits that have positions in `(after, up_to]`, each right after the one before.
+        """Yield the commits that have positions in `(after, up_to]`, each right after the previous one.
 
-        A query may see a transaction only in part, and a later one in full; the query is then repeated.
+        A query may see one transaction partly and a later one fully; the query is then repeated.
         """
         backoff = new_backoff()
         next_first = await self._beginning(after + 1)
@@ -151,7 +154,7 @@ class Log:
                     yield item
 
     async def _beginning(self, position: int) -> int:
-        """Return the position at which the commit with `position` begins, or `position` itself if it is not known."""
+        """Return the position at which the commit with `position` begins, or `position` itself if no such commit is found."""
         if position == 1 or position - 1 in self._boundaries:
             return position
         for bucket in range(bucket_of(position), max(bucket_of(position) - 2, -1), -1):
@@ -160,13 +163,13 @@ class Log:
         return position
 
     async def _last_in(self, bucket: int, before: int = NO_LATER) -> Item | None:
-        """Return the last commit that begins in the bucket, at or before a position."""
+        """Return the last commit of the bucket that begins at or before `before`."""
         return await self._calls.first(
             log_partition(bucket), lowest=sort_key(0), highest=sort_key(before), backwards=True
         )
 
     async def _last_bucket(self) -> int:
-        """Find the last bucket in use, in steps that grow and then shrink; no commit skips a bucket."""
+        """Find the last bucket in use, in steps that grow and then shrink. Commits never skip a bucket."""
 
         async def is_used(bucket: int) -> bool:
             return (
@@ -214,7 +217,7 @@ class Log:
         return sorted(found, key=lambda each: each.id)
 
     async def _all_items(self, slices: Sequence[Slice]) -> dict[tuple[str, str], Item]:
-        """Return all items by key. They exist, because their commit does; items that are not visible yet are fetched again."""
+        """Return all items by key. They exist, because their commit does; an item that is not visible yet is fetched again."""
         missing = {key_of(key): key for each in slices for key in each.keys}
         items: dict[tuple[str, str], Item] = {}
         backoff = new_backoff()

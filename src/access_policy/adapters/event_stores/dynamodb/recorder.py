@@ -28,7 +28,7 @@ _Answer = TypeVar("_Answer")
 
 
 class DynamoDbRecorder(ApplicationRecorder):
-    """Thread-safe. Raises `IntegrityError` also for events that would leave a gap in their stream.
+    """A thread-safe recorder. Raises `IntegrityError` even for events that would leave a gap in their stream.
 
     `subscribe` is not implemented: the service's followers poll `select_notifications`.
     """
@@ -44,7 +44,7 @@ class DynamoDbRecorder(ApplicationRecorder):
         self._thread.start()
 
     def require_table(self) -> None:
-        """Raises `TableMissing`, or `PersistenceError` if the table cannot be described."""
+        """Raise `TableMissing`, or `PersistenceError` if the table cannot be described."""
 
         async def require() -> None:
             await require_table(await self._calls.client(), self._calls.table)
@@ -96,7 +96,7 @@ class DynamoDbRecorder(ApplicationRecorder):
         raise NotImplementedError("poll select_notifications instead: DynamoDB sends no notifications")
 
     def close(self) -> None:
-        """Later calls raise `OperationalError`."""
+        """Close the connections. Later calls raise `OperationalError`."""
         if self._loop.is_closed():
             return
         self._run(self._calls.close())

@@ -31,7 +31,7 @@ def dynamodb_event_store(
 
 
 def has_events(address: AwsAddress) -> bool:
-    """Raises like opening the store."""
+    """Tell whether the table has events. Raises like opening the store."""
     recorder = opened_recorder(address, timeout_s=TIMEOUT_S)
     try:
         return recorder.max_notification_id() is not None

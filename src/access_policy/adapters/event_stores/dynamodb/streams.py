@@ -1,4 +1,4 @@
-"""Streams: the slices of a stream, each right after the one before."""
+"""Streams: the slices of a stream, each right after the previous one."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ NO_LATER: Final = 10**15 - 1
 class Ends:
     """The last known end of up to `ENDS_KEPT` streams.
 
-    Nothing is ever deleted, so a slice begins right after a known end or no event exists there: a conditional put right
-    after it needs no other proof that it is still the end.
+    Events are never deleted. At the version after a known end, either a slice begins or no event exists, so a conditional put
+    there proves by itself that the end is still current.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Ends:
             self._ends.popitem(last=False)
 
     def of(self, stream: str) -> int:
-        """0 for an unknown stream: every stream has ended there once."""
+        """Return the last known end; 0 for an unknown stream, because every stream began empty."""
         return self._ends.get(stream, 0)
 
 
@@ -58,7 +58,7 @@ class Streams:
     async def select(
         self, stream: str, *, after: int = 0, up_to: int = NO_LATER, backwards: bool = False, limit: int | None = None
     ) -> list[StoredEvent]:
-        """Return events with versions in `(after, up_to]`, at most `limit`; with `backwards` the latest first."""
+        """Return at most `limit` events with versions in `(after, up_to]`; with `backwards`, the latest first."""
         if up_to <= after or (limit is not None and limit <= 0):
             return []
         backoff = new_backoff()
@@ -71,7 +71,9 @@ class Streams:
     async def _forwards_or_backwards(
         self, stream: str, after: int, up_to: int, backwards: bool, limit: int | None
     ) -> list[StoredEvent] | None:
-        """Read a few events backwards whatever their order: that saves the look-up of where the first slice begins."""
+        """Select the events. A few events are read backwards whatever their order, which saves the look-up of where the first
+        slice begins.
+        """
         if backwards or limit is not None or up_to - after > FEW:
             return await self._select(stream, after, up_to, backwards, limit)
         events = await self._select(stream, after, up_to, True, up_to - after)
@@ -80,7 +82,7 @@ class Streams:
     async def _select(
         self, stream: str, after: int, up_to: int, backwards: bool, limit: int | None
     ) -> list[StoredEvent] | None:
-        """Return None if a transaction was only partly visible: it is in progress."""
+        """Select the events, or return None if a transaction in progress was only partly visible."""
         found: list[StoredEvent] = []
         first = 0 if backwards else await self._beginning(stream, after + 1)
         previous: int | None = None
@@ -107,7 +109,7 @@ class Streams:
     async def _slices(
         self, stream: str, first: int, up_to: int, backwards: bool, limit: int | None
     ) -> AsyncGenerator[list[Item], None]:
-        """Yield the items of each slice that begins at a version from `first` to `up_to`, in order."""
+        """Yield the items of each slice that begins at a version from `first` to `up_to`, both included, in order."""
         chunks: list[Item] = []
         pages = self._calls.query(
             stream_partition(stream),
@@ -143,7 +145,7 @@ class Streams:
         )
 
     async def require_ends(self, slices: Iterable[Slice]) -> None:
-        """Raises `IntegrityError` if a slice would not begin right after the end of its stream."""
+        """Raise `IntegrityError` if a slice would not begin right after the end of its stream."""
         unproven: dict[str, int] = {}
         ends: dict[str, int] = {}
         for each in slices:

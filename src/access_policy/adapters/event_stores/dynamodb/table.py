@@ -21,7 +21,7 @@ LOOK_EVERY_S: Final = 0.5
 async def make_table(address: AwsAddress) -> bool:
     """Create the table if it does not exist, wait until it is usable, and return whether it was created.
 
-    Raises `TableMissing` for a table with other keys, or `PersistenceError`.
+    Raises `TableMissing` if the table has other keys, or `PersistenceError`.
     """
     client = AwsClient("dynamodb", address)
     try:
@@ -38,7 +38,7 @@ async def make_table(address: AwsAddress) -> bool:
 
 
 async def require_table(client: Any, name: str) -> None:
-    """Raises `TableMissing`, or `PersistenceError` if the table cannot be described."""
+    """Raise `TableMissing`, or `PersistenceError` if the table cannot be described."""
     try:
         status = (await _described(client, name))["TableStatus"]
     except AWS_TROUBLE as error:

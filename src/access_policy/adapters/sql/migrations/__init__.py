@@ -1,8 +1,8 @@
-"""Migrations of the databases: Alembic revisions, in order, per part (ADR 0019).
+"""Migrations of the databases: Alembic revisions, in order, for each part (ADR 0019).
 
-A part may have a database of its own: events, read models, records. Each has its own directory of revisions
-beside this file and its own version table, so that several parts can share one database. The revisions of a part form one
-line, in the order of their files' names. Alembic is imported only to migrate: importing it takes a good part of a start.
+A part (events, read models, records) may have a separate database. Each part has a directory of revisions beside this file and
+a version table, so that several parts can share one database. The revisions of a part form one line, in the order of their file
+names. Alembic is imported only to migrate, because importing it takes much of the time of a start.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Part(StrEnum):
 
 
 class MigrationNeeded(RuntimeError):
-    """The tables of the database have another version than this program; the message says what to do."""
+    """The database's tables have another version than this program expects; the message says what to do."""
 
 
 def migrate(connection: Connection, part: Part) -> bool:
-    """Migrate the part to this program's version in the caller's transaction; returns whether anything changed.
+    """Migrate the part to this program's version in the caller's transaction. Return whether anything changed.
 
     Raises `MigrationNeeded` for a database that a newer program has migrated.
     """
@@ -52,12 +52,12 @@ def migrate(connection: Connection, part: Part) -> bool:
 
 
 def require_migrated(connection: Connection, part: Part) -> None:
-    """Raises `MigrationNeeded`."""
+    """Raise `MigrationNeeded` unless the part has this program's version."""
     version = version_of(connection, part)
     if version != latest(part):
         _refuse_newer(part, version)
         raise MigrationNeeded(
-            f"The database of the {part.replace('_', ' ')} is at version {version or 'none'}, this program needs"
+            f"The database of the {part.replace('_', ' ')} is at version {version or 'none'}, but this program needs"
             f" {latest(part)}. Run `access-policy migrate` with the same settings, then start again."
         )
 
@@ -75,7 +75,7 @@ def latest(part: Part) -> str:
 
 @cache
 def revisions(part: Part) -> tuple[str, ...]:
-    """The versions of the part, oldest first."""
+    """Return the versions of the part, oldest first."""
     numbers = sorted(file.name.removeprefix("r")[:4] for file in (DIRECTORY / part).glob("r[0-9]*_*.py"))
     return tuple(f"{part}_{number}" for number in numbers)
 
@@ -84,7 +84,7 @@ def _refuse_newer(part: Part, version: str | None) -> None:
     if version is not None and version not in revisions(part):
         raise MigrationNeeded(
             f"The database of the {part.replace('_', ' ')} is at version {version}, which this program does not know:"
-            " a newer one has migrated it. Start that one."
+            " a newer program has migrated it. Start that program."
         )
 
 

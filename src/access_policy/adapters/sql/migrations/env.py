@@ -1,4 +1,4 @@
-"""Alembic runs this for each migration, on the connection and in the transaction of who asked for it."""
+"""Alembic runs this for each migration, on the caller's connection and in its transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the events, as pyeventsourcing's recorder reads it; appended to only, so that autovacuum has little to do."""
+"""The table of the events, as pyeventsourcing's recorder reads it. It is append-only, so autovacuum has little to do."""
 
 from __future__ import annotations
 

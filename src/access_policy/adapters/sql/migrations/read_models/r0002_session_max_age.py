@@ -1,4 +1,4 @@
-"""How long a session of a depot may go without energy."""
+"""How long a session at a depot may last without energy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the digest of a depot is made."""
+"""The time of day at which a depot's digest is made."""
 
 from __future__ import annotations
 

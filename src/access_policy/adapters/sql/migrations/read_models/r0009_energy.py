@@ -1,4 +1,4 @@
-"""The energy of sites: envelopes, limits, demand, gate changes, silent feeds, and the starts that a gate judged."""
+"""The energy of sites: envelopes, limits, demand, gate changes, silent feeds, and the starts that a gate evaluated."""
 
 from __future__ import annotations
 

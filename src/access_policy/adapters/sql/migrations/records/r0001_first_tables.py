@@ -1,4 +1,4 @@
-"""Keys, passwords, plans and positions, as the files of the data directory have them."""
+"""Keys, passwords, plans and positions, like those in the files of the data directory."""
 
 from __future__ import annotations
 

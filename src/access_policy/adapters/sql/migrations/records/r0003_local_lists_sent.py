@@ -1,4 +1,4 @@
-"""Which local list each charger was sent last."""
+"""The local list last sent to each charger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions of the console, sign-ins under way and one-time links."""
+"""Console sessions, sign-ins in progress and one-time links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OSCP providers, the tokens that authenticate them, the forecasts of their groups, and until when they are there."""
+"""OSCP providers, the tokens that authenticate them, the forecasts for their groups, and until when they are online."""
 
 from __future__ import annotations
 
