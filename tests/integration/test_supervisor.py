@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from access_policy.application.streams import condition_stream
 from access_policy.container import Container
 from access_policy.containers.closing import close_opened
 from access_policy.domain.ids import ChargerId
-from access_policy.entrypoints.processes.parts import PartName, part_of
+from access_policy.entrypoints.processes.parts import PartName
 from access_policy.settings import Settings
 from tests.integration.test_drain import CONTEXT, answer_to, booted, set_up
 from tests.support.attempts import recovered
@@ -148,25 +147,23 @@ async def test_kill_of_the_supervisor_ends_its_children_and_frees_their_files(tm
             again.bind(("127.0.0.1", port))
 
 
-def imported_by(name: PartName, data: Path, answer: Connection) -> None:
-    """Send the names of the modules that a process has imported when it is ready to serve this part."""
-    from access_policy.entrypoints.processes.service import Service
+PRINT_MODULES = """
+import sys
+from pathlib import Path
+from access_policy.entrypoints.processes.parts import PartName, part_of
+from access_policy.entrypoints.processes.service import Service
+from access_policy.settings import Settings
 
-    part = part_of(Settings(data=data), name)
-    Service(part.settings, part)
-    answer.send(set(sys.modules))
+part = part_of(Settings(data=Path(sys.argv[2])), PartName(sys.argv[1]))
+Service(part.settings, part)
+print(*sys.modules)
+"""
 
 
 def modules_of(name: PartName, data: Path) -> set[str]:
-    """The modules of a process that starts anew: a fork of the tests' server has imported more."""
-    new = multiprocessing.get_context("spawn")
-    answer, theirs = new.Pipe(duplex=False)
-    process = new.Process(target=imported_by, args=(name, data, theirs))
-    process.start()
-    theirs.close()
-    modules: set[str] = answer.recv()
-    process.join()
-    return modules
+    """The modules of a process that is ready to serve this part. It starts anew: a fork has imported more."""
+    command = [sys.executable, "-c", PRINT_MODULES, name.value, str(data)]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
 def test_gateway_imports_neither_the_api_nor_the_console(tmp_path: Path) -> None:
