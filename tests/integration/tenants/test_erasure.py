@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
@@ -41,6 +41,7 @@ from access_policy.settings import Settings
 from tests.support.builders import NOON
 from tests.support.marked_tenant import MarkedTenant
 from tests.support.planted import plant_rows, plant_spools, spooled_streams
+from tests.support.postgres_server import Server, new_database
 
 ACME, RIVAL = TenantId("acme"), TenantId("rival")
 MARKS = (b"zqknown", b"zqsecret")
@@ -100,35 +101,42 @@ async def served(settings: Settings) -> Any:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
-    return await _seeded(request, tmp_path, request.param)
+def installation(request: pytest.FixtureRequest) -> Installation:
+    fixture = {"sqlite": "in_files", "postgres": "in_postgres"}[request.param]
+    return cast(Installation, request.getfixturevalue(fixture))
 
 
 @pytest.fixture
-async def in_files(request: pytest.FixtureRequest, tmp_path: Path) -> Installation:
-    return await _seeded(request, tmp_path, "sqlite")
+def in_files(seeded_files: Path, tmp_path: Path) -> Installation:
+    """Two tenants that have everything, in a service that has stopped."""
+    shutil.copytree(seeded_files, tmp_path, dirs_exist_ok=True)
+    return Installation(_settings(tmp_path), lambda: _files(tmp_path, None, ""))
+
+
+@pytest.fixture
+def in_postgres(seeded_database: tuple[Path, str], postgres_server: Server, tmp_path: Path) -> Iterator[Installation]:
+    files, template = seeded_database
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    with new_database(postgres_server, template) as url:
+        yield Installation(_settings(tmp_path, url), lambda: _files(tmp_path, postgres_server, url))
 
 
 @pytest.fixture(scope="module")
-def seeded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which the first test that needs it makes `seeded`: the files of such an installation."""
-    return tmp_path_factory.mktemp("erasure")
+def seeded_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("erasure")
+    asyncio.run(_seed(_settings(directory)))
+    return directory
 
 
-async def _seeded(request: pytest.FixtureRequest, directory: Path, kind: str) -> Installation:
-    """Two tenants that have everything, in a service that has stopped."""
-    if kind == "postgres":
-        url = request.getfixturevalue("migrated_database")
-        settings = _settings(directory, url)
-        await _seed(settings)
-        server = request.getfixturevalue("postgres_server")
-        return Installation(settings, lambda: _files(directory, server, url))
-    once: Path = request.getfixturevalue("seeded_once")
-    if not (once / "seeded").exists():
-        await _seed(_settings(once / "seeding"))
-        (once / "seeding").rename(once / "seeded")
-    shutil.copytree(once / "seeded", directory, dirs_exist_ok=True)
-    return Installation(_settings(directory), lambda: _files(directory, None, ""))
+@pytest.fixture(scope="module")
+def seeded_database(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: Server, migrated_template: str
+) -> Iterator[tuple[Path, str]]:
+    """The files beside the database, and its name."""
+    directory = tmp_path_factory.mktemp("erasure")
+    with new_database(postgres_server, migrated_template) as url:
+        asyncio.run(_seed(_settings(directory, url)))
+        yield directory, url.rpartition("/")[2]
 
 
 def _settings(directory: Path, url: str = "") -> Settings:
@@ -380,12 +388,11 @@ async def test_erasure_while_the_service_runs_is_refused(in_files: Installation)
 
 
 async def test_erasure_while_another_session_uses_the_database_is_refused(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    in_postgres: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installation = await _seeded(request, tmp_path, "postgres")
     monkeypatch.setattr(sessions, "_PATIENCE_S", 0.0)
-    with psycopg.connect(str(installation.settings.store_url)), pytest.raises(CannotRun, match="other sessions"):
-        await installation.erase()
+    with psycopg.connect(str(in_postgres.settings.store_url)), pytest.raises(CannotRun, match="other sessions"):
+        await in_postgres.erase()
 
 
 def test_session_that_ends_meanwhile_is_no_other_session(migrated_database: str) -> None:
