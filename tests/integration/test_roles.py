@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
@@ -24,20 +26,29 @@ from access_policy.entrypoints.processes.safety import NotAllowed
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.chargers import ChargerSpec, Identifier, SimulatedCharger, Vehicle
+from tests.support.dynamodb import endpoint_for, new_table, table_url
 from tests.support.lengths import Length
+from tests.support.postgres_server import keep_everything_in, new_database
 
 STORES = Length(ci=1, soak=3, of="stores")
-EACH_STORE = pytest.mark.parametrize("databases", STORES.first(["postgres", "dynamodb", "sqlite"]), indirect=True)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ACME = TenantId("acme")
 BAY, OTHER = ChargerId("bay-1"), ChargerId("bay-2")
+_tenants = count(1)
 CARD = "04A1B2C3D4E5F6"
 
 
 @dataclass
-class Cluster:
+class Processes:
     api: Service
     gateways: dict[str, Service]
+
+
+@dataclass
+class Cluster(Processes):
+    """The processes, with a depot of a tenant of the test's own."""
+
+    tenant_id: TenantId
     client: httpx.AsyncClient
 
     async def put(self, path: str, body: dict[str, Any]) -> httpx.Response:
@@ -45,13 +56,18 @@ class Cluster:
         assert answer.is_success, answer.text
         return answer
 
-    def spec(self, gateway: str, charge_point_id: str = "CP-1") -> ChargerSpec:
+    def charge_point(self, number: int) -> str:
+        """The id of the first charger, or of the second one."""
+        return f"{self.tenant_id}-{number}"
+
+    def spec(self, gateway: str, number: int = 1) -> ChargerSpec:
         url = f"ws://127.0.0.1:{self.gateways[gateway].ocpp_port}/ocpp"
+        charge_point_id = self.charge_point(number)
         return ChargerSpec(url=url, charge_point_id=charge_point_id, reconnect_min_s=0.05, reconnect_max_s=0.1)
 
     async def connections(self, charger: ChargerId = BAY) -> list[tuple[str, str]]:
         """Kind and gateway of what is on the charger's record, oldest first."""
-        history = await self.api.container.stores.store().load(condition_stream(ACME, charger))
+        history = await self.api.container.stores.store().load(condition_stream(self.tenant_id, charger))
         return [
             (type(each.event).__name__, each.event.gateway)
             for each in history
@@ -66,7 +82,7 @@ class Cluster:
         return shown
 
     def holds(self, gateway: str, charger: ChargerId = BAY) -> bool:
-        return self.gateways[gateway].container.chargers.connections().connected((ACME, charger))
+        return self.gateways[gateway].container.chargers.connections().connected((self.tenant_id, charger))
 
 
 @asynccontextmanager
@@ -78,26 +94,48 @@ async def role(data: Path, instance: str, roles: str, **more: str) -> AsyncItera
         yield service
 
 
-@pytest.fixture
-async def cluster(tmp_path: Path, databases: str) -> AsyncIterator[Cluster]:
+@pytest.fixture(scope="module", params=STORES.first(["postgres", "dynamodb", "sqlite"]))
+def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of the processes, which find their databases in the environment."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as closing:
+        if request.param == "postgres":
+            server = request.getfixturevalue("postgres_server")
+            template = request.getfixturevalue("migrated_template")
+            keep_everything_in(closing.enter_context(new_database(server, template)), patch)
+        if request.param == "dynamodb":
+            endpoint = endpoint_for(request, patch)
+            table = closing.enter_context(new_table(endpoint))
+            patch.setenv("ACCESS_POLICY_STORE_URL", table_url(table.name, endpoint))
+        yield tmp_path_factory.mktemp("roles")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def processes(data: Path) -> AsyncIterator[Processes]:
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(role(tmp_path, "projector", "projector"))
-        gateways = {
-            name: await stack.enter_async_context(role(tmp_path, name, "api,gateway")) for name in ("gw-1", "gw-2")
-        }
+        await stack.enter_async_context(role(data, "projector", "projector"))
+        gateways = {name: await stack.enter_async_context(role(data, name, "api,gateway")) for name in ("gw-1", "gw-2")}
         peers = ",".join(f"{name}=http://127.0.0.1:{gateway.http_port}" for name, gateway in gateways.items())
-        api = await stack.enter_async_context(role(tmp_path, "api", "api", peers=peers))
-        token = api.container.stores.tokens().issue(ACME, Role.ADMIN, subject="tester", ttl=timedelta(hours=1))
-        client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{api.http_port}",
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-            timeout=30,
-        )
-        made = Cluster(api, gateways, await stack.enter_async_context(client))
+        api = await stack.enter_async_context(role(data, "api", "api", peers=peers))
+        yield Processes(api, gateways)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cluster(processes: Processes) -> AsyncIterator[Cluster]:
+    tenant_id = TenantId(f"tenant-{next(_tenants)}")
+    token = processes.api.container.stores.tokens().issue(
+        tenant_id, Role.ADMIN, subject="tester", ttl=timedelta(hours=1)
+    )
+    client = httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{processes.api.http_port}",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=30,
+    )
+    async with client:
+        made = Cluster(processes.api, processes.gateways, tenant_id, client)
         await made.put("depots/north", {"name": "North", "time_zone": "Europe/Berlin"})
-        for charger, charge_point in ((BAY, "CP-1"), (OTHER, "CP-2")):
-            body = {"charge_point_id": charge_point, "depot_id": "north", "profile": "ocpp16-central"}
+        for number, charger in enumerate((BAY, OTHER), 1):
+            body = {"charge_point_id": made.charge_point(number), "depot_id": "north", "profile": "ocpp16-central"}
             await made.put(f"chargers/{charger}", {**body, "baseline_mode": "managed"})
         bus = {"name": "Bus 7", "access_class": "own", "identifiers": [{"kind": "rfid", "value": CARD}]}
         await made.put("vehicles/bus-7", bus)
@@ -115,7 +153,6 @@ async def until(fits: Callable[[], bool]) -> None:
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_two_processes_of_one_name_do_not_share_their_files(cluster: Cluster) -> None:
     with pytest.raises(NotAllowed, match="--instance"):
         async with Service(cluster.api.settings).running():
@@ -123,10 +160,9 @@ async def test_two_processes_of_one_name_do_not_share_their_files(cluster: Clust
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_what_the_api_is_told_every_gateway_decides_by(cluster: Cluster) -> None:
-    for gateway, charge_point in (("gw-1", "CP-1"), ("gw-2", "CP-2")):
-        async with SimulatedCharger(cluster.spec(gateway, charge_point)) as charger:
+    for gateway, number in (("gw-1", 1), ("gw-2", 2)):
+        async with SimulatedCharger(cluster.spec(gateway, number)) as charger:
             await charger.until_ready()
             await charger.plug_in(1, Vehicle())
             assert (await charger.present(1, Identifier.rfid(CARD))).charged
@@ -135,16 +171,15 @@ async def test_what_the_api_is_told_every_gateway_decides_by(cluster: Cluster) -
 
     suspended = await cluster.client.post("/v1/vehicles/bus-7/suspend", json={"reason": "stolen"})
     position = int(suspended.headers["X-Log-Position"])
-    for gateway, charge_point in (("gw-1", "CP-1"), ("gw-2", "CP-2")):
+    for gateway, number in (("gw-1", 1), ("gw-2", 2)):
         assert await cluster.gateways[gateway].settled(position)
-        async with SimulatedCharger(cluster.spec(gateway, charge_point)) as charger:
+        async with SimulatedCharger(cluster.spec(gateway, number)) as charger:
             await charger.until_ready()
             await charger.plug_in(1, Vehicle())
             assert not (await charger.present(1, Identifier.rfid(CARD))).charged
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_the_answer_of_one_process_can_be_read_from_another(cluster: Cluster) -> None:
     told = await cluster.put("depots/south", {"name": "South", "time_zone": "Europe/Berlin"})
     headers = {**cluster.client.headers, "X-Log-Position": told.headers["X-Log-Position"]}
@@ -159,9 +194,8 @@ async def test_the_answer_of_one_process_can_be_read_from_another(cluster: Clust
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_a_charger_that_moves_belongs_to_the_gateway_it_came_to(cluster: Cluster) -> None:
-    url = f"{cluster.spec('gw-1').url}/CP-1"
+    url = f"{cluster.spec('gw-1').url}/{cluster.charge_point(1)}"
     async with connect(url, subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as left_behind:
         await cluster.shown("chargers/bay-1", lambda shown: shown["connected"])
         async with SimulatedCharger(cluster.spec("gw-2")) as charger:
@@ -177,7 +211,6 @@ async def test_a_charger_that_moves_belongs_to_the_gateway_it_came_to(cluster: C
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_a_charge_goes_on_and_ends_at_another_gateway(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-1")) as charger:
         await charger.until_ready()
@@ -197,21 +230,22 @@ async def test_a_charge_goes_on_and_ends_at_another_gateway(cluster: Cluster) ->
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_an_identifier_in_use_at_one_gateway_is_in_use_at_the_other(cluster: Cluster) -> None:
     vehicle = {"name": "Bus 8", "access_class": "own", "identifiers": [{"kind": "mac", "value": "VID:AABBCCDDEEFF"}]}
     await cluster.put("vehicles/bus-8", vehicle)
     bus = Identifier.autocharge("AABBCCDDEEFF")
     async with (
         SimulatedCharger(cluster.spec("gw-1")) as here,
-        SimulatedCharger(cluster.spec("gw-2", "CP-2")) as there,
+        SimulatedCharger(cluster.spec("gw-2", 2)) as there,
     ):
         await here.until_ready()
         await there.until_ready()
         await here.plug_in(1, Vehicle())
         assert (await here.present(1, bus)).charged
         await until(
-            lambda: bool(cluster.gateways["gw-2"].container.deciding.recent_activity().sessions_at((ACME, BAY)))
+            lambda: bool(
+                cluster.gateways["gw-2"].container.deciding.recent_activity().sessions_at((cluster.tenant_id, BAY))
+            )
         )
         await there.plug_in(1, Vehicle())
         assert not (await there.present(1, bus)).charged
@@ -221,7 +255,6 @@ async def test_an_identifier_in_use_at_one_gateway_is_in_use_at_the_other(cluste
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_what_needs_the_connection_is_passed_on_to_who_holds_it(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-2")) as charger:
         await charger.until_ready()
@@ -233,7 +266,6 @@ async def test_what_needs_the_connection_is_passed_on_to_who_holds_it(cluster: C
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_a_retired_charger_is_disconnected_by_whoever_holds_it(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-1")) as charger:
         await charger.until_ready()
@@ -243,7 +275,6 @@ async def test_a_retired_charger_is_disconnected_by_whoever_holds_it(cluster: Cl
 
 
 @pytest.mark.soak(STORES)
-@EACH_STORE
 async def test_one_gateway_switches_a_charger_and_the_other_lets_it_be(cluster: Cluster) -> None:
     async with SimulatedCharger(cluster.spec("gw-1")) as charger:
         await charger.until_ready()
@@ -255,6 +286,7 @@ async def test_one_gateway_switches_a_charger_and_the_other_lets_it_be(cluster: 
         await cluster.shown("chargers/bay-1", lambda shown: (shown["applied_mode"], shown["sync"]) == in_force)
         position = await cluster.api.container.stores.store().last_position()
         log = await cluster.api.container.stores.store().read_log(after=0, limit=1_000, up_to=position)
-        applied = [each.event.mode for each in log if type(each.event).__name__ == "ModeApplied"]
+        own = [each.event for each in log if each.stream.startswith(f"{cluster.tenant_id}/")]
+        applied = [event.mode for event in own if type(event).__name__ == "ModeApplied"]
 
     assert applied == ["managed", "freevend"]

@@ -17,10 +17,14 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_credentials(monkeypatch)
+
+
+def set_credentials(patch: pytest.MonkeyPatch) -> None:
     for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
+        patch.setenv(name, value)
     for name in WITHOUT:
-        monkeypatch.delenv(name, raising=False)
+        patch.delenv(name, raising=False)
 
 
 @pytest.fixture

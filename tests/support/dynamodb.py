@@ -12,6 +12,7 @@ import copy
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from threading import Lock
 from typing import Any, Final
@@ -25,6 +26,7 @@ from moto.dynamodb.responses import DynamoHandler
 from access_policy.adapters.aws.address import AwsAddress
 from access_policy.adapters.event_stores.dynamodb.table import make_table
 from tests.support.aws import REGION, client
+from tests.support.aws_fixtures import set_credentials
 
 GIVEN: Final = "ACCESS_POLICY_TEST_DYNAMODB_URL"
 
@@ -63,17 +65,28 @@ def atomic_moto(moto: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def dynamodb_endpoint(request: pytest.FixtureRequest) -> str:
+def dynamodb_endpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    return endpoint_for(request, monkeypatch)
+
+
+def endpoint_for(request: pytest.FixtureRequest, patch: pytest.MonkeyPatch) -> str:
+    """The endpoint's address; `patch` gives this process the credentials of moto's."""
     if given := os.environ.get(GIVEN):
         return given
-    request.getfixturevalue("aws_credentials")
+    set_credentials(patch)
     return str(request.getfixturevalue("atomic_moto"))
 
 
 @pytest.fixture
 def dynamodb_table(dynamodb_endpoint: str) -> Iterator[AwsAddress]:
-    """A new table, empty."""
-    address = table_at(new_name(), dynamodb_endpoint)
+    with new_table(dynamodb_endpoint) as address:
+        yield address
+
+
+@contextmanager
+def new_table(endpoint: str) -> Iterator[AwsAddress]:
+    """A table without items; it is deleted afterwards."""
+    address = table_at(new_name(), endpoint)
     asyncio.run(make_table(address))
     yield address
     asyncio.run(delete_table(address))

@@ -103,7 +103,7 @@ async def served(settings: Settings) -> Any:
 @pytest.fixture(params=["sqlite", "postgres"])
 def installation(request: pytest.FixtureRequest) -> Installation:
     fixture = {"sqlite": "in_files", "postgres": "in_postgres"}[request.param]
-    return cast(Installation, request.getfixturevalue(fixture))
+    return cast("Installation", request.getfixturevalue(fixture))
 
 
 @pytest.fixture
