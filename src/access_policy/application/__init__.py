@@ -1,1 +1,1 @@
-"""Use cases: command handlers, queries, projections, the decision path and the mode-control loop. Imports the domain only."""
+"""Use cases: command handlers, queries, projections, the decision path and the mode controller. Imports only the domain."""

@@ -20,13 +20,13 @@ class BackgroundTasks:
         return len(self._tasks)
 
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """`name` is for the log."""
+        """Start `work` as a task; `name` identifies it in the log."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     async def finish(self) -> None:
-        """Wait for all tasks, also for those that begin meanwhile."""
+        """Wait for all tasks, including those that begin meanwhile."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 

@@ -6,11 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-DOUBLINGS_MAX = 30  # beyond it every span has reached its longest, and a float must not overflow
+DOUBLINGS_MAX = 30  # beyond it every span has reached its maximum, and a float must not overflow
 
 
 def exponential_s(failures: int, *, first_s: float, longest_s: float) -> float:
-    """The span after `failures` failures in a row: `first_s` after the first, then doubled up to `longest_s`. No jitter."""
+    """Return the span after `failures` consecutive failures: `first_s` after the first, then doubled up to `longest_s`.
+    No jitter."""
     return min(longest_s, first_s * 2.0 ** min(max(failures - 1, 0), DOUBLINGS_MAX))
 
 

@@ -1,5 +1,5 @@
-"""Decide a refused command again once this process knows everything in the log: it may name what another process has
-recorded a moment ago."""
+"""Run a refused command again once this process has read the whole log: the command may name something that another
+process recorded a moment ago."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """Wait until the follower has reached the log's end of now. Raises `TooBusy` or `StoreUnavailable`."""
+    """Wait until the follower has reached the current end of the log. Raises `TooBusy` or `StoreUnavailable`."""
 
     follower: Follower
     store: EventStore
@@ -32,8 +32,8 @@ class CaughtUp:
 
 
 def catching_up(handler: Handler[Command, Result], follower: Follower, store: EventStore) -> Handler[Command, Result]:
-    """Run the handler again if it did not find something before `follower` had reached the log's end. A refusal has changed
-    nothing, so this is safe.
+    """Run the handler again if it refused a command that names something unknown before `follower` had reached the end
+    of the log. A refusal changes nothing, so this is safe.
 
     Raises what the handler raises, `StoreUnavailable`, or `TooBusy` if the end is not reached within `WITHIN_S`.
     """

@@ -1,10 +1,11 @@
-"""A change of a field in words, as people read it in the audit and in a plan."""
+"""The change of a field in words, for the audit and for import plans."""
 
 from __future__ import annotations
 
 
 def change_in_words(name: str, old: str | None, new: str | None) -> str:
-    """`None` and an empty text are no value: "name North", "name North becomes South", "name North removed"."""
+    """Describe the change; `None` and an empty string are no value: "name North", "name North becomes South", "name
+    North removed"."""
     if not old:
         return f"{name} {new}" if new else f"{name} unchanged"
     return f"{name} {old} becomes {new}" if new else f"{name} {old} removed"

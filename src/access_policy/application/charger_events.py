@@ -1,7 +1,7 @@
 """Dispatches chargers' reports, and decisions about them, to the parts of the gateway that act on them.
 
 The gateway and the decider publish; the mode controller, the follow-up, remote starts and the displays subscribe. They
-act through the gateway, so neither side can be constructed with the other.
+act through the gateway, so neither side can be passed to the other's constructor.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ DecisionListener = Callable[[ChargerKey, AccessAllowed | AccessDenied], None]
 
 
 class ChargerEventDispatcher:
-    """Listeners are called in the order of their subscription.
+    """Calls listeners in the order of their subscription.
 
-    Connections, boots and drift from before the first subscription are delivered to each listener as it subscribes, the
-    latest per charger: the mode of such a charger must be compared again. The rest is not kept: chargers repeat meter
-    values and statuses, and a decision from before the displays subscribed is out of date.
+    Connections, boots and drift reports from before the first subscription are delivered to each listener when it
+    subscribes (the latest per charger), because the mode of such a charger must be compared again. Other reports are
+    not kept: chargers repeat meter values and statuses, and a decision from before the displays subscribed is out of
+    date.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class ChargerEventDispatcher:
     # --- subscribing -------------------------------------------------------------------------------------------------
 
     def on_connected(self, listener: TriggerListener) -> None:
-        """`listener` receives the charger and why its mode has to be compared now: it connected, or it booted."""
+        """`listener` receives the charger and the reason to compare its mode now: it connected or booted."""
         self._connected.append(listener)
         for key, trigger in self._early_connected.items():
             listener(key, trigger)
@@ -52,7 +53,7 @@ class ChargerEventDispatcher:
             listener(key, evidence)
 
     def on_energy(self, listener: EnergyListener) -> None:
-        """`listener` receives meter values that show energy in a session."""
+        """`listener` receives meter values that show that energy flows in a session."""
         self._energy.append(listener)
 
     def on_plug(self, listener: PlugListener) -> None:
@@ -64,7 +65,8 @@ class ChargerEventDispatcher:
         self._decision.append(listener)
 
     def on_reservation_ended(self, listener: ReservationListener) -> None:
-        """`listener` receives the charger, the number of a reservation that it has no more, and the reason that it reports."""
+        """`listener` receives the charger, the number of a reservation that it no longer has, and the reason that it
+        reports."""
         self._reservation.append(listener)
 
     # --- publishing --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Concurrent work on chargers: one task per charger, so that an unresponsive charger delays no other."""
+"""Concurrent work on chargers: one task per charger, so that an unresponsive charger does not delay the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ AT_ONCE: Final = 500  # chargers; the others start later
 
 
 class ChargerTasks:
-    """`name` is for the log and the tasks. `done` is called on the event loop after each task."""
+    """Runs at most one task per charger. `name` appears in the log and in task names; `done` is called on the event
+    loop after each task."""
 
     def __init__(self, name: str, done: Callable[[], None] = lambda: None, *, at_once: int = AT_ONCE) -> None:
         self._name = name
@@ -26,7 +27,7 @@ class ChargerTasks:
         self._tasks: dict[ChargerKey, asyncio.Task[None]] = {}
 
     def begin(self, key: ChargerKey, work: Callable[[ChargerKey], Coroutine[Any, Any, None]]) -> bool:
-        """Start `work` as a task; False if the charger has a task already, or too many others have one."""
+        """Start `work` as a task; return False if the charger already has a task, or `at_once` tasks are running."""
         if key in self._tasks or len(self._tasks) >= self._at_once:
             return False
         task = self._tasks[key] = asyncio.create_task(self._supervised(key, work), name=f"{self._name} {key[1]}")
@@ -39,7 +40,7 @@ class ChargerTasks:
             await asyncio.wait(set(self._tasks.values()))
 
     async def cancel(self) -> None:
-        """Cancel the running tasks and wait for their end."""
+        """Cancel the running tasks and wait until they end."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -50,7 +51,7 @@ class ChargerTasks:
             await work(key)
         except StoreUnavailable as outage:
             log.warning("%s at charger %s waits for the store: %s", self._name, key[1], outage)
-        except Exception:  # the edge of the task: one charger's trouble must not end anything else
+        except Exception:  # the edge of the task: a failure at one charger must not end anything else
             log.exception("%s at charger %s failed and is tried again", self._name, key[1])
 
     def _ended(self, key: ChargerKey, _: asyncio.Task[None]) -> None:

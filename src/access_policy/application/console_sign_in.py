@@ -1,7 +1,7 @@
 """Sign in to the console, at the OIDC issuer or by a one-time link, and sign out.
 
-Ids, states and codes are 256 random bits, of which one SHA-256 is a sufficient hash. Verifier and nonce of a sign-in stay on
-record for the ten minutes that it may take.
+Session ids and states are 256 random bits and link codes 128, so a single SHA-256 is a sufficient hash. The verifier
+and the nonce of a sign-in are stored for the ten minutes that it may take.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 SECRET_BYTES: Final = 32
 SIGN_IN_LASTS: Final = timedelta(minutes=10)
 LINK_LASTS: Final = timedelta(minutes=10)
-LINK_BYTES: Final = 16  # so that a QR code of the link fits a terminal
+LINK_BYTES: Final = 16  # so that a QR code of the link fits on a terminal
 SESSION_PREFIX: Final = "aps_"
 
 
@@ -34,14 +34,14 @@ def new_secret() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpening:
-    """Opens sessions, which last for `lasts` however much they are used."""
+    """Opens sessions, which last for `lasts` regardless of use."""
 
     sessions: ConsoleSessions
     clock: Clock
     lasts: timedelta
 
     async def __call__(self, identity: Identity, id_token: str = "") -> str:
-        """The id of a new session. It is in the browser's cookie only. Raises `StoreUnavailable`."""
+        """Open a session and return its id, which only the browser's cookie keeps. Raises `StoreUnavailable`."""
         session_id = SESSION_PREFIX + new_secret()
         now = self.clock.now()
         session = ConsoleSession(
@@ -54,7 +54,7 @@ class SessionOpening:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSignIn:
-    """By the authorization code flow. `browser` is the value of the cookie that ties a sign-in to one browser."""
+    """Sign in by the authorization code flow. `browser` is the value of the cookie that ties a sign-in to one browser."""
 
     provider: IdentityProvider
     sign_ins: SignIns
@@ -62,7 +62,7 @@ class ConsoleSignIn:
     clock: Clock
 
     async def begin(self, browser: str, redirect_uri: str) -> str:
-        """The issuer's URL for the browser. Raises `ProviderUnavailable`, `TooBusy`, `StoreUnavailable`."""
+        """Return the issuer's URL for the browser. Raises `ProviderUnavailable`, `TooBusy`, `StoreUnavailable`."""
         now, state = self.clock.now(), new_secret()
         sign_in = SignIn(
             browser=digest_of(browser), nonce=new_secret(), verifier=new_secret(), expires_at=now + SIGN_IN_LASTS
@@ -72,7 +72,7 @@ class ConsoleSignIn:
         return url
 
     async def finish(self, browser: str, callback: Callback, redirect_uri: str) -> str:
-        """The id of the new session. A state counts once, whether the sign-in succeeds or not.
+        """Return the id of the new session. A state can be used once, whether or not the sign-in succeeds.
 
         Raises `SignInRefused`, `ProviderUnavailable`, `StoreUnavailable`.
         """
@@ -91,14 +91,14 @@ class ConsoleSignIn:
 
 @dataclass(frozen=True, slots=True)
 class LinkSignIn:
-    """By a one-time link."""
+    """Sign in by a one-time link."""
 
     links: LoginLinks
     open_session: SessionOpening
     clock: Clock
 
     async def __call__(self, code: str) -> str:
-        """The id of the new session. Raises `SignInRefused`, `StoreUnavailable`."""
+        """Return the id of the new session. Raises `SignInRefused`, `StoreUnavailable`."""
         link = await self.links.take(digest_of(code))
         if link is None or link.expires_at <= self.clock.now():
             raise SignInRefused("a link that is unknown, used or expired")
@@ -106,7 +106,8 @@ class LinkSignIn:
 
 
 async def new_login_link(links: LoginLinks, identity: Identity, clock: Clock) -> str:
-    """The code of a link that opens one session within ten minutes. It exists nowhere else. Raises `StoreUnavailable`."""
+    """Return the code of a link that opens one session within ten minutes; only its hash is stored. Raises
+    `StoreUnavailable`."""
     code, now = secrets.token_urlsafe(LINK_BYTES), clock.now()
     await links.put(digest_of(code), LoginLink(identity=identity, expires_at=now + LINK_LASTS), now=now)
     return code
@@ -114,15 +115,15 @@ async def new_login_link(links: LoginLinks, identity: Identity, clock: Clock) ->
 
 @dataclass(frozen=True, slots=True)
 class SignOut:
-    """End a session here; `provider` None: there is no other end."""
+    """End a session. `provider` is None if the installation has no issuer."""
 
     sessions: ConsoleSessions
     provider: IdentityProvider | None
 
     async def __call__(self, session_id: str, return_to: str) -> str | None:
-        """Where the browser goes to end the issuer's session too; None if there is nothing to end.
+        """End the session and return the URL at which the browser ends the issuer's session too; None if there is none.
 
-        Raises `StoreUnavailable`; `ProviderUnavailable` when the session here has ended.
+        Raises `StoreUnavailable`, or `ProviderUnavailable` after the session here has ended.
         """
         session = await self.sessions.end(digest_of(session_id))
         if session is None or not session.id_token or self.provider is None:

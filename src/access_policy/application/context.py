@@ -1,4 +1,4 @@
-"""The context of a command: the actor, the request, and the rest of the envelope that it determines."""
+"""The context of a command: the actor, the request, and the envelope fields that follow from them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ CREATED_ID_LENGTH = 16  # hex digits
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`correlation_id` is that of the request; `causation_id` the event or message that led here, if any. `command_seed`:
-    the command may run more than once (Idempotency-Key), and every run has this seed. `origin` is the request's."""
+    """`correlation_id` is the request's; `causation_id` is the event or message that led here, if any. `command_seed`
+    is set for commands that may run more than once (Idempotency-Key): every run has the same seed. `origin` is the
+    request's."""
 
     tenant_id: TenantId
     actor: ActorId
@@ -30,7 +31,8 @@ class Context:
     origin: Origin | None = None
 
     def created_id(self, operation: str, target: str = "") -> str:
-        """The id for a new object of `operation` at `target`: equal in every run of the command, random without a seed."""
+        """Return the id of a new object of `operation` at `target`: the same in every run of the command, random
+        without a seed."""
         if self.command_seed is None:
             return new_id()[:CREATED_ID_LENGTH]
         derived_from = "\0".join((self.command_seed, operation, target))
@@ -40,11 +42,11 @@ class Context:
 _random = random.Random(secrets.randbits(256))  # noqa: S311  ids need to differ, not to be secret
 os.register_at_fork(
     after_in_child=lambda: _random.seed(secrets.randbits(256))
-)  # or two processes give out the same ids
+)  # otherwise two processes would create the same ids
 
 
 def new_id() -> str:
-    """128 random bits in hex: unique, but not a secret."""
+    """Return 128 random bits in hex: unique, but not a secret."""
     return f"{_random.getrandbits(128):032x}"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-ANY_VERSION = -1  # the aggregate must exist, at any version; 0 expects that it does not exist
+ANY_VERSION = -1  # the aggregate must exist, at any version; 0 means that it must not exist
 
 
 class VersionMismatch(Exception):
-    """The caller expected another version than the current one (0: does not exist). Read again, then decide again."""
+    """The caller expected a version other than the current one (0: does not exist). Read the aggregate and decide again."""
 
     def __init__(self, expected: int, current: int) -> None:
         super().__init__(f"version {expected} was expected, the current one is {current}")
@@ -15,11 +15,11 @@ class VersionMismatch(Exception):
 
 
 class TooBusy(Exception):
-    """Other writers kept changing the same aggregate; nothing was written. Try again."""
+    """Other writers kept changing the same aggregate; the command wrote nothing. Try again."""
 
 
 def check_version(expected: int | None, current: int) -> None:
-    """Raises `VersionMismatch`; None matches every version."""
+    """Raise `VersionMismatch` if `current` is not as expected; None matches every version."""
     fits = current > 0 if expected == ANY_VERSION else expected in (None, current)
     if not fits:
         assert expected is not None

@@ -1,4 +1,4 @@
-"""Follow the store's log: hand batches to a handler, and go on from the handler's position after any failure."""
+"""Follow the store's log: pass batches to a handler, and resume at the handler's position after a failure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Position = Callable[[], Awaitable[int]]
 
 RESTART_FIRST_S = 0.1
 RESTART_LONGEST_S = 5.0
-BUSY_BATCH = 50  # events: after a batch of this size a follower rests, and leaves the processor to decisions,
-BREATH = 3.0  # for this many times as long as the batch took,
-BREATH_MAX_S = 1.0  # but not longer than this after a full batch, and after a smaller one than its share of this
+BUSY_BATCH = 50  # events; after a batch of at least this size a follower rests to leave the processor to decisions:
+BREATH = 3.0  # this many times the duration of the batch,
+BREATH_MAX_S = 1.0  # but at most this long after a full batch, and proportionally less after a smaller one
 
 
 class Follower:
     """Delivers the log to one handler, at least once and in ascending order.
 
-    `handle` receives a batch and the position reached with it: all events of `types` up to there have been delivered.
-    `position` returns the position to go on from after a start or a failure. `with_unreadable` delivers unreadable events
-    for a handler that parks them; without it such an event is a failure. Commits of this process and `wake` cause a look at
-    the log at once; besides, the follower polls every `poll_s`.
+    `handle` receives a batch and the position reached with it: all events of `types` up to that position have been
+    delivered. `position` returns the position at which to resume after a start or a failure. `with_unreadable` also
+    delivers unreadable events, for a handler that parks them; without it, an unreadable event is a failure. A commit of
+    this process or a call of `wake` makes the follower read the log at once; otherwise it polls every `poll_s`.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Follower:
 
     @property
     def reached(self) -> int:
-        """The position up to which everything has been handled by this process."""
+        """The position up to which this process has handled all events."""
         return self._reached
 
     async def run(self) -> None:
-        """Follow until cancelled. A streak of failures is logged once; following goes on from the handler's position."""
+        """Follow until cancelled. A streak of failures is logged once; the follower resumes at the handler's position."""
         backoff, stuck_at = Backoff(RESTART_FIRST_S, RESTART_LONGEST_S), self._reached
         while True:
             try:
@@ -84,7 +84,7 @@ class Follower:
                 await asyncio.sleep(backoff.next_s())
 
     async def resume(self) -> None:
-        """Go on from the handler's position."""
+        """Resume at the handler's position."""
         await self._set_reached(await self._position())
 
     async def catch_up(
@@ -92,8 +92,8 @@ class Follower:
     ) -> None:
         """Handle all events that are in the log now.
 
-        `progress` receives the position reached and the last one. `at_ease` rests after long batches; a caller that waits
-        for a position ends the rest.
+        `progress` receives the position reached and the last one. With `at_ease` the follower rests after large
+        batches; a caller of `wait_until` ends the rest.
         """
         while True:
             last = await self._store.last_position()
@@ -116,9 +116,9 @@ class Follower:
                 await self._rest(min(longest, BREATH * (time.monotonic() - began)))
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
-        """True once all events up to `position` have been handled; False after `timeout_s`."""
+        """Return True once all events up to `position` have been handled, False after `timeout_s`."""
         if self._reached < position:
-            self._woken.set()  # an event of another type at that position has not woken the follower
+            self._woken.set()  # an event of another type at that position did not wake the follower
         self._waiting += 1
         self._hurry.set()
         try:
@@ -133,18 +133,19 @@ class Follower:
         return True
 
     async def beyond(self, position: int) -> int:
-        """Wait until events after `position` have been handled, without hurrying; returns the position reached."""
+        """Wait, without hurrying the follower, until events after `position` have been handled; return the position
+        reached."""
         async with self._progress:
             await self._progress.wait_for(lambda: self._reached > position)
         return self._reached
 
     def wake(self, types: frozenset[str] = frozenset()) -> None:
-        """Look at the log at once: events of these types have been appended. No types: they are unknown."""
+        """Read the log at once: events of these types were appended. An empty set means that the types are unknown."""
         if not self._types or not types or not self._types.isdisjoint(types):
             self._woken.set()
 
     async def lag(self) -> int:
-        """The number of positions between the last one handled and the end of the log."""
+        """Return the number of positions between the last one handled and the end of the log."""
         return max(0, await self._store.last_position() - self._reached)
 
     async def _set_reached(self, position: int) -> None:

@@ -1,6 +1,7 @@
-"""Tags that chargers send for their own freevend sessions. No vehicle may have one.
+"""Tags that chargers send for their own freevend sessions; no vehicle may be registered with one.
 
-A vehicle with such a tag would be billed for all freevend charging, and would give everyone access under managed access.
+A vehicle with such a tag would be billed for all freevend charging, and would give everyone access under managed
+access.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class FreevendTags:
     profiles: CapabilityProfiles | None = None
 
     def check(self, tenant_id: TenantId) -> Callable[[Identifier], None]:
-        """Return a check of new identifiers of vehicles, which raises `IdentifierIsFreevendTag`."""
+        """Return a check for new identifiers of vehicles, which raises `IdentifierIsFreevendTag`."""
         known = () if self.profiles is None else self.profiles.all(tenant_id)
         tags = {REMOTE_START_TAG, *(each.freevend_tag for each in known if each.freevend_tag is not None)}
         forbidden = _keys(frozenset(tags))
@@ -55,7 +56,7 @@ def _keys(tags: frozenset[str]) -> frozenset[_Key]:
 
 
 def _spelled(kind: IdentifierKind, tag: str) -> tuple[_Key, ...]:
-    """Empty for a number plate: no charger reads one from a tag."""
+    """Return nothing for a number plate: no charger reads one from a tag."""
     if kind is IdentifierKind.PLATE:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""Fields that every log line of the current task carries: tenant, charger, attempt and request id, where they are known."""
+"""Fields that every log line of the current task carries: tenant, charger, attempt and request id, as far as known."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def log_fields() -> Mapping[str, str]:
 
 
 def add_log_fields(**fields: str) -> None:
-    """For the rest of the current task, and for tasks that it starts. Identifier values must not be among the fields."""
+    """Add fields for the rest of the current task, and for tasks that it starts. Never pass identifier values."""
     _fields.set({**_fields.get(), **fields})
 
 
 @contextmanager
 def with_log_fields(**fields: str) -> Iterator[None]:
-    """As `add_log_fields`, for the block."""
+    """Add fields like `add_log_fields`, but only within the block."""
     token = _fields.set({**_fields.get(), **fields})
     try:
         yield

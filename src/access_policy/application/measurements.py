@@ -1,8 +1,8 @@
 """Counters and histograms of the decision path in one process, kept as plain integers.
 
-An observation costs a fraction of a microsecond, because it runs beside every attempt; `entrypoints/processes/metrics.py`
-turns the numbers into Prometheus metrics when somebody scrapes them. Labels are enums: none names a tenant, a charger or a
-vehicle. All methods run on the event loop.
+An observation costs a fraction of a microsecond, because it runs beside every attempt;
+`entrypoints/processes/metrics.py` turns the numbers into Prometheus metrics when Prometheus scrapes them. Labels are
+enums and never name a tenant, a charger or a vehicle. All methods run on the event loop.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ COMMIT_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Histogram:
-    """`counts[i]` values were at most `bounds[i]` and greater than the bound before; the last count is of all greater ones."""
+    """`counts[i]` is the number of values that are at most `bounds[i]` and greater than the previous bound; the last
+    count is of the values above all bounds."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -38,14 +39,14 @@ class Histogram:
         self.total += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative counts by upper bound, the last one `+Inf`, as Prometheus has them."""
+        """Return cumulative counts by upper bound, the last one `+Inf`, in the form that Prometheus uses."""
         bounds = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
         return list(zip(bounds, map(float, accumulate(self.counts)), strict=True))
 
 
 class Measurements:
-    """`allowed` and `denied` are recorded decisions at chargers and entrances by reason; `undecided` are attempts that ended in
-    an error."""
+    """`allowed` and `denied` count recorded decisions at chargers and entrances by reason; `undecided` counts attempts
+    that ended in an error."""
 
     def __init__(self) -> None:
         self.allowed = {reason: 0 for reason in Reason if reason in ALLOWING}
@@ -53,9 +54,9 @@ class Measurements:
         self.undecided = 0
         self.reserved = dict.fromkeys(ReservationState, 0)  # reports about reservations on chargers
         self.latency_s = Histogram(LATENCY_S)  # of attempts, from their arrival at the decider to the recorded answer
-        self.lateness_s = Histogram(LATENESS_S)  # of switches, from the time due to the mode's first verification
+        self.lateness_s = Histogram(LATENESS_S)  # of switches, from the due time to the first verification of the mode
         self.commit_size = Histogram(COMMIT_SIZES)  # appends
-        self._applied: dict[StreamId, int] = {}  # the last generation seen applied, by the policy's stream
+        self._applied: dict[StreamId, int] = {}  # the last generation that was seen applied, by the policy's stream
 
     def committed(self, appends: Sequence[Append]) -> None:
         """Count one commit and the decisions and switches that it made durable."""

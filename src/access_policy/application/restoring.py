@@ -21,7 +21,8 @@ Sign = Callable[[str, datetime, datetime, int], str]
 
 @dataclass(frozen=True, slots=True)
 class RecordRestore:
-    """`sign` signs the statement of a restore (its id, the times of the backup and of the restore, the log's last position)."""
+    """`sign` signs the statement of a restore: its id, the times of the backup and of the restore, and the log's last
+    position."""
 
     store: EventStore
     sign: Sign
@@ -42,4 +43,4 @@ class RecordRestore:
             new = enveloped(context, (event,), now=self.clock.now())
             await self.store.append([Append(restore_stream(restore_id), 0, new)])
         except VersionConflict:
-            return  # recorded before an interruption
+            return  # recorded before an interruption of this command

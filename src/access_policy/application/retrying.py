@@ -12,7 +12,7 @@ from access_policy.application.errors import TooBusy
 from access_policy.application.ports.event_store import VersionConflict
 
 TRIES = 6
-PAUSE_S = 0.01  # the span of the first pause; it doubles up to
+PAUSE_S = 0.01  # the span of the first pause; doubled for each further one, up to
 PAUSE_LONGEST_S = 0.32
 
 Command = TypeVar("Command")

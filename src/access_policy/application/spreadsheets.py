@@ -1,4 +1,4 @@
-"""CSV files for spreadsheets: characters outside ASCII survive, and no cell runs as a formula."""
+"""CSV files for spreadsheets: non-ASCII characters survive, and no cell runs as a formula."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BYTE_ORDER_MARK = "\ufeff"  # Excel recognises UTF-8 by it
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
 EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]+[.,][0-9]+[Ee][0-9]+")
 
-CLEAR = "-"  # empties a value
+CLEAR = "-"  # as the content of a cell: clears the value
 ENTER_AS_TEXT = "Format the column as 'Text' in the spreadsheet and enter the value again."
 MADE_A_NUMBER = f"A spreadsheet converted the value to a number and lost digits. {ENTER_AS_TEXT}"
 
@@ -30,7 +30,7 @@ def unguarded(text: str) -> str:
 
 
 def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """Write the columns of the rows under a header, with a byte order mark; texts are guarded."""
+    """Write the columns of the rows under a header, with a byte order mark; strings are guarded."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
@@ -44,7 +44,7 @@ def needs_guard(text: str) -> bool:
 
 
 def id_cell(cell: str, column: str) -> str:
-    """Raises `InvalidId`, or `ValueError` for an id that a spreadsheet converted to a number."""
+    """Return the id in the cell. Raises `InvalidId`, or `ValueError` for an id that a spreadsheet converted to a number."""
     text = cell.strip()
     if EXPONENT.fullmatch(text):
         raise ValueError(MADE_A_NUMBER)

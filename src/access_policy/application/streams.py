@@ -26,12 +26,12 @@ def registry_stream(tenant_id: TenantId) -> StreamId:
 
 
 def reservation_book_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
-    """The reservations of one depot."""
+    """The stream of a depot's reservations."""
     return StreamId(f"{tenant_id}/reservation_book/{depot_id}")
 
 
 def site_energy_stream(tenant_id: TenantId, depot_id: DepotId) -> StreamId:
-    """The energy of one depot's site."""
+    """The stream of the energy of a depot's site."""
     return StreamId(f"{tenant_id}/site_energy/{depot_id}")
 
 
@@ -44,7 +44,7 @@ def transaction_stream(tenant_id: TenantId, charger_id: ChargerId, transaction_i
 
 
 def driver_message_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
-    """Messages to the driver of the attempt, besides the response."""
+    """The stream of messages to the driver of the attempt, other than the response."""
     return StreamId(f"{tenant_id}/driver_message/{attempt_id}")
 
 
@@ -66,22 +66,22 @@ def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
 
 
 def charge_point_stream(charge_point_id: ChargePointId) -> StreamId:
-    """Belongs to the installation, not to a tenant: a charge point id is unique across tenants."""
+    """The stream belongs to the installation, not to a tenant: a charge point id is unique across tenants."""
     return StreamId(f"{CHARGE_POINT_STREAMS}{quote(charge_point_id, safe='')}")
 
 
 def tenant_stream(tenant_id: TenantId) -> StreamId:
-    """The tenant's record."""
+    """The stream of the tenant's record."""
     return StreamId(f"{tenant_id}/tenant/record")
 
 
 def erasure_stream(tenant_id: TenantId) -> StreamId:
-    """Belongs to the installation: it is what remains of an erased tenant."""
+    """The stream belongs to the installation: it remains after the tenant is erased."""
     return StreamId(f"{INSTALLATION}/tenant_erasure/{tenant_id}")
 
 
 def restore_stream(restore_id: str) -> StreamId:
-    """Belongs to the installation."""
+    """The stream belongs to the installation."""
     return StreamId(f"{INSTALLATION}/restore/{restore_id}")
 
 
@@ -108,12 +108,12 @@ def oscp_provider_stream(tenant_id: TenantId, record_id: str) -> StreamId:
 
 
 def charger_call_stream(tenant_id: TenantId, call_id: str) -> StreamId:
-    """Each call of a person to a charger has a stream of its own."""
+    """Each person's call to a charger has a stream of its own."""
     return StreamId(f"{tenant_id}/charger_call/{call_id}")
 
 
 def notice_stream(tenant_id: TenantId, kind: str, subject_id: str, about: datetime) -> StreamId:
-    """The notice of this kind about the subject at the instant."""
+    """The stream of the notice of this kind about the subject at the instant."""
     return StreamId(f"{tenant_id}/{kind}/{subject_id}/{about.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")
 
 
@@ -122,6 +122,6 @@ def tenant_of(stream: StreamId) -> TenantId:
 
 
 def aggregate_of(stream: StreamId) -> tuple[str, str]:
-    """The kind and the id of the stream's aggregate."""
+    """Return the kind and the id of the stream's aggregate."""
     _, kind, rest = stream.split("/", 2)
     return kind, rest

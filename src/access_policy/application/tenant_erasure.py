@@ -1,4 +1,4 @@
-"""Erase a tenant. The installation records that it begins, and with a signature that nothing is left."""
+"""Erase a tenant. The installation records the beginning, and at the end a signed statement that nothing is left."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Sign = Callable[[TenantId, str, tuple[RemovedFrom, ...], datetime], str]
 
 @dataclass(frozen=True, slots=True)
 class EraseTenant:
-    """No process may serve meanwhile: it would hold the tenant in memory. After an interruption it is called again, and goes
-    on. `sign` signs the statement of an erasure (tenant, erasure, what was removed, when)."""
+    """No process may serve meanwhile, because it would keep the tenant in memory. After an interruption, call it again
+    to continue. `sign` signs the statement of an erasure: tenant, erasure, what was removed, when."""
 
     tenants: Tenants
     store: EventStore
@@ -31,7 +31,7 @@ class EraseTenant:
     clock: Clock
 
     async def __call__(self, tenant_id: TenantId, actor: ActorId) -> TenantErased:
-        """Raises `StoreUnavailable`, or `VersionConflict` if another erasure of the tenant is under way."""
+        """Raises `StoreUnavailable`, or `VersionConflict` if another erasure of the tenant is running."""
         context = Context(tenant_id=INSTALLATION, actor=actor, correlation_id=new_id())
         erasures, claims = await self.tenants.erasures(tenant_id), await self.holdings.claims(tenant_id)
         begun = erasures.begin(tenant_id, new_id(), claims.positions)

@@ -1,5 +1,5 @@
-"""The trace that the present work belongs to: the `traceparent` of W3C Trace Context that its events record and its spans
-continue. None where the service traces nothing and no caller sent one."""
+"""The trace of the current work: its events record the `traceparent` (W3C Trace Context) and its spans continue it.
+None if tracing is off and the caller sent no trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ current_traceparent = _traceparent.get
 
 @contextmanager
 def within_trace(traceparent: str | None) -> Iterator[None]:
-    """The block's work, and the tasks that it starts, belong to that trace."""
+    """The work in the block, and the tasks that it starts, belong to that trace."""
     token = _traceparent.set(traceparent)
     try:
         yield

@@ -1,5 +1,5 @@
-"""Spans around the parts that an attempt passes: decision, commit, projection, bus. Each wraps a part that knows nothing of
-traces; the containers put them there where an endpoint is set."""
+"""Spans around the stages of an attempt: decision, commit, projection, bus. Each wraps a component that knows nothing
+of traces; the containers add them if a trace endpoint is configured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 class TracedDecisions:
-    """A span for each decision."""
+    """Opens a span for each decision."""
 
     def __init__(self, decisions: Decides, traces: Traces) -> None:
         self._decisions = decisions
@@ -53,7 +53,7 @@ class TracedDecisions:
 
 
 class TracedCommits:
-    """A span for each append, from its arrival to its durable commit."""
+    """Opens a span for each append, from its arrival to its durable commit."""
 
     def __init__(self, commits: Commits, traces: Traces) -> None:
         self._commits = commits
@@ -99,7 +99,7 @@ def traced_bus(bus: EventBus, traces: Traces | None, destination: str) -> EventB
 
 
 def traced_projection(handle: Handle, traces: Traces | None, projection: str) -> Handle:
-    """A span for each event of a trace that the projection processes; events without a trace have none."""
+    """Open a span for each event of a trace that the projection processes; events without a trace get no span."""
     if traces is None:
         return handle
 
@@ -130,7 +130,7 @@ def _begun(recorded: Recorded, traces: Traces, projection: str) -> Span:
 
 
 class TracedBus:
-    """A span for each published entry of a trace."""
+    """Opens a span for each published entry that belongs to a trace."""
 
     def __init__(self, bus: EventBus, traces: Traces, destination: str) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""Long work on the event loop, divided into turns, so that chargers get their responses in between.
+"""Long work on the event loop, divided into slices, so that chargers get their responses in between.
 
 Work on immutable values (a policy, a copy of a registry, rows) may run on a thread instead.
 """
@@ -15,9 +15,10 @@ _Item = TypeVar("_Item")
 
 
 async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterator[_Item]:
-    """Yield the items in order; before the first, and after each `at_a_time` of them, other tasks of the loop run.
+    """Yield the items in order; other tasks of the loop run before the first item and after every `at_a_time` items.
 
-    The collection may change in between: pass a copy (`list(…)`) of one that does."""
+    The collection must not change meanwhile: if it can, pass a copy (`list(…)`).
+    """
     for number, item in enumerate(items):
         if number % at_a_time == 0:
             await asyncio.sleep(0)
@@ -25,7 +26,8 @@ async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterat
 
 
 async def let_go(items: list[Any], *, at_a_time: int = FREED_AT_A_TIME) -> None:
-    """Empty a long list in turns: freeing tens of thousands of objects at once would block the event loop and all threads."""
+    """Empty a long list in slices: freeing tens of thousands of objects at once would block the event loop and all
+    threads."""
     async for _ in in_turns(range(0, len(items), at_a_time)):
         del items[-at_a_time:]
 

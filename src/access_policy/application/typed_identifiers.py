@@ -11,9 +11,10 @@ from access_policy.domain.identifiers import Identifier, IdentifierKind, identif
 def normal_forms(
     typed: Sequence[tuple[IdentifierKind, str]], check: Callable[[Identifier], None], *, pointer: str
 ) -> list[Identifier]:
-    """The identifiers in their order; several spellings of one count as one. `pointer` is that of the list (RFC 6901).
+    """Return the identifiers in order; several spellings of one identifier count once. `pointer` is the JSON Pointer
+    (RFC 6901) of the list.
 
-    Raises `IdentifierInvalid`, or a refusal of `check`, with the pointer of the wrong one.
+    Raises `IdentifierInvalid`, or a refusal of `check`, with the pointer of the offending identifier.
     """
     values: dict[Identifier, None] = {}
     for index, (kind, text) in enumerate(typed):

@@ -1,1 +1,1 @@
-"""The audit: the chain over the stored log, its heads and its verification, and entries as exports show them."""
+"""The audit: the chain over the stored log, its heads, its verification, and audit entries as exports show them."""

@@ -1,4 +1,5 @@
-"""Chain the log behind its writers: read the stored events in log order, and append a link to the chain of each tenant."""
+"""Chain the log after its writers have appended: read the stored events in log order, and append a link to the chain of
+each tenant."""
 
 from __future__ import annotations
 
@@ -15,17 +16,17 @@ from access_policy.application.ports.raw_log import RawLog, StoredBytes
 
 log = logging.getLogger(__name__)
 
-POLL_S = 1.0  # events that are younger than this may not be chained yet
+POLL_S = 1.0  # events younger than this may not be chained yet
 BATCH = 500  # events
-BREATH = 3.0  # after a full batch the chainer rests this many times as long as the batch took,
+BREATH = 3.0  # after a full batch the chainer rests for this many times the duration of the batch,
 BREATH_MAX_S = 1.0  # but not longer than this
 RESTART_FIRST_S = 0.5
 RESTART_LONGEST_S = 30.0
 
 
 class AuditChainer:
-    """Several processes may chain one log: each batch goes on from the stored position, and of two that chain the same events
-    one has no effect."""
+    """Several processes may chain one log: each batch continues from the stored position, and if two processes chain
+    the same events, only one of them takes effect."""
 
     def __init__(
         self, store: RawLog, chains: AuditChains, seals: AuditSeals, clock: Clock, *, poll_s: float = POLL_S
@@ -71,11 +72,11 @@ class AuditChainer:
         return reached
 
     async def lag(self) -> int:
-        """The number of positions that are not chained yet. Raises `StoreUnavailable`."""
+        """Return the number of positions that are not chained yet. Raises `StoreUnavailable`."""
         return max(0, await self._log.last_position() - (await self._chains.state()).reached)
 
     async def export_heads(self) -> ExportedHeads:
-        """The heads of all chains, with everything chained that is in the log now. Raises `StoreUnavailable`."""
+        """Chain all events that are in the log now, and return the heads of all chains. Raises `StoreUnavailable`."""
         await self.catch_up()
         state = await self._chains.state()
         heads = {tenant_id: each.head for tenant_id, each in state.heads.items()}
@@ -83,7 +84,8 @@ class AuditChainer:
 
 
 def _warn_of_foreign(batch: Iterable[StoredBytes]) -> None:
-    """They are chained as they are stored, and the verifier reports them: the chain of all later events must go on."""
+    """Log events that were changed outside the service. They are chained as they are stored, because the chain of later
+    events must continue; the verifier reports them."""
     for stored in batch:
         if stored.is_foreign:
             log.error(

@@ -1,4 +1,4 @@
-"""The erasures of tenants as the log records them: the audit excuses what a signed record names, and nothing else."""
+"""The erasures of tenants in the log: the audit excuses only what a signed record names."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ IsSigned = Callable[[TenantErased], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasuresOnRecord:
-    """`removed` are the positions that signed erasures removed from the installation's streams; `unsigned` are tenants whose
-    erasure has begun, with the position of that event, and has no record that this installation signed; `claiming` are the
-    tenants that claim a charge point id, with the position of the first claim."""
+    """`removed` are the positions that signed erasures removed from the installation's streams. `unsigned` are tenants
+    whose erasure has begun and has no record signed by this installation, with the position of the begin event.
+    `claiming` are the tenants that claim a charge point id, with the position of the first claim."""
 
     erased: frozenset[TenantId] = frozenset()
     removed: frozenset[int] = frozenset()
@@ -34,13 +34,14 @@ async def no_erasures() -> ErasuresOnRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReadErasures:
-    """`is_signed` tells whether the statement of a record is signed by this installation and says the same."""
+    """`is_signed` returns whether this installation signed the record's statement and the statement agrees with the
+    record."""
 
     log: RawLog
     is_signed: IsSigned
 
     async def __call__(self) -> ErasuresOnRecord:
-        """A record that is damaged does not count. Raises `StoreUnavailable`."""
+        """Damaged records do not count. Raises `StoreUnavailable`."""
         recorded = await self.log.read_damaged_of(TYPES)
         begun = [each for each in recorded if isinstance(each.event, TenantErasureBegun)]
         signed = {

@@ -7,17 +7,17 @@ from enum import StrEnum
 
 from access_policy.domain.ids import TenantId
 
-FINDINGS_MAX = 100  # of one chain; further ones are counted only
+FINDINGS_MAX = 100  # per chain; further ones are only counted
 
 
 class Manipulation(StrEnum):
     EDITED = "edited"  # an event differs from its digest in the chain
     DELETED = "deleted"  # events are missing, and later ones are present
-    INSERTED = "inserted"  # an event stands among chained ones and is not chained itself
+    INSERTED = "inserted"  # an event is stored among chained ones and is not chained itself
     TRUNCATED = "truncated"  # the last events, or the last links, are missing
     REWRITTEN = "rewritten"  # the chain itself was changed
     RESTORED = "restored"  # the exported head is later than the backup from which the log was restored
-    VANISHED = "vanished"  # a tenant has no chain, and no signed record says that it was erased
+    VANISHED = "vanished"  # a tenant has no chain, and no signed record of its erasure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,14 @@ class Finding:
 
 @dataclass(slots=True)
 class Verification:
-    """`events` were compared with the chain; `unchained` are younger than the chain."""
+    """`events` is the number compared with the chain; `unchained` is the number younger than the chain."""
 
     reached: int
     events: int = 0
     links: int = 0
     unchained: int = 0
     chains: list[TenantId] = field(default_factory=list)
-    erased: set[TenantId] = field(default_factory=set)  # tenants, by signed records of the installation
+    erased: set[TenantId] = field(default_factory=set)  # tenants with signed records of the installation
     findings: list[Finding] = field(default_factory=list)
     untold: int = 0  # findings that were only counted
 

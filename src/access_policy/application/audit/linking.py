@@ -1,4 +1,4 @@
-"""Links from stored events: the bytes that digests, links and heads cover."""
+"""Links of stored events: the bytes that digests, links and heads cover."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ BEGINNING = b""  # the hash before the first link
 
 
 def digest_of(stored: StoredBytes) -> bytes:
-    """SHA-256 over position, version, stream, name and bytes; each text after its length, so that none runs into the next."""
+    """Return the SHA-256 of position, version, stream, name and bytes. Each string follows its length, so that adjacent
+    fields cannot be confused."""
     stream, name = stored.stream.encode(), stored.name.encode()
     head = struct.pack(">QqII", stored.position, stored.version, len(stream), len(name))
     return hashlib.sha256(b"".join((head, stream, name, stored.state))).digest()
 
 
 def hash_of(link: Link, before: bytes, seals: AuditSeals) -> bytes:
-    """The hash that the link must have behind a link with the hash `before`."""
+    """Return the hash that the link must have after a link with the hash `before`."""
     described = [link.tenant_id, link.number, link.total, link.chained_at.astimezone(UTC).isoformat()]
     entries = b"".join(struct.pack(">Q", each.position) + each.digest for each in link.entries)
     return seals.link_hash(before, json.dumps(described).encode() + b"\0" + entries)
@@ -42,7 +43,7 @@ def seal_of(head: ChainHead, seals: AuditSeals) -> bytes:
 def links_of(
     batch: Iterable[StoredBytes], heads: Mapping[TenantId, ChainHead], seals: AuditSeals, *, now: datetime
 ) -> list[Link]:
-    """One link for each tenant of the batch, behind its head."""
+    """Return one link for each tenant in the batch, after the tenant's head."""
     entries: dict[TenantId, list[Chained]] = {}
     for stored in batch:
         entries.setdefault(tenant_of(stored.stream), []).append(Chained(stored.position, digest_of(stored)))

@@ -1,4 +1,4 @@
-"""Record that identifier values are shown, before they are."""
+"""Record that identifier values are shown, before they are shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Readings:
         vehicle_ids: Collection[VehicleId] = (),
         pseudonyms: Collection[str] = (),
     ) -> None:
-        """No values: nothing to record. Raises `StoreUnavailable`: do not show them."""
+        """Record the reading; without values there is nothing to record. Raises `StoreUnavailable`: do not show the
+        values."""
         if not values:
             return
         now = self.clock.now()

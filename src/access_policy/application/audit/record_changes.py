@@ -1,7 +1,8 @@
 """Append to the log the events of changed records (ADR 0034).
 
-A change of a record and its event are one transaction of the records' database; from there the event is appended to the log,
-before the answer to the caller or, if that fails, by `run`. An event is appended once, however often the append is repeated.
+A changed record and its event are stored in one transaction of the records' database. The event is then appended to the
+log before the caller gets the answer or, if that fails, by `run`. An event is appended once, no matter how often the
+append is repeated.
 """
 
 from __future__ import annotations
@@ -41,14 +42,15 @@ class RecordChanges:
     store: EventStore
 
     async def append(self, stream: StreamId | None = None) -> None:
-        """Append the pending events of the stream, or of all streams. Raises `StoreUnavailable`: some are still pending."""
+        """Append the pending events of the stream, or of all streams. Raises `StoreUnavailable`: some events are still
+        pending."""
         while batch := await self.pending.oldest(BATCH, stream):
             for each in batch:
                 await self._append(each)
                 await self.pending.forget(each.number)
 
     async def run(self) -> None:
-        """Append, until cancelled, what the process that made a change could not."""
+        """Until cancelled, append events that the process that made the change could not append."""
         backoff = Backoff(LOOK_S, LONGEST_S)
         while True:
             delay_s = LOOK_S
@@ -65,7 +67,7 @@ class RecordChanges:
         for _ in range(TRIES):
             known = await self.store.load(pending.stream)
             if any(each.envelope.event_id == pending.event.envelope.event_id for each in known):
-                return  # by another process, or before a failure
+                return  # appended by another process, or before a failure
             try:
                 await self.store.append([Append(pending.stream, len(known), (pending.event,))])
             except VersionConflict:

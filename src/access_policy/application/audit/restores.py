@@ -1,4 +1,4 @@
-"""The restores of the installation as the log records them: an exported head may be later than a restored log."""
+"""The restores of the installation in the log: an exported head may be later than a restored log."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ async def no_restores() -> list[InstallationRestored]:
 
 @dataclass(frozen=True, slots=True)
 class ReadRestores:
-    """`is_signed` tells whether the statement of a record is signed by this installation and says the same."""
+    """`is_signed` returns whether this installation signed the record's statement and the statement agrees with the
+    record."""
 
     log: RawLog
     is_signed: IsSigned
 
     async def __call__(self) -> list[InstallationRestored]:
-        """The signed records, in the order of the log; a damaged one does not count. Raises `StoreUnavailable`."""
+        """Return the signed records in log order; damaged ones do not count. Raises `StoreUnavailable`."""
         recorded = await self.log.read_damaged_of({InstallationRestored.TYPE})
         return [
             each.event
@@ -36,8 +37,8 @@ class ReadRestores:
 def restore_behind(
     head: ChainHead, exported: ExportedHeads, restores: Iterable[InstallationRestored]
 ) -> InstallationRestored | None:
-    """The restore that ended the part of the log with this head: the head was exported before it, and is later than the
-    restored log. A head that was exported afterwards has to be in the chain."""
+    """Return the restore that removed the part of the log with this head: the head was exported before the restore, and
+    is later than the restored log. A head exported after the restore must be in the chain."""
     for restored in restores:
         if exported.exported_at <= restored.restored_at and head.position > restored.position:
             return restored

@@ -36,9 +36,9 @@ Restores = Callable[[], Awaitable[Sequence[InstallationRestored]]]
 
 @dataclass(frozen=True, slots=True)
 class AuditVerifier:
-    """Reads the whole log and all chains once, in parts. The service may keep running. `erasures` returns the erased tenants,
-    whose chains are gone, with the positions that their erasure removed from the installation's streams (ADR 0033). A chain
-    that is gone without a signed record is a finding."""
+    """Reads the whole log and all chains once, in batches. The service may keep running. `erasures` returns the erased
+    tenants, whose chains are gone, with the positions that each erasure removed from the installation's streams (ADR
+    0033). A chain that is gone without a signed record is a finding."""
 
     log: RawLog
     chains: AuditChains
@@ -47,8 +47,8 @@ class AuditVerifier:
     restores: Restores = no_restores
 
     async def verify(self, exported: ExportedHeads | None = None) -> Verification:
-        """Compare also with heads that were exported earlier: only they reveal a chain whose end was removed together with
-        the events. Raises `StoreUnavailable`."""
+        """Verify the chains, and compare them with heads that were exported earlier: only exported heads reveal a chain
+        whose end was removed together with the events. Raises `StoreUnavailable`."""
         state = await self.chains.state()
         found = Verification(state.reached)
         erasures, restores = await self.erasures(), await self.restores()
@@ -87,7 +87,8 @@ class AuditVerifier:
 def _tell_vanished(
     erasures: ErasuresOnRecord, chained: Iterable[TenantId], state: ChainState, found: Verification
 ) -> None:
-    """Tenants of which the installation's streams know, and whose chain is gone or may go, without a signed record."""
+    """Report tenants that the installation's streams name and whose chain is gone, or may be removed, without a signed
+    record."""
     for tenant_id, position in sorted(erasures.unsigned.items()):
         text = (
             f"the erasure of {tenant_id} begins at position {position}, and no record signed by this installation says that "
@@ -109,7 +110,7 @@ def _head_in(exported: ExportedHeads | None, tenant_id: TenantId) -> ChainHead |
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk along a tenant's chain, beside the tenant's stored events."""
+    """One walk along a tenant's chain in parallel with the tenant's stored events."""
 
     tenant_id: TenantId
     chains: AuditChains
@@ -138,7 +139,7 @@ class _Walk:
             self._tell(Manipulation.EDITED, text, stored.position)
 
     async def end(self) -> None:
-        """All stored events have been compared: events still expected are missing at the end."""
+        """End the walk: all stored events have been compared, so events still expected are missing at the end."""
         while await self._next() is not None:
             self._note_missing(self._expected.popleft().position)
         self._tell_missing(Manipulation.TRUNCATED)
@@ -151,7 +152,7 @@ class _Walk:
             self._is_over = len(links) < LINKS_AT_ONCE
             for link in links:
                 if link.entries and link.entries[0].position > self.state.reached and self._is_behind_head(link):
-                    self._is_over = True  # chained since the verification began
+                    self._is_over = True  # chained after the verification began
                     break
                 self._take(link)
             return await self._next()
@@ -199,7 +200,7 @@ class _Walk:
             self._tell(Manipulation.REWRITTEN, f"link {number} of the chain is not its stored head")
 
     def compare_with_exported(self, heads: ExportedHeads, restores: Iterable[InstallationRestored]) -> None:
-        """After the end of the walk."""
+        """Compare the chain with its exported head, after the end of the walk."""
         if self.exported is None or self._has_exported:
             return
         if (restored := restore_behind(self.exported, heads, restores)) is not None:

@@ -1,1 +1,1 @@
-"""Calls of people to chargers, in the charger's own protocol."""
+"""Calls that people send to chargers, in the charger's own protocol."""

@@ -1,4 +1,4 @@
-"""Send a call to a charger for a person: checked, recorded before it is sent, and recorded with its answer."""
+"""Send a person's call to a charger: check it, record it before it is sent, and record the answer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ChargerOffline(Conflict):
 
 
 class CallNotAnswered(Exception):
-    """The charger may have carried the call out."""
+    """The charger did not answer; it may have carried out the call."""
 
 
 class CallAlreadySent(Conflict):
@@ -58,12 +58,12 @@ class CallRefusedByCharger(Conflict):
 
 
 class RoleTooSmall(Exception):
-    """The call is for admins."""
+    """Only admins may send the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCharger:
-    """`may_send_any`: the caller is an admin, and not held to the harmless calls."""
+    """`may_send_any`: the caller is an admin, and is not limited to harmless calls."""
 
     charger_id: ChargerId
     action: str
@@ -91,7 +91,7 @@ class CallChargerHandler:
 
     async def __call__(self, context: Context, command: CallCharger) -> ChargerCalled:
         """Raises `ChargerUnknown`, `ChargerRetired`, `ChargerOffline`, `CallInvalid`, `CallConflicts`, `RoleTooSmall`,
-        `CallAlreadySent`, `CallRefusedByCharger`, `CallNotAnswered`, or `StoreUnavailable` (nothing was sent)."""
+        `CallAlreadySent`, `CallRefusedByCharger`, `CallNotAnswered`, or `StoreUnavailable` (the call was not sent)."""
         key: ChargerKey = (context.tenant_id, command.charger_id)
         policy = self.view.charger(*key).policy
         policy.must_be_in_service()
@@ -152,7 +152,8 @@ class CallChargerHandler:
     async def _ended(
         self, context: Context, requested: ChargerCallRequested, outcome: CallOutcome, answer: str
     ) -> tuple[datetime, int]:
-        """The charger has answered: the caller gets to know, also where the store fails meanwhile. The request is on record."""
+        """Record the end of the call. The charger has answered and the request is on record, so the caller gets the
+        answer even if the store fails now."""
         now = self.clock.now()
         ended = ChargerCallEnded(
             call_id=requested.call_id,
@@ -170,7 +171,8 @@ class CallChargerHandler:
             return now, 0
 
     def _reserved(self, key: ChargerKey, policy: ChargerAccessPolicy) -> Reserved:
-        """The switches of all profiles count: one that the charger's own profile does not name opens it as well."""
+        """Return the reserved settings, with the switches of all profiles: a switch that only another profile names
+        opens the charger as well."""
         known = self.profiles.all(key[0])
         own = self.profiles.get(key[0], policy.settings.profile)
         return Reserved(
@@ -181,7 +183,7 @@ class CallChargerHandler:
         )
 
     def _numbers(self, key: ChargerKey, policy: ChargerAccessPolicy) -> dict[int, ReservationId]:
-        """Of reservations that are over too: the charger may still have them."""
+        """Return the reservations by number, including those that are over: the charger may still have them."""
         here = self.view.book(key[0], policy.settings.depot_id).entries.at_place(key_of_charger(key[1]))
         connectors = range(THE_CHARGER, policy.settings.connectors + 1)
         ids = [each.reservation.reservation_id for each in here]
@@ -189,8 +191,8 @@ class CallChargerHandler:
 
 
 def is_being_switched(policy: ChargerAccessPolicy) -> bool:
-    """A mode was requested and is neither verified nor failed: a charger whose switch failed, or waits for a reboot, may be
-    reset."""
+    """Return whether a requested mode is neither verified nor failed. A charger whose switch failed, or waits for a
+    reboot, may be reset."""
     application = policy.application
     if application.requested_mode is None or application.failure is not None:
         return False

@@ -1,4 +1,4 @@
-"""Frequent operations as calls of the version that a charger speaks (OCPP 1.6, chapter 5; 2.x, B11, F05, F06, G03)."""
+"""Frequent operations as calls of the charger's OCPP version (1.6, chapter 5; 2.x, B11, F05, F06, G03)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Call = tuple[str, dict[str, Any]]
 V16 = "ocpp1.6"
 
 
-# The statuses of OCPP 1.6, 7, and 2.x, part 2, 3, that do not mean a refusal.
+# The statuses of OCPP 1.6 (7) and 2.x (part 2, 3) that are not refusals.
 _DONE = ("Accepted", "AcceptedCanceled", "EmptyResultSet", "RebootRequired", "Scheduled", "Unlocked")
 
 
@@ -21,10 +21,11 @@ class OperationInvalid(Invalid):
 
 
 def declined(answer: Mapping[str, Any]) -> str | None:
-    """Return the status by which a charger says that it did not do what a call asks; None if it did or will do it.
+    """Return the status by which a charger says that it did not do what the call requests; None if it did or will do
+    it.
 
-    The answers to settings have a status for each setting (2.x), or the names of unknown ones (1.6); an answer without a status
-    only informs.
+    Answers about settings have a status for each setting (2.x), or the names of unknown settings (1.6); an answer
+    without a status only informs.
     """
     if unknown := answer.get("unknownKey"):
         return f"unknown key {', '.join(map(str, unknown))}"
@@ -34,21 +35,21 @@ def declined(answer: Mapping[str, Any]) -> str | None:
 
 
 def reset(protocol: str, *, immediately: bool = False) -> Call:
-    """Without `immediately`, 2.x waits until no charge is under way; 1.6 ends charges in an orderly way."""
+    """Without `immediately`, 2.x waits until no charge is running, and 1.6 ends charges in an orderly way."""
     if protocol == V16:
         return "Reset", {"type": "Hard" if immediately else "Soft"}
     return "Reset", {"type": "Immediate" if immediately else "OnIdle"}
 
 
 def unlock(protocol: str, connector_id: int = 1) -> Call:
-    """2.x: the connector is the EVSE, whose only connector in use is meant."""
+    """In 2.x `connector_id` is the EVSE, and the EVSE's connector 1 is unlocked."""
     if protocol == V16:
         return "UnlockConnector", {"connectorId": connector_id}
     return "UnlockConnector", {"evseId": connector_id, "connectorId": 1}
 
 
 def change_availability(protocol: str, *, is_operative: bool, connector_id: int | None = None) -> Call:
-    """None: the charger as a whole."""
+    """`connector_id` None: the charger as a whole."""
     state = "Operative" if is_operative else "Inoperative"
     if protocol == V16:
         return "ChangeAvailability", {"connectorId": connector_id or 0, "type": state}
@@ -57,7 +58,8 @@ def change_availability(protocol: str, *, is_operative: bool, connector_id: int 
 
 
 def trigger(protocol: str, message: str, connector_id: int | None = None) -> Call:
-    """`message` such as `StatusNotification`. None: the charger as a whole, or all connectors."""
+    """`message` is a message name such as `StatusNotification`. `connector_id` None: the charger as a whole, or all
+    connectors."""
     where: dict[str, Any] = {}
     if connector_id is not None:
         where = {"connectorId": connector_id} if protocol == V16 else {"evse": {"id": connector_id}}

@@ -1,3 +1,2 @@
-"""Import of chargers from a CSV file: read, plan, review, apply exactly the plan, charger by charger (ADR 0045); and
-export.
-"""
+"""Import of chargers from a CSV file: read, plan, review and apply exactly the plan, charger by charger (ADR 0045).
+Also the export."""

@@ -1,7 +1,7 @@
-"""Applying a plan: check all its chargers first, then change one after the other, each atomically.
+"""Apply a plan: check all its chargers first, then change one after the other, each atomically.
 
-Each event names the plan as its cause, so that a later run, after a crash, tells the plan's own changes from those of
-others and completes the rest.
+Each event names the plan as its cause, so that a later run, after a crash, can distinguish the plan's own changes from
+others and complete the rest.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ class ChargerPlanApplier:
     async def __call__(
         self, context: Context, record: PlanRecord, plan: ChargerImportPlan, options: ApplyOptions, progress: Progress
     ) -> PlanRecord:
-        """Return the record of the applied plan; its result names the chargers that were refused. Raises
-        `ImportHasErrors`, `ImportPlanStale`, `RemovalsNotConfirmed` before anything is changed, or `StoreUnavailable`;
-        after the last, call it again to resume.
+        """Apply the plan and return its record; the result names the chargers that were refused.
+
+        Raises `ImportHasErrors`, `ImportPlanStale` or `RemovalsNotConfirmed` before anything is changed, or
+        `StoreUnavailable`; after the last, call again to resume.
         """
         if record.application is None:
             record = await self._begin(context, record, plan, options)
@@ -141,7 +142,7 @@ class ChargerPlanApplier:
         return (*wrong, *refused.values())
 
     async def _no_longer(self, context: Context, row: ChargerPlanRow) -> str | None:
-        """Why the row cannot be applied as planned, in words."""
+        """Return why the row cannot be applied as planned, in words; None if it can."""
         assert row.charger_id is not None
         policy = await self.put_charger.policies.find(context.tenant_id, row.charger_id)
         now = 0 if policy is None else policy.changed_at
@@ -165,7 +166,7 @@ class ChargerPlanApplier:
     # --- one charger -------------------------------------------------------------------------------------------------
 
     async def _one(self, context: Context, row: ChargerPlanRow) -> None:
-        """Change the charger, unless the plan has done so before. Raises the refusals, `VersionMismatch`."""
+        """Change the charger, unless the plan already did. Raises the commands' refusals, `VersionMismatch`."""
         assert row.charger_id is not None
         policy = await self.put_charger.policies.find(context.tenant_id, row.charger_id)
         if row.command is None:

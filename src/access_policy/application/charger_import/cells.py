@@ -1,4 +1,4 @@
-"""Parsing of a charger's cells, each on its own: a value, "unchanged", or an error that says what to do."""
+"""Parse each cell of a charger on its own: into a value, "unchanged", or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WHOLE = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True)
 class ReadCharger:
-    """A column that is missing here keeps its value."""
+    """One row of the file. A column that is missing in `values` keeps its value."""
 
     line: int
     charger_id: ChargerId | None
@@ -126,7 +126,7 @@ def _connectors(cell: str) -> int:
 
 
 def _password(cell: str) -> str:
-    """No message repeats the password."""
+    """Parse the password; error messages never repeat it."""
     _must_hold_a_value(PASSWORD, cell)
     if EXPONENT.fullmatch(cell.strip()):
         raise ValueError(MADE_A_NUMBER)

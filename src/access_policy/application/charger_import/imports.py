@@ -1,4 +1,4 @@
-"""The imports of chargers of all tenants: planned, reviewed, and applied by tasks that this object owns."""
+"""The charger imports of all tenants: planned, reviewed, and applied by tasks that this object owns."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from access_policy.domain.vehicle_registry.import_plan import ImportMode, PlanRe
 
 class ChargersOfTenant(Protocol):
     def charger_ids_of(self, tenant_id: TenantId) -> Iterable[ChargerId]:
-        """All chargers, retired ones among them."""
+        """Return the ids of all chargers, including retired ones."""
         ...
 
 
 class ChargerImports(ImportRuns[ChargerImportPlan]):
-    """The imports of chargers."""
+    """Plans and applies imports of chargers."""
 
     id_prefix = PLAN_IDS
 
@@ -49,8 +49,9 @@ class ChargerImports(ImportRuns[ChargerImportPlan]):
         self._applier = applier
 
     async def plan(self, context: Context, file: bytes, mode: ImportMode) -> tuple[PlanRecord, ChargerImportPlan]:
-        """Plan the file; the plan is kept for a week, the file is not. Changes no charger. Raises
-        `ImportFileUnreadable`, `StoreUnavailable`.
+        """Plan the file without changing any charger. The plan is stored for a week; the file is not stored.
+
+        Raises `ImportFileUnreadable`, `StoreUnavailable`.
         """
         now, tenant_id = self._clock.now(), context.tenant_id
         await self._plans.forget_old(now=now)
@@ -64,7 +65,7 @@ class ChargerImports(ImportRuns[ChargerImportPlan]):
                 in_service[charger_id] = policy
         plan = ChargerImportPlan(
             tenant_id=tenant_id,
-            plan_id="",  # set when it is kept
+            plan_id="",  # set when the plan is stored
             mode=mode,
             file_fingerprint=fingerprint,
             registry_version=position,

@@ -1,4 +1,4 @@
-"""A planned import of chargers: the command of each row, and the charger's version it is planned against."""
+"""A planned import of chargers: the command of each row, and the charger's version against which it was planned."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from access_policy.application.commands.put_charger import PutCharger
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.vehicle_registry.import_plan import TOUCHING, Action, CellError, PlannedFile
 
-PLAN_IDS = "chargers-"  # how the ids of plans for chargers begin
+PLAN_IDS = "chargers-"  # the prefix of the ids of charger plans
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnChange:
-    """As people may see it: a password is masked. `before` is None for a new charger, `after` for a removed one."""
+    """Values in displayable form: a password is masked. `before` is None for a new charger, `after` for a removed one."""
 
     column: str
     before: str | None
@@ -23,9 +23,8 @@ class ColumnChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerPlanRow:
     """`base_version` is the charger's version at planning, 0 for a new one. Applying runs `command`, or retires the
-    charger. `takes_from` is the charger that gives up the charge point id which this one takes. `line` is None for a
-    charger that is not in the file.
-    """
+    charger. `takes_from` is the charger that releases the charge point id that this one takes. `line` is None for a
+    charger that is not in the file."""
 
     line: int | None
     action: Action

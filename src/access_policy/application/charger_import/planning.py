@@ -1,4 +1,4 @@
-"""Planning: rows and chargers give a plan. It reads what is stored and changes nothing."""
+"""Make a plan from rows and chargers. Planning reads what is stored and changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ InService = Mapping[ChargerId, ChargerAccessPolicy]
 
 @dataclass(slots=True)
 class _Draft:
-    """A row that is becoming a plan row; `errors` accumulate."""
+    """A row that becomes a plan row; `errors` accumulate."""
 
     row: ReadCharger
     current: ChargerAccessPolicy | None = None
@@ -41,7 +41,7 @@ class _Draft:
 
     @property
     def gives_up(self) -> ChargePointId | None:
-        """The charge point id that the charger has now and will not have."""
+        """The charge point id that the charger has now and that the plan takes from it; None if it keeps its id."""
         if self.errors or self.current is None or self.command is None:
             return None
         had = self.current.settings.charge_point_id
@@ -49,7 +49,7 @@ class _Draft:
 
 
 def set_values(policy: ChargerAccessPolicy) -> dict[str, str]:
-    """A charger's settings as a file spells them, by column."""
+    """Return a charger's settings by column, as a file spells them."""
     values = {column: getattr(policy.settings, column, None) for column in SET_COLUMNS}
     return {column: _spelt(value) for column, value in (values | {"enforcement": policy.enforcement}).items()}
 
@@ -65,7 +65,7 @@ class ChargerPlanner:
     async def __call__(
         self, context: Context, read: Sequence[ReadCharger], in_service: InService, mode: ImportMode
     ) -> tuple[ChargerPlanRow, ...]:
-        """One plan row per row of the file, in order; in `replace` mode followed by the chargers to retire, by id."""
+        """Return one plan row per row of the file, in order; in `replace` mode the chargers to retire follow, by id."""
         drafts = [_Draft(row, errors=list(row.errors)) for row in read]
         _refuse_double_chargers(drafts)
         async for draft in in_turns(drafts):
@@ -107,7 +107,7 @@ class ChargerPlanner:
     async def _check_charge_points(
         self, context: Context, drafts: Sequence[_Draft], removed: Collection[ChargerId]
     ) -> None:
-        """A charge point id of another charger can move here only if the same plan releases it there first."""
+        """Refuse a charge point id of another charger unless the same plan releases it there first."""
         _refuse_double_charge_points(drafts)
         async for draft in in_turns(drafts):
             if draft.command is None or draft.charger_id is None:
@@ -128,7 +128,7 @@ def _ours(context: Context, holder: tuple[str, ChargerId] | None) -> ChargerId |
     return holder[1] if holder is not None and holder[0] == context.tenant_id else None
 
 
-# --- rows beside each other ------------------------------------------------------------------------------------------
+# --- rows compared with each other -----------------------------------------------------------------------------------
 
 
 def _refuse_double_chargers(drafts: Sequence[_Draft]) -> None:
@@ -161,7 +161,7 @@ def _lines(drafts: Sequence[_Draft], but: _Draft) -> str:
 
 
 def _refuse_taken(drafts: Sequence[_Draft], removed: Collection[ChargerId]) -> None:
-    """A row with errors releases nothing, so one error can cause others."""
+    """Refuse ids that their holder keeps. A row with errors releases nothing, so one error can cause others."""
     by_charger = {draft.charger_id: draft for draft in drafts}
     found = True
     while found:
@@ -178,7 +178,8 @@ def _refuse_taken(drafts: Sequence[_Draft], removed: Collection[ChargerId]) -> N
 
 
 def _refuse_circles(drafts: Sequence[_Draft]) -> None:
-    """Chargers change one after the other, so at least one of those that exchange ids must take a free one."""
+    """Refuse circular exchanges: chargers change one after the other, so one of those that exchange ids must first take
+    a free id."""
     by_charger = {draft.charger_id: draft for draft in drafts if draft.charger_id is not None and not draft.errors}
     while True:
         after = {

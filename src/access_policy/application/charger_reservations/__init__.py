@@ -1,2 +1,2 @@
-"""Reservations on the chargers themselves (OCPP ReserveNow). The service decides in any case; a charger that reserves refuses
-other holders also while it is offline."""
+"""Reservations on the chargers themselves (OCPP ReserveNow). The service decides in any case, but a charger that knows
+a reservation refuses other holders even while it is offline."""

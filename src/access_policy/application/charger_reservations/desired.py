@@ -1,7 +1,8 @@
 """The reservations that a charger should have now: a pure function of the book, the charger and the time.
 
-Only reservations that name the charger are sent: a group's holder may take any free charger of it. A charger in freevend, by
-an operator's override, and one that only observes must refuse nobody, and so reserves nothing.
+Only reservations that name the charger are sent: the holder of a group's reservation may use any free charger of the
+group. A charger in freevend (also by an operator's override), or one that only observes, must admit every vehicle, and
+so gets no reservations.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from access_policy.domain.ids import ReservationId
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import Holder, Place
 
-THE_CHARGER = 0  # as a connector: the charger as a whole
+THE_CHARGER = 0  # as a connector id: the charger as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Slot:
 
 
 def reservation_number(reservation_id: ReservationId, connector_id: int) -> int:
-    """The number on the charger, 1 to 2^31 - 1 (an integer of 1.6): derived, so that it is the same after a restart and in
-    every gateway. Reserving again with the same number replaces the reservation."""
+    """Return the number on the charger, 1 to 2^31 - 1 (an integer of 1.6). It is derived, so that it is the same after
+    a restart and in every gateway. A second request with the same number replaces the reservation."""
     digest = hashlib.sha256(f"{reservation_id}/{connector_id}".encode()).digest()
     return int.from_bytes(digest[:4]) % (2**31 - 1) + 1
 
@@ -51,8 +52,8 @@ def wanted_slots(
     connectors: int,
     used: Collection[tuple[ReservationId, int]],
 ) -> dict[int, Slot]:
-    """By number. `entries` name the charger, which has connectors 1 to `connectors`. `used`: the holder charges at this
-    connector now."""
+    """Return the wanted slots by number. `entries` name the charger, which has connectors 1 to `connectors`. `used`
+    holds the reservations whose holder is charging, with the connector."""
     if expected is not AccessMode.MANAGED or enforcement is not Enforcement.ENFORCE or reserves is Reserves.NONE:
         return {}
     wanted = (
@@ -65,7 +66,7 @@ def wanted_slots(
 
 
 def next_change(entries: Iterable[Entry], at: datetime) -> datetime | None:
-    """The first instant after `at` at which `wanted_slots` may change by the time alone."""
+    """Return the first instant after `at` at which `wanted_slots` may change merely because time passes."""
     return min((instant for entry in entries for instant in _instants(entry) if instant > at), default=None)
 
 
@@ -76,17 +77,18 @@ def _instants(entry: Entry) -> Iterator[datetime]:
 
 
 def _until(entry: Entry) -> datetime:
-    """The end of the window, or the instant at which a holder who does not come loses it."""
+    """Return the end of the window, or the instant at which a holder who does not arrive loses it."""
     return entry.lost_at or entry.reservation.end
 
 
 def _is_used_up(entry: Entry) -> bool:
-    """The holder has started, and the end of the charge releases the reservation."""
+    """Return whether the holder has started and the end of the charge releases the reservation."""
     return entry.fulfilled_at is not None and entry.reservation.terms.release_on_stop
 
 
 def _connectors(place: Place, reserves: Reserves, connectors: int) -> Iterable[int]:
-    """A charger that can only be reserved as a whole keeps one connector free: it does not keep a certain one of several."""
+    """Return the connectors to reserve. A charger that can only be reserved as a whole, and has several connectors,
+    cannot reserve a particular one of them."""
     if reserves is Reserves.CHARGER:
         return (THE_CHARGER,) if place.connector_id is None or connectors == 1 else ()
     return range(1, connectors + 1) if place.connector_id is None else (place.connector_id,)

@@ -1,8 +1,8 @@
-"""The one identifier for which a charger can be reserved, and its value.
+"""The single identifier for which a charger can be reserved, and its value.
 
-A charger compares the identifier that it was given with the one presented, and refuses any other. OCPP lets several share a
-reservation by a group (parentIdTag, groupIdToken), but the service's answers give no groups. So a charger is reserved for a
-holder with exactly one identifier that chargers present, and otherwise not.
+A charger compares the identifier in the reservation with the one presented, and refuses any other. OCPP lets several
+identifiers share a reservation by a group (parentIdTag, groupIdToken), but the service's answers contain no groups. So
+the service reserves a charger only for a holder who has exactly one identifier that chargers can read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class HolderIdentifiers:
     vault: VehicleVault
 
     def single(self, tenant_id: TenantId, holder: Holder) -> IdentifierRef:
-        """Raises `NoSingleIdentifier`."""
+        """Return the holder's only identifier that chargers can read. Raises `NoSingleIdentifier`."""
         refs = [each.ref for each in holder.identifiers]
         vehicle = None if holder.vehicle_id is None else self.view.registry(tenant_id).vehicles.get(holder.vehicle_id)
         refs += [] if vehicle is None else vehicle.identifiers
@@ -48,7 +48,7 @@ class HolderIdentifiers:
         return ref
 
     async def value(self, tenant_id: TenantId, reservation_id: ReservationId, holder: Holder) -> Identifier:
-        """Raises `NoSingleIdentifier`, `ValueNotReadable` or `StoreUnavailable`."""
+        """Return the identifier with its value. Raises `NoSingleIdentifier`, `ValueNotReadable` or `StoreUnavailable`."""
         ref = self.single(tenant_id, holder)
         own = next((each.sealed for each in holder.identifiers if each.ref.pseudonym == ref.pseudonym), None)
         if own is not None:

@@ -1,8 +1,9 @@
 """Keeps the reservations on connected chargers up to date: a level-triggered loop, like mode application.
 
-Triggers queue a charger: a change of its policy or its reservations, a connection, a boot, a connector that became free, a
-report of the charger, and the instants at which a window begins, is lost or ends. A slow resync looks at every connected
-charger. Each charger has its own task, so that an unresponsive one delays no other, and never more than one.
+Triggers queue a charger: a change of its policy or its reservations, a connection, a boot, a connector that became
+free, a report of the charger, and the instants at which a window begins, is lost or ends. A slow resync inspects every
+connected charger. Each charger has at most one task, its own, so that an unresponsive charger does not delay the
+others.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 RESYNC_S = 300.0
-AT_A_TIME = 200  # chargers, in one turn of the event loop
+AT_A_TIME = 200  # chargers, in one iteration of the event loop
 AFTER_A_FAILURE = timedelta(seconds=30)
 
 
@@ -46,7 +47,7 @@ class ReservationKeeper:
         self.view.on_policy_change(self.trigger)
 
     async def run(self) -> None:
-        """Run until cancelled; the tasks under way are then cancelled and awaited."""
+        """Run until cancelled; running tasks are then cancelled and awaited."""
         resync_at = 0.0
         try:
             while True:
@@ -72,19 +73,19 @@ class ReservationKeeper:
             self.trigger(key)
 
     def ended(self, key: ChargerKey, number: int, status: str) -> None:
-        """The charger reports that it has the reservation no more."""
+        """The charger reports that it no longer has the reservation."""
         self.reconciler.ended(key, number, status)
         self.trigger(key)
 
     def look(self) -> None:
-        """Begin to reconcile the chargers that are due. Returns at once."""
+        """Start to reconcile the chargers that are due. Returns at once."""
         self._dirty.update(self._alarms.ring(self.clock.now()))
         for key in list(self._dirty):
             if self._tasks.begin(key, self._reconcile):
                 self._dirty.discard(key)
 
     async def finish(self) -> None:
-        """Wait for the work under way."""
+        """Wait for the running tasks."""
         await self._tasks.finish()
 
     async def _reconcile(self, key: ChargerKey) -> None:

@@ -14,7 +14,7 @@ from access_policy.domain.ids import ReservationId
 
 TRY_AGAIN_S = 5.0  # doubled for each further failure, up to
 LONGEST_S = 300.0
-RESENT_MAX = 3  # times on one connection, to a connector that reports that it is available
+RESENT_MAX = 3  # times on one connection, to a connector that reports itself available
 
 Sent = tuple[datetime, str]
 """The end and the pseudonym of the holder's identifier."""
@@ -29,10 +29,9 @@ _STATES = {
 
 @dataclass(slots=True)
 class KeptSlot:
-    """One reservation on the charger. `answered` is the request that the charger answered on this connection, None if there
-    is none; `due` is when the request may be repeated. `may_be_there`: the charger may have the reservation. `resent`: how
-    often it was sent again because the connector reports that it is available. `recorded`: the state and the detail on
-    record."""
+    """One reservation on the charger. `answered` is the request that the charger answered on this connection, if any;
+    `due` is when the request may be repeated. `may_be_there`: the charger may have the reservation. `resent` counts
+    repetitions because the connector reported itself available. `recorded` is the state, detail and end on record."""
 
     reservation_id: ReservationId
     connector_id: int
@@ -63,17 +62,17 @@ class KeptSlot:
 
     @property
     def is_recorded(self) -> bool:
-        """Nothing is to be recorded: also where nothing has happened yet."""
+        """True if there is nothing to record, including when nothing has happened yet."""
         return not self.detail or self.recorded == self.to_record
 
     def needs(self, request: Sent, now: datetime) -> bool:
-        """The request is to be sent now."""
+        """Return whether to send the request now."""
         if self.due is not None:
             return self.due <= now
         return self.answered != request
 
     def take(self, request: Sent, reserved: Reserved, now: datetime) -> None:
-        """The charger's answer to the request."""
+        """Apply the charger's answer to the request."""
         self.until, self.answered = request[0], request
         self.state, self.detail = _STATES[reserved.status], reserved.detail
         self.may_be_there = reserved.status is ReserveStatus.ACCEPTED
@@ -85,17 +84,17 @@ class KeptSlot:
             self.backoff.reset()
 
     def refuse(self, request: Sent, why: str) -> None:
-        """Nothing is sent."""
+        """Refuse the reservation without sending it to the charger."""
         self.until, self.answered, self.due = request[0], request, None
         self.state, self.detail = ReservationState.REFUSED, why
 
     def wait(self, why: str, now: datetime) -> None:
-        """The request had no answer, or cannot be made yet."""
+        """Wait and try later: the request had no answer, or cannot be made yet."""
         self.state, self.detail = ReservationState.WAITING, why
         self.try_later(now)
 
     def freed(self, now: datetime) -> None:
-        """The connector reports that it is available, and not that it is reserved. Some chargers report that in any case."""
+        """Handle a connector that reports itself available instead of reserved. Some chargers always report that."""
         if self.due is not None:
             self.due = now
         elif self.state is ReservationState.RESERVED and self.resent < RESENT_MAX:
@@ -114,15 +113,15 @@ class KeptSlot:
 
 @dataclass(slots=True)
 class KeptReservations:
-    """By number. `supported`: the charger's report on this connection; None: not asked yet."""
+    """The reservations by number. `supported` is the charger's report on this connection; None: it has not reported yet."""
 
     epoch: int
     slots: dict[int, KeptSlot] = field(default_factory=dict)
     supported: bool | None = None
 
     def connected(self, epoch: int, on_record: Mapping[int, ReservationOnCharger]) -> None:
-        """A new connection: every reservation is sent again. The record also has the work of other gateways; states that are
-        not recorded yet are this process's own."""
+        """Start a new connection, on which every reservation is sent again. The record also has the work of other
+        gateways; unrecorded states belong to this process."""
         unrecorded = {number: kept for number, kept in self.slots.items() if not kept.is_recorded}
         self.slots = {number: KeptSlot.of_record(each) for number, each in on_record.items()} | unrecorded
         for kept in self.slots.values():

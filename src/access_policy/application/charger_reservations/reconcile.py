@@ -1,7 +1,7 @@
 """Reconcile the reservations on one charger with those that it should have: cancel, then reserve, then record.
 
-Everything is read afresh each time, so that a lost trigger costs time and nothing else. The charger's answers are recorded in
-its condition: the reservations are known after a restart and in the next gateway.
+Every run reads everything again, so that a lost trigger only costs time. The charger's answers are recorded in its
+condition: the reservations are known after a restart and in the next gateway.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class ReservationReconciler:
     _kept: dict[ChargerKey, KeptReservations] = field(default_factory=dict)
 
     def concerns(self, key: ChargerKey) -> bool:
-        """The charger has reservations, or may have some of them on it."""
+        """Return whether the charger has reservations, or may still have some stored on it."""
         return key in self._kept or bool(self._entries(key)) or bool(self.view.condition(key).reservations)
 
     async def reconcile(self, key: ChargerKey) -> datetime | None:
-        """Return when to reconcile again if nothing happens before; None if only an event can change anything. Never has more
-        than one call in flight."""
+        """Reconcile, with at most one call in flight. Return when to reconcile again if nothing happens before; None if
+        only an event can change anything."""
         if self.view.known_policy(*key) is None:
             self._kept.pop(key, None)
             return None
@@ -81,8 +81,8 @@ class ReservationReconciler:
         return min(self._instants(key, kept, now, is_recorded=is_recorded), default=None)
 
     def ended(self, key: ChargerKey, number: int, status: str) -> None:
-        """The charger reports that it has the reservation no more (ReservationStatusUpdate). It is sent again, after a while,
-        if it should still be there."""
+        """The charger reports that it no longer has the reservation (ReservationStatusUpdate). The reservation is sent
+        again after a backoff if the charger should still have it."""
         kept = self._kept.get(key)
         slot = None if kept is None else kept.slots.get(number)
         if slot is None:
@@ -92,15 +92,15 @@ class ReservationReconciler:
         slot.try_later(self.clock.now())
 
     def freed(self, key: ChargerKey, connector_id: int) -> None:
-        """The connector is available: what waits for it is sent at once, and what it should have and may have lost is sent
-        again, since OCPP 1.6 has no report of the loss."""
+        """The connector is available: send at once the reservations that wait for it, and send again those that the
+        charger should have and may have lost (OCPP 1.6 does not report the loss)."""
         kept = self._kept.get(key)
         for slot in kept.slots.values() if kept is not None else ():
             if slot.connector_id in (THE_CHARGER, connector_id):
                 slot.freed(self.clock.now())
 
     def wanted(self, key: ChargerKey) -> dict[int, Slot]:
-        """The reservations that the charger should have now, by number."""
+        """Return the reservations that the charger should have now, by number."""
         charger = self.view.charger(*key)
         policy = charger.policy
         profile = self.profiles.get(key[0], policy.settings.profile)
@@ -129,7 +129,7 @@ class ReservationReconciler:
         return kept
 
     async def _drop(self, key: ChargerKey, number: int, slot: KeptSlot) -> None:
-        """The reservation should not be on the charger any more."""
+        """Remove a reservation that the charger should no longer have."""
         if slot.may_be_there:
             await self._cancel(key, number, slot)
             return
@@ -138,7 +138,8 @@ class ReservationReconciler:
             slot.end("not needed any more")
 
     async def _cancel(self, key: ChargerKey, number: int, slot: KeptSlot) -> None:
-        """Any answer means that the charger has it no more: `Rejected` is the answer for an unknown number."""
+        """Cancel the reservation on the charger. Any answer means that the charger does not have it: `Rejected` is the
+        answer for an unknown number."""
         try:
             status = await self.chargers.commands(key).cancel_reservation(number)
         except ChargerDidNotAnswer as silence:
@@ -170,7 +171,8 @@ class ReservationReconciler:
             known.wait(str(trouble)[:DETAIL_MAX], self.clock.now())
 
     async def _send(self, key: ChargerKey, known: KeptSlot, number: int, slot: Slot, request: Sent) -> None:
-        """Raises `ChargerDidNotAnswer` (the charger may have it), `ValueNotReadable` or `StoreUnavailable`."""
+        """Send the reservation. Raises `ChargerDidNotAnswer` (the charger may have it), `ValueNotReadable` or
+        `StoreUnavailable`."""
         identifier = await self.holders.value(key[0], slot.reservation_id, slot.holder)
         was_there, known.may_be_there = known.may_be_there, True
         try:
@@ -185,7 +187,8 @@ class ReservationReconciler:
         log.info("reservation %d on charger %s: %s", number, key[1], reserved.detail)
 
     async def _supports(self, key: ChargerKey, kept: KeptReservations) -> bool:
-        """By the profile, or by the charger's report, read once per connection. Raises `ChargerDidNotAnswer`."""
+        """Return whether the charger supports reservations: by its profile, or by its own report, read once per
+        connection. Raises `ChargerDidNotAnswer`."""
         profile = self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)
         if profile is not None and profile.reserves is not Reserves.REPORTED:
             return True
@@ -194,7 +197,7 @@ class ReservationReconciler:
         return kept.supported
 
     async def _record(self, key: ChargerKey, kept: KeptReservations) -> bool:
-        """Record the states that changed; False if the store is down, and then they are recorded later."""
+        """Record the states that changed. Return False if the store is down; they are then recorded later."""
         for number, slot in kept.slots.items():
             if slot.is_recorded:
                 continue
@@ -224,7 +227,7 @@ class ReservationReconciler:
         return self.view.book(key[0], policy.settings.depot_id).entries.at_place(key_of_charger(key[1]))
 
     def _used(self, key: ChargerKey, entries: list[Entry]) -> Iterator[tuple[ReservationId, int]]:
-        """The connectors at which the holders of these reservations charge now."""
+        """Yield the connectors at which the holders of these reservations are charging."""
         for session in self.live.sessions_at(key):
             if session.connector_id is None:
                 continue

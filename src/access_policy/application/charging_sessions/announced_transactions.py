@@ -1,6 +1,5 @@
-"""Transactions that a charger announces before they have a token or a charge (OCPP 2.x): recorded until a start or an end
-proves that there was a charge.
-"""
+"""Transactions that a charger announces before they have a token or a charge (OCPP 2.x): recorded, until a start or an
+end proves that there was a charge."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from access_policy.domain.access.transaction_record import TransactionRecord
 
 
 class AnnouncedTransactions:
-    """Raises `ChargerUnknown` or `StoreUnavailable`."""
+    """Records announced transactions. Its methods raise `ChargerUnknown` or `StoreUnavailable`."""
 
     def __init__(
         self, live: RecentActivity, store: Streams, commits: Commits, sessions: Sessions, clock: Clock
@@ -35,8 +34,7 @@ class AnnouncedTransactions:
 
     async def announce(self, report: StartReport) -> RecordedStart | None:
         """Process an event of a transaction that has neither token nor charge yet. A meter value that has grown since
-        the last one starts a session anyway.
-        """
+        the last one starts a session anyway."""
         key, transaction_id = (report.tenant_id, report.charger_id), report.transaction_ids[0]
         repeated = self._sessions.repeated
         record = self._live.announced(key, transaction_id)
@@ -58,10 +56,9 @@ class AnnouncedTransactions:
         raise conflicts(key)
 
     async def end_of(self, start: StartReport, end: EndReport, *, charged: bool) -> RecordedStart | None:
-        """Record the end of a transaction that the charger named itself; `start` is the start that the same message
-        proves, and `charged` says that there was one: it has a token, or energy. Returns that start, if it was
-        recorded.
-        """
+        """Record the end of a transaction to which the charger gave the id. `start` is the start that the same message
+        proves; `charged` says that there was one, because the transaction has a token or energy. Returns that start, if
+        it was recorded."""
         key = (end.tenant_id, end.charger_id)
         for _ in range(APPEND_TRIES):
             if self._live.session(key, end.transaction_id) is not None:
@@ -82,7 +79,7 @@ class AnnouncedTransactions:
     async def _append(
         self, report: StartReport, record: TransactionRecord, event: TransactionAnnounced | TransactionEnded
     ) -> bool:
-        """False: another append to the transaction came first."""
+        """Append the event; return False if another append to the transaction came first."""
         stream = transaction_stream(report.tenant_id, report.charger_id, event.transaction_id)
         context = Context(
             tenant_id=report.tenant_id,
@@ -99,9 +96,8 @@ class AnnouncedTransactions:
 
 
 def _proves_a_charge(report: StartReport, record: TransactionRecord) -> bool:
-    """The meter value has grown since the last one; or the transaction's end was delivered first, and has a start or a
-    greater meter value.
-    """
+    """Return whether the meter value has grown since the last one, or the transaction's end was delivered first and has
+    a start or a greater meter value."""
     if record.attempt_id is None and has_grown(record.meter_wh, report.meter_start_wh):
         return True
     return record.ended is not None and (

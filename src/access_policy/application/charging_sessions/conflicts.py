@@ -1,4 +1,4 @@
-"""Appends that conflict with those of another process, or of another message: tried again, but not without end."""
+"""Appends that conflict with another process or another message: they are retried, but a limited number of times."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ APPEND_TRIES: Final = 8
 
 
 def conflicts(key: ChargerKey) -> RuntimeError:
-    """The error after `APPEND_TRIES` conflicts."""
+    """Return the error to raise after `APPEND_TRIES` conflicts."""
     return RuntimeError(f"a transaction of charger {key[1]} was changed repeatedly by another process")

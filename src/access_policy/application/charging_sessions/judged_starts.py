@@ -50,8 +50,8 @@ class JudgedStart:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A start about to be recorded. `record` is the transaction's record so far, `reported_end` an end that the charger reports
-    with the start."""
+    """A start about to be recorded. `record` is the transaction's record so far; `reported_end` is an end that the
+    charger reported with the start."""
 
     report: StartReport
     charger: ChargerView
@@ -120,7 +120,7 @@ def attempt_of(report: StartReport) -> AccessAttempt:
 
 
 def completed(report: StartReport, record: TransactionRecord) -> StartReport:
-    """The report, completed with the connector and the meter value that the charger announced before."""
+    """Complete the report with the connector and the meter value that the charger announced before."""
     return replace(
         report,
         connector_id=record.connector_id if report.connector_id is None else report.connector_id,
@@ -163,7 +163,7 @@ def charging_ended(attempt_id: AttemptId, meter_start_wh: int | None, ended: Tra
 
 
 def is_same_decision(now: AccessAllowed | AccessDenied, before: AccessAllowed | AccessDenied) -> bool:
-    """The same outcome for the same reason and the same vehicle; in freevend the vehicle can change without a refusal."""
+    """Return whether outcome, reason and vehicle are the same; in freevend the vehicle can change without a refusal."""
     return (type(now), row_of(now), now.lineage.vehicle_id, now.lineage.access_class) == (
         type(before),
         row_of(before),

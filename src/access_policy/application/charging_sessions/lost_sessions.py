@@ -1,9 +1,9 @@
 """Ends sessions whose end the charger never reported, with the reason `lost`.
 
-A session is certainly over when its connector reports Available, when another transaction started on the connector,
-when the charger is retired, or when it drew no energy for longer than its depot allows. Level-triggered: a check of
-all open sessions every few seconds finds them, also after a restart and after a failed append. The charger's own
-later report replaces the conclusion (`SessionEnds`).
+A session is over when its connector reports Available, when another transaction has started on the connector, when the
+charger is retired, or when it has drawn no energy for longer than its depot allows. The check is level-triggered: every
+few seconds it inspects all open sessions, so that it works after a restart or a failed append. A later report of the
+charger replaces the conclusion (`SessionEnds`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from access_policy.domain.ids import ChargerKey
 log = logging.getLogger(__name__)
 
 TICK_S = 5.0
-WATCHED_AT_LEAST = timedelta(hours=1)  # meter values are not known from before a restart
-END_WITHIN = timedelta(minutes=10)  # a start reported late is followed by its end, which was queued behind it
+WATCHED_AT_LEAST = timedelta(hours=1)  # meter values from before a restart are not known
+END_WITHIN = timedelta(minutes=10)  # a start that is reported late is followed by its end, which was queued behind it
 
 
 class LostSessions:
-    """Ends sessions that are certainly over."""
+    """Ends sessions that must be over."""
 
     def __init__(self, view: DecisionView, live: RecentActivity, ends: SessionEnds, clock: Clock) -> None:
         self._view = view
@@ -41,12 +41,12 @@ class LostSessions:
         self._clock = clock
 
     async def connector_free(self, key: ChargerKey, connector_id: int, at: datetime) -> None:
-        """The connector reported at `at` that no vehicle is there."""
+        """The connector reported at `at` that no vehicle is plugged in."""
         self._live.connector_free(key, connector_id, at)
         await self.check(key)
 
     async def check(self, key: ChargerKey) -> None:
-        """Check the charger's sessions now. While the store is down they wait for the next check."""
+        """Check the charger's sessions now. While the store is down, they wait for the next check."""
         try:
             await self.look_at(key)
         except StoreUnavailable as outage:
@@ -65,7 +65,7 @@ class LostSessions:
 
 
 class LostSessionsWatch:
-    """Checks all open sessions every few seconds. `is_here` says whether a charger is connected to this process."""
+    """Checks all open sessions every few seconds. `is_here` returns whether a charger is connected to this process."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class LostSessionsWatch:
         self._clock = clock
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check until cancelled."""
         while True:
             try:
                 await self.look()
@@ -104,7 +104,9 @@ class LostSessionsWatch:
         quiet = [each for each in self._live.all_sessions() if self._is_quiet(*each, now)]
         at_others = await self._connected() if any(not self._is_here(key) for key, _ in quiet) else frozenset()
         for key, session in quiet:
-            if self._is_here(key) or key not in at_others:  # otherwise the gateway that owns it has its meter values
+            if (
+                self._is_here(key) or key not in at_others
+            ):  # otherwise the gateway that owns the charger has its meter values
                 await self._lost.end_quiet(key, session)
 
     def _is_quiet(self, key: ChargerKey, session: Session, now: datetime) -> bool:
@@ -123,7 +125,7 @@ class LostSessionsWatch:
 def _impossible(
     policy: ChargerAccessPolicy, live: RecentActivity, key: ChargerKey, now: datetime
 ) -> Iterator[tuple[Session, datetime]]:
-    """The charger's sessions that are certainly over, each with an instant at which it was."""
+    """Yield the charger's sessions that must be over, each with an instant at which it was over."""
     sessions = live.sessions_at(key)
     for index, session in enumerate(sessions):
         if policy.retired_at is not None:
@@ -133,16 +135,14 @@ def _impossible(
         elif session.connector_id is not None:
             followed_at = _first_since(session, sessions[index + 1 :])
             if followed_at is None and _is_known_for(session, END_WITHIN, now):
-                # reported late: its end was probably queued behind it, and has not come
+                # The session was reported late: its end was probably queued behind it, and has not arrived.
                 followed_at = _first_since(session, sessions[:index]) or live.free_since(key, session)
             if followed_at is not None:
                 yield session, followed_at
 
 
 def _first_since(session: Session, others: Sequence[Session]) -> datetime | None:
-    """The instant at which the first of the others started on the session's connector, but not before the session
-    did.
-    """
+    """Return the first instant, not before the session's start, at which one of the others started on its connector."""
     begun = [each.started_at for each in others if each.connector_id == session.connector_id]
     return min((at for at in begun if at >= session.started_at), default=None)
 

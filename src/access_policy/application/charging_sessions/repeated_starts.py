@@ -1,4 +1,5 @@
-"""Starts that are already recorded: answered as before, and corrected if their end was delivered first."""
+"""Starts that are already recorded: they get the same answer as before, and are corrected if their end was delivered
+first."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ class RepeatedStarts:
         self._clock = clock
 
     async def is_another(self, report: StartReport, record: TransactionRecord) -> bool:
-        """True if the message starts another transaction than the one recorded under its id."""
+        """Return True if the message starts a different transaction from the one recorded under its id."""
         history = await attempt_history(self._store, report.tenant_id, record.attempt_id)
         start = start_in(history)
         ref = self._identifiers.of_attempt(attempt_of(report))
@@ -66,7 +67,7 @@ class RepeatedStarts:
     async def recorded_start(
         self, report: StartReport, charger: ChargerView, transaction_id: str, record: TransactionRecord
     ) -> RecordedStart | None:
-        """The start recorded under the transaction id; None if that was another one."""
+        """Return the start recorded under the transaction id; None if it belongs to a different transaction."""
         history = await attempt_history(self._store, report.tenant_id, record.attempt_id)
         start = start_in(history)
         ref = self._identifiers.of_attempt(attempt_of(report))
@@ -86,9 +87,8 @@ class RepeatedStarts:
     async def used_again(
         self, key: ChargerKey, transaction_id: str, record: TransactionRecord, *, at: datetime
     ) -> TransactionRecord:
-        """The charger numbers its transactions from the beginning after a reboot (OCPP 2.x): the earlier one with the
-        id is over. Raises `StoreUnavailable`.
-        """
+        """End the earlier transaction with this id: after a reboot the charger numbers its transactions from the
+        beginning again (OCPP 2.x). Raises `StoreUnavailable`."""
         session = self._live.session(key, transaction_id)
         if session is not None and session.attempt_id == record.attempt_id:
             await self._ends.lost(key, session, at=at)
@@ -102,9 +102,8 @@ class RepeatedStarts:
         start: ChargingStarted,
         history: list[Recorded],
     ) -> list[Recorded]:
-        """Record the start again, decided for the time at which it began: its end was delivered first, and only now
-        is the start time known. Returns the attempt's events.
-        """
+        """Record the start again, decided for the time at which it began: its end was delivered first, so the start
+        time is known only now. Returns the attempt's events."""
         attempt = attempt_of(report)
         ref = self._identifiers.of_attempt(attempt)
         corrected = replace(

@@ -13,11 +13,12 @@ from access_policy.domain.ids import AttemptId, ChargerId, TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartReport:
-    """A charge began. `anonymous`: it carries no vehicle's identifier (`NoAuthorization`, the freevend tag).
+    """A charge began. `anonymous`: the report contains no identifier of a vehicle (but `NoAuthorization` or the
+    freevend tag).
 
-    `transaction_ids` are the ids to try in order: one where the charger assigns it, several where the service does (OCPP 1.6).
-    `offline`: it began while the charger was offline; it is decided by the policy in force at `started_at`.
-    `reports_begin`: the message has the transaction's begin by the charger's clock (2.x `Started`).
+    `transaction_ids` are the ids to try in order: one if the charger assigns it, several if the service does (OCPP
+    1.6). `offline`: it began while the charger was offline; it is decided by the policy in force at `started_at`.
+    `reports_begin`: the message states when the transaction began by the charger's clock (2.x `Started`).
     """
 
     tenant_id: TenantId
@@ -37,9 +38,9 @@ class StartReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndReport:
-    """A charge ended. `id_is_ours`: the service assigns the transaction ids (OCPP 1.6), so that an unknown one is a mistake of
-    the charger, and `identifier` may identify the session. `meter_start_wh` is the reading at the start according to the
-    report of the end; it is used where the start had none."""
+    """A charge ended. `id_is_ours`: the service assigns the transaction ids (OCPP 1.6), so that an unknown one is a
+    mistake of the charger, and `identifier` may identify the session. `meter_start_wh` is the reading at the start
+    according to the report of the end; it is used if the start had none."""
 
     tenant_id: TenantId
     charger_id: ChargerId
@@ -54,10 +55,13 @@ class EndReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyReport:
-    """A charge draws energy, or may: `energy_wh` is the meter's reading, `power_w` what the charger imports, `charging` the
-    state that the charger reports.
-    `transaction_id` None: the latest transaction on the connector. `at` is when the report arrived, `read_at` when the charger
-    read its meter by its own clock: a charger that was offline sends hours of readings within seconds. None: not known."""
+    """A charge draws energy, or may. `energy_wh` is the meter's reading, `power_w` the power that the charger imports,
+    `charging` the state that the charger reports.
+
+    `transaction_id` None means the latest transaction on the connector. `at` is when the report arrived. `read_at` is
+    when the charger read its meter, by its own clock (None: not known): a charger that was offline sends hours of
+    readings within seconds.
+    """
 
     tenant_id: TenantId
     charger_id: ChargerId

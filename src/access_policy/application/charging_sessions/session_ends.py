@@ -1,7 +1,7 @@
 """Ends of sessions: by the charger's report, by the service's conclusion, or by an operator.
 
-A charger may lose its report (power cut), or send it under a transaction id that the service never assigned. The
-service's own conclusion (reason `lost` or `operator`) is provisional: a later report of the charger is recorded too,
+A charger may lose its report (power cut), or send it under a transaction id that the service never assigned. An end
+that the service concluded (reason `lost` or `operator`) is provisional: a later report of the charger is also recorded,
 so that the energy becomes known.
 """
 
@@ -51,9 +51,8 @@ class SessionEnds:
     # --- reported by the charger -----------------------------------------------------------------------------------
 
     async def reported(self, report: EndReport, ref: IdentifierRef | None = None) -> Session | None:
-        """Record the end; None if the transaction is unknown (it is acknowledged anyway) or was over. `ref` is the
-        identifier in the report. Raises `StoreUnavailable`.
-        """
+        """Record the end. Returns None if the transaction is unknown (the report is acknowledged anyway) or was over.
+        `ref` is the identifier in the report. Raises `StoreUnavailable`."""
         key = (report.tenant_id, report.charger_id)
         for _ in range(APPEND_TRIES):
             session = self._live.session(key, report.transaction_id)
@@ -76,15 +75,14 @@ class SessionEnds:
         raise conflicts(key)
 
     async def _recorded(self, report: EndReport) -> Session | None:
-        """The session of the report's transaction, unless the charger already reported its end."""
+        """Return the session of the report's transaction, unless the charger already reported its end."""
         return await self._load((report.tenant_id, report.charger_id), report.transaction_id, unless_also_assumed=False)
 
     async def _meant(self, key: ChargerKey, report: EndReport, ref: IdentifierRef | None) -> Session | None:
-        """The session meant by a report under an unknown id: the one of its identifier, otherwise the only open one.
-        Sessions that the service concluded to be over come last: the report is late.
-        """
+        """Return the session meant by a report under an unknown id: the one with its identifier, otherwise the only
+        open one. Sessions that the service concluded to be over are considered last, because the report may be late."""
         if (await transaction_record(self._store, *key, report.transaction_id)).version > 0:
-            return None  # the id is known: the report came before
+            return None  # the id is known: the transaction was reported before
         for among in (self._live.sessions_at(key), self._live.assumed_over(key)):
             begun = [each for each in among if each.started_at <= report.ended_at]
             of_identifier = [each for each in begun if ref is not None and each.identifier == ref]
@@ -95,7 +93,7 @@ class SessionEnds:
                     *(key[1], report.transaction_id[:40], found[0].transaction_id),
                 )
                 meant = await self._load(key, found[0].transaction_id, unless_also_assumed=False)
-                if meant is None:  # its end is recorded, although that append was reported as failed
+                if meant is None:  # its end is recorded, although the append was reported as failed
                     self._live.ended(key, found[0].transaction_id)
                 return meant
             if found:
@@ -105,20 +103,19 @@ class SessionEnds:
     # --- concluded by the service ----------------------------------------------------------------------------------
 
     async def lost(self, key: ChargerKey, session: Session, *, at: datetime) -> int | None:
-        """Record that the session has been over since `at` although the charger reported no end. Returns the log
-        position of the record; None if it was already over. Raises `StoreUnavailable`.
-        """
+        """Record that the session has been over since `at`, although the charger reported no end. Returns the log
+        position of the record, or None if the session was already over. Raises `StoreUnavailable`."""
         log.warning("charger %s lost the end of transaction %s", key[1], session.transaction_id)
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         return await self._assume(key, session, context, LOST, at)
 
     def note_over(self, key: ChargerKey, transaction_id: str) -> None:
-        """The end is recorded, perhaps by an append that was reported as failed."""
+        """Note that the end is recorded, perhaps by an append that was reported as failed."""
         self._live.ended(key, transaction_id)
 
     async def by_operator(self, context: Context, key: ChargerKey, session: Session, *, reason: str) -> int | None:
-        """Like `lost`, by an operator with a reason."""
-        session = self._live.session(key, session.transaction_id) or session  # which knows the meter values
+        """Like `lost`, but ended by an operator with a reason."""
+        session = self._live.session(key, session.transaction_id) or session  # the live one knows the meter values
         now = self._clock.now()
         audited = SessionEndedByOperator(
             attempt_id=session.attempt_id,
@@ -186,7 +183,7 @@ class SessionEnds:
         recorded = enveloped(context, events, now=now, occurred_at=occurred_at)
         try:
             return await self._commits.append(Append(stream, session.version, recorded))
-        except BaseException:  # stale, or not known whether it is recorded: the next try loads the stream
+        except BaseException:  # stale, or recorded without our knowledge: the next try loads the stream
             self._forget_version(key, session)
             raise
 
@@ -197,7 +194,7 @@ class SessionEnds:
 
 
 def ended_by(report: EndReport, session: Session) -> ChargingEnded:
-    """The end of the session as the charger reported it."""
+    """Return the end of the session as the charger reported it."""
     return ChargingEnded(
         attempt_id=session.attempt_id,
         charger_id=report.charger_id,
@@ -213,7 +210,6 @@ def _start_reading(session: Session, report: EndReport) -> int | None:
 
 
 def energy_between(start_wh: int | None, stop_wh: int | None) -> int | None:
-    """None if a reading is missing, or if the register ran backwards: it was replaced or reset, and the energy is
-    unknown.
-    """
+    """Return None if a reading is missing, or if the register ran backwards: it was replaced or reset, and the energy
+    is unknown."""
     return None if start_wh is None or stop_wh is None or stop_wh < start_wh else stop_wh - start_wh

@@ -1,4 +1,5 @@
-"""Starts and ends of charges: decided again when they start, recorded in the attempt's own stream (design.md 3.1)."""
+"""Starts and ends of charges: an attempt is decided again when its charge starts, and recorded in the attempt's own
+stream (design.md 3.1)."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ FreevendListener = Callable[[ChargerKey, str], None]
 
 
 class Sessions:
-    """`freevend_reported` receives anonymous starts in a managed window: such a charger is not switched."""
+    """Records starts and ends of charges. `freevend_reported` receives anonymous starts in a managed window, which show
+    that the charger is not switched."""
 
     def __init__(
         self,
@@ -63,10 +65,9 @@ class Sessions:
         self.lost = LostSessions(view, live, self.ends, clock)
 
     async def start(self, report: StartReport, *, ended: EndReport | None = None) -> RecordedStart:
-        """Record the start and its decision; a start that is already recorded gets the same answer. `ended`: the
-        charge is over and its end is the charger's only report; it is recorded along. Raises `ChargerUnknown` or
-        `StoreUnavailable`.
-        """
+        """Record the start and its decision; a start that is already recorded gets the same answer. `ended` is set if
+        the charger's only report of the charge is its end, and is recorded together with the start. Raises
+        `ChargerUnknown` or `StoreUnavailable`."""
         key = (report.tenant_id, report.charger_id)
         charger = await self._judging.charger_at_start(report)
         candidates = iter(report.transaction_ids)
@@ -89,7 +90,7 @@ class Sessions:
                 await self._record_start(opening)
             except VersionConflict:
                 stored = await transaction_record(self._store, *key, transaction_id)
-                may_join = may_join and stored != record  # else the attempt's own stream has moved on
+                may_join = may_join and stored != record  # otherwise the attempt's own stream has moved on
                 record = stored
                 continue
             if judged.decision is not None and judged.is_new_decision:
@@ -149,9 +150,8 @@ class Sessions:
         return RecordedStart(attempt_id=judged.attempt_id, transaction_id=transaction_id, decision=decision)
 
     async def locate(self, key: ChargerKey, transaction_id: str, connector_id: int) -> None:
-        """Record the start again, with the connector that the charger named only after it (OCPP 2.x, E02); nothing
-        happens if the connector is known. Raises `StoreUnavailable`.
-        """
+        """Record the start again with a connector that the charger named only later (OCPP 2.x, E02). Do nothing if the
+        connector is known. Raises `StoreUnavailable`."""
         session = self._live.session(key, transaction_id)
         if session is None or session.connector_id is not None:
             return
@@ -174,7 +174,7 @@ class Sessions:
         raise conflicts(key)
 
     async def end(self, report: EndReport) -> Session | None:
-        """Record the end; None if the transaction is unknown (it is acknowledged anyway) or was over."""
+        """Record the end. Returns None if the transaction is unknown (the report is acknowledged anyway) or was over."""
         ref = None if report.identifier is None else self._identifiers.held_as(report.tenant_id, report.identifier)
         return await self.ends.reported(report, ref)
 

@@ -40,9 +40,8 @@ class StartJudging:
         self._clock = clock
 
     async def charger_at_start(self, report: StartReport) -> ChargerView:
-        """The charger as it is now; for a start reported late, with the policy in force when it began. Raises
-        `ChargerUnknown` or `StoreUnavailable`.
-        """
+        """Return the charger as it is now or, for a start reported late, with the policy in force when it began. Raises
+        `ChargerUnknown` or `StoreUnavailable`."""
         now_view = self._view.charger(report.tenant_id, report.charger_id)
         if not report.offline:
             return now_view
@@ -54,9 +53,8 @@ class StartJudging:
     async def judge(
         self, report: StartReport, charger: ChargerView, transaction_id: str, *, may_join: bool
     ) -> JudgedStart:
-        """`may_join`: the start may belong to an attempt that was decided before it (an `Authorize`). Raises
-        `StoreUnavailable`.
-        """
+        """Decide the start. With `may_join` the start may belong to an attempt that was decided before it (an
+        `Authorize`). Raises `StoreUnavailable`."""
         key = (report.tenant_id, report.charger_id)
         attempt = attempt_of(report)
         ref = self._identifiers.of_attempt(attempt)

@@ -1,6 +1,5 @@
-"""One file per verb: the command and its handler. A handler loads, asks the aggregate and records; rules belong to
-the domain.
-"""
+"""One file per verb: the command and its handler. A handler loads, calls the aggregate and records; rules belong to the
+domain."""
 
 from __future__ import annotations
 
@@ -9,9 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """`version` is the aggregate's version for `If-Match`, `position` the log position that contains the change (0:
-    no change). `created_id` is the id of the created entry, `created` is true if the aggregate itself is new.
-    """
+    """`version` is the aggregate's version for `If-Match`, `position` the log position that contains the change (0: no
+    change). `created_id` is the id of the created entry; `created` is true if the aggregate itself is new."""
 
     version: int
     position: int

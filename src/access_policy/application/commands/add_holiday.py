@@ -15,7 +15,7 @@ from access_policy.domain.mode_schedule.calendars import Holiday
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddHoliday:
-    """`calendar_ids` None: all calendars of the depot."""
+    """`calendar_ids` None means all calendars of the depot."""
 
     depot_id: DepotId
     calendar_ids: tuple[CalendarId, ...] | None
@@ -29,9 +29,8 @@ class AddHolidayHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: AddHoliday) -> Done:
-        """Calendars that have the entry stay as they are. Raises `DepotUnknown`, `CalendarUnknown`, `CalendarInvalid`,
-        `InvalidName` or `InstantOutOfRange`.
-        """
+        """Add the day; calendars that already have the entry are unchanged. Raises `DepotUnknown`, `CalendarUnknown`,
+        `CalendarInvalid`, `InvalidName` or `InstantOutOfRange`."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
         into = depot.calendars if command.calendar_ids is None else command.calendar_ids
         events = depot.add_holiday(into, command.day)

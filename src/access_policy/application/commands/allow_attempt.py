@@ -1,4 +1,4 @@
-"""Let the identifier of a refused attempt charge until an instant, and end that permission early."""
+"""Let the identifier of a refused attempt charge until an instant, or end that permission early."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class AttemptUnknown(Unknown):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowAttempt:
-    """Until `until`, or for `lasts` from now: one of the two is given."""
+    """Exactly one of `until` and `lasts` (from now) is given."""
 
     attempt_id: AttemptId
     reason: str
@@ -61,9 +61,8 @@ class AllowAttemptHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: AllowAttempt) -> Done:
-        """Allowing the attempt again replaces its permission. Raises `AttemptUnknown`, `AdHocNotPossible` or
-        `AdHocInvalid`.
-        """
+        """Give the permission; a second permission for the attempt replaces the first. Raises `AttemptUnknown`,
+        `AdHocNotPossible` or `AdHocInvalid`."""
         decided = await _refusal(self.store, context.tenant_id, command.attempt_id)
         now = self.clock.now()
         async with self.registries.locked(context.tenant_id) as registry:
@@ -79,7 +78,7 @@ class EndAllowanceHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: EndAllowance) -> Done:
-        """One that is over stays as it is. Raises `AdHocUnknown`."""
+        """End the permission; one that is over is unchanged. Raises `AdHocUnknown`."""
         now = self.clock.now()
         async with self.registries.locked(context.tenant_id) as registry:
             events = registry.end_ad_hoc(command.attempt_id, now=now)
@@ -88,7 +87,7 @@ class EndAllowanceHandler:
 
 
 async def _refusal(store: EventStore, tenant_id: TenantId, attempt_id: AttemptId) -> Decided:
-    """The attempt's last decision, if it is a refusal that a permission can override."""
+    """Return the attempt's last decision, which must be a refusal that a permission can override."""
     history = await store.load(attempt_stream(tenant_id, attempt_id))
     decisions = [each.event for each in history if isinstance(each.event, Decided)]
     if not decisions:
@@ -112,7 +111,7 @@ def _permission(
     now: datetime,
 ) -> AdHocPermission:
     ref = decided.lineage.identifier
-    assert ref is not None  # each of the reasons has one
+    assert ref is not None  # these reasons apply only to attempts with an identifier
     holder = registry.holder_of(ref)
     if holder is not None and holder.suspended_because is not None:
         raise AdHocNotPossible(f"Vehicle {holder.vehicle_id} is suspended; reinstate it first.")

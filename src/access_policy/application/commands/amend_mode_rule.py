@@ -1,4 +1,4 @@
-"""Correct a mode rule, including the past windows of its timeline."""
+"""Correct a mode rule, including its past windows on the timeline."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class AmendModeRuleHandler:
 def amended(
     policy: ChargerAccessPolicy, rule_id: RuleId, draft: RuleDraft, *, now: datetime
 ) -> tuple[PolicyEvent, ...]:
-    """The dates of the rule count from the day on which it was made. Raises `RuleUnknown`, or what makes it impossible."""
+    """Return the events; the rule's dates count from the day on which it was made. Raises `RuleUnknown`, or the reason
+    why it is impossible."""
     current = policy.rule(rule_id)
     made_on = current.made_on or (current.anchor if current.applies_from is None else None)
     rule = draft.rule(rule_id, policy.settings.time_zone, now=now, made_on=made_on)

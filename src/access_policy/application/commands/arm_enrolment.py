@@ -1,6 +1,5 @@
-"""Arm a charger for some minutes, so that the next unknown identifier presented there is offered for enrolment; or
-disarm it.
-"""
+"""Arm a charger for some minutes, so that the next unknown identifier presented at it is offered for enrolment; or
+disarm it."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ class AutochargeNotSupported(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmEnrolment:
-    """`kind` is the kind of identifier to be presented there; None: any."""
+    """`kind` is the kind of identifier that will be presented; None: any."""
 
     charger_id: ChargerId
     minutes: int

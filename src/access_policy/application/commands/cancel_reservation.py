@@ -13,7 +13,7 @@ from access_policy.domain.reservations.events import RequestedBy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelReservation:
-    """`replaced_by`: the reservation that takes its place."""
+    """`replaced_by` is the reservation that replaces it."""
 
     reservation_id: ReservationId
     reason: str

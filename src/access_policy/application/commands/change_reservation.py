@@ -1,4 +1,4 @@
-"""Give a reservation another content: another window, place, holder, or other terms."""
+"""Change the content of a reservation: its window, place, holder or terms."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from access_policy.domain.reservations.operating_days import plan_was_applied
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeReservation:
-    """The whole content by `draft`; its source and partner's request stay those of the reservation. A draft without identifiers
-    (None) keeps those that the reservation has."""
+    """`draft` is the whole new content, but the reservation keeps its source and the partner's request. A draft without
+    identifiers (None) keeps the reservation's identifiers."""
 
     reservation_id: ReservationId
     draft: ReservationDraft
@@ -64,7 +64,8 @@ class ChangeReservationHandler:
 
 
 def _of_the_same_origin(draft: ReservationDraft, entry: Entry) -> ReservationDraft:
-    """A token that the partner has declared invalid stays withheld."""
+    """Return the draft with the source and request of the entry. A token that the partner has declared invalid stays
+    withheld."""
     known = entry.reservation
     withheld = frozenset(each.ref for each in known.holder.withheld)
     return replace(draft, source=known.source, request=known.request, is_ad_hoc=known.is_ad_hoc, withheld=withheld)

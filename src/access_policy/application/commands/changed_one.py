@@ -1,4 +1,4 @@
-"""The result of one charger in a command for many."""
+"""The result for one charger in a command for many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.domain.ids import ChargerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedOne:
-    """`changes` counts the changes made, or to be made; `refusal` says why the charger keeps what it has."""
+    """`changes` counts the changes made, or to be made; `refusal` says why the charger keeps its policy."""
 
     charger_id: ChargerId
     changes: int = 0

@@ -22,9 +22,9 @@ from access_policy.domain.ids import ChargerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyPolicy:
-    """`charger_ids` None: all other chargers in service at the depot. `dry_run`: record nothing and return the
-    timelines over `[start, end)` before and after. `replaces`: remove everything else that the others have.
-    """
+    """`charger_ids` None means all other chargers in service at the depot. With `dry_run`, record nothing and return
+    the timelines over `[start, end)` before and after. With `replaces`, remove everything else that the target chargers
+    have."""
 
     charger_id: ChargerId
     charger_ids: tuple[ChargerId, ...] | None

@@ -29,8 +29,8 @@ class ApiKeyInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateApiKey:
-    """`depots`: those that the key opens; None: all of the tenant. `caller_depots`: those that its creator may use.
-    `expires_at` None: in 90 days."""
+    """`depots` are those that the key opens; None: all of the tenant. `caller_depots` are those that its creator may
+    use. `expires_at` None: in 90 days."""
 
     name: str
     role: Role
@@ -41,7 +41,7 @@ class CreateApiKey:
 
 @dataclass(frozen=True, slots=True)
 class CreatedApiKey:
-    """`text` is the key itself, which nothing can show again."""
+    """`text` is the key itself, which is not stored and cannot be shown again."""
 
     key: ApiKey
     text: str
@@ -59,8 +59,8 @@ class CreateApiKeyHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: CreateApiKey) -> CreatedApiKey:
-        """A repetition of the command gives the key of its first run another text. Raises `ApiKeyInvalid`, `InvalidName`,
-        `StoreUnavailable`."""
+        """Create the key. A repeated command keeps the key of its first run and gives it a new text. Raises
+        `ApiKeyInvalid`, `InvalidName`, `StoreUnavailable`."""
         key_id = context.created_id("api-key")
         stream = api_key_stream(context.tenant_id, key_id)
         known = await self.keys.find(key_id)

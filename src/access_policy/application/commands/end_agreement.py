@@ -1,4 +1,4 @@
-"""End an agreement now: from this instant on it covers nothing."""
+"""End an agreement now: it covers nothing from this instant on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancel what a partner that is removed has booked at a depot, as far as it has not begun."""
+"""Cancel the bookings of a partner that is being removed from a depot, unless they have begun."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from access_policy.application.commands.on_book import ChangeBook
 from access_policy.application.context import Context
 from access_policy.domain.ids import DepotId
 
-AT_ONCE: Final = 200  # cancellations, in one append
+AT_ONCE: Final = 200  # cancellations in one append
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class EndBookingsOfParty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedBookings:
-    """`kept`: those that have begun and are not over; they run to their end. `position` is the log's, 0 without a change."""
+    """`kept` counts the bookings that have begun and are not over; they run to their end. `position` is the log
+    position, 0 without a change."""
 
     cancelled: int
     kept: int
@@ -35,7 +36,7 @@ class EndBookingsOfPartyHandler:
     change: ChangeBook
 
     async def __call__(self, context: Context, command: EndBookingsOfParty) -> EndedBookings:
-        """Cancel up to `AT_ONCE`; repeat it until none is cancelled. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Cancel up to `AT_ONCE` bookings; repeat until none is cancelled. Raises `VersionConflict` or `StoreUnavailable`."""
         books, now = self.change.books, self.change.clock.now()
         async with books.locked(context.tenant_id, command.depot_id) as book:
             to_come, begun = book.live_of_party(command.party, now)

@@ -1,4 +1,5 @@
-"""End a recorded session that the charger does not end, and ask the charger to stop it if it is connected here."""
+"""End a recorded session that the charger does not end, and send the charger a stop request if it is connected to this
+process."""
 
 from __future__ import annotations
 
@@ -40,9 +41,8 @@ class EndSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """`position` is the log position that contains it. `asked_to_stop` is the charger's answer; None if it is not
-    connected to this process.
-    """
+    """`position` is the log position of the record. `asked_to_stop` is the charger's answer; None if the charger is not
+    connected to this process."""
 
     attempt_id: AttemptId
     charger_id: str
@@ -57,7 +57,7 @@ class EndSessionHandler:
     chargers: ConnectedChargers[SessionCommands]
 
     async def charger_of(self, tenant_id: TenantId, attempt_id: AttemptId) -> ChargerKey:
-        """The charger of the attempt's session. Raises `SessionUnknown`."""
+        """Return the charger of the attempt's session. Raises `SessionUnknown`."""
         return tenant_id, (await self._start(tenant_id, attempt_id))[0].charger_id
 
     async def __call__(self, context: Context, command: EndSession) -> SessionEnded:
@@ -85,7 +85,7 @@ class EndSessionHandler:
         return start, None if over else Session.begun_by(start, version=len(history))
 
     async def _may_charge_still(self, tenant_id: TenantId, attempt_id: AttemptId) -> bool:
-        """True if an operator ended the session and the charger has not reported its end."""
+        """Return True if an operator ended the session and the charger has not reported its end."""
         history = await attempt_history(self.store, tenant_id, attempt_id)
         by_operator = any(isinstance(recorded.event, SessionEndedByOperator) for recorded in history)
         return by_operator and not is_over(history, also_assumed=False)

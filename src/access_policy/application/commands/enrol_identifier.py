@@ -1,4 +1,4 @@
-"""Enrol a refused identifier: add it to a vehicle, which is registered if it is new."""
+"""Enrol a refused identifier: add it to a vehicle, and register the vehicle if it is new."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class EnrolsAnotherVehicle(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolIdentifier:
-    """`name` None: the vehicle's name, or its id. `access_class` None: the class of the vehicle, which must exist."""
+    """`name` None keeps the vehicle's name, or uses its id. `access_class` None keeps the class of the vehicle, which
+    must exist."""
 
     pseudonym: str
     vehicle_id: VehicleId
@@ -84,9 +85,8 @@ class EnrolIdentifierHandler:
         return Done(version=version, position=done.position, created=current is None)
 
     async def _enrolled_before(self, context: Context, command: EnrolIdentifier) -> Done:
-        """A repeated enrolment, whose first answer may have been lost, changes nothing. Raises
-        `DeniedIdentifierUnknown`, `IdentifierNotKept` or `IdentifierTaken`.
-        """
+        """Answer a repeated enrolment, whose first answer may have been lost, without a change. Raises
+        `DeniedIdentifierUnknown`, `IdentifierNotKept` or `IdentifierTaken`."""
         async with self.registries.locked(context.tenant_id) as registry:
             holders = (registry.holders.get((kind, command.pseudonym)) for kind in IdentifierKind)
             holder = next((each for each in holders if each is not None), None)
@@ -108,9 +108,8 @@ class EnrolIdentifierHandler:
     def _ref(
         self, tenant_id: TenantId, command: EnrolIdentifier, registry: VehicleRegistry, value: Identifier
     ) -> IdentifierRef:
-        """The ref under which a vehicle already holds it; otherwise the denied one, so that the denied identifier
-        belongs to the vehicle.
-        """
+        """Return the ref under which a vehicle already holds the value; otherwise the denied ref, so that the denied
+        identifier belongs to the vehicle."""
         refs = refs_of(self.pseudonyms, tenant_id, value)
         denied = [ref for ref in refs if ref.pseudonym == command.pseudonym]
         return registry.held_as([*denied, *(ref for ref in refs if ref not in denied)], command.vehicle_id)

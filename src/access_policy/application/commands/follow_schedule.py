@@ -1,4 +1,4 @@
-"""Let chargers follow a schedule of their depot, or leave it, independently, with a result for each."""
+"""Let chargers follow or leave a schedule of their depot, independently, with a result for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowSchedule:
-    """`follows` false: the charger leaves the schedule. `expected_version` is the charger's."""
+    """`follows` False: the charger leaves the schedule. `expected_version` is the charger's."""
 
     schedule_id: ScheduleId
     charger_id: ChargerId
@@ -37,9 +37,8 @@ class FollowSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowScheduleWithMany:
-    """`charger_ids` None: all chargers in service at the depot. `dry_run`: record nothing and return the timelines over
-    `[start, end)` before and after.
-    """
+    """`charger_ids` None means all chargers in service at the depot. With `dry_run`, record nothing and return the
+    timelines over `[start, end)` before and after."""
 
     schedule_id: ScheduleId
     charger_ids: tuple[ChargerId, ...] | None
@@ -92,7 +91,7 @@ async def depot_of(schedules: DepotsOfSchedules, tenant_id: TenantId, schedule_i
 
 
 def with_schedule(depot: Depot, schedule: Schedule) -> Depot:
-    """The depot as it would be with `schedule`."""
+    """Return the depot as it would be with `schedule`."""
     return replace(depot, schedules={**depot.schedules, schedule.schedule_id: schedule})
 
 
@@ -105,7 +104,7 @@ async def follow_each(
     *,
     follows: bool = True,
 ) -> list[ChangedOne]:
-    """Raises `StoreUnavailable`; every other failure is a charger's own result."""
+    """Return a result for each charger. Raises only `StoreUnavailable`; every other failure is the charger's own result."""
     results = []
     async for charger_id in in_turns(list(charger_ids)):
         command = FollowSchedule(schedule_id=schedule_id, charger_id=charger_id, follows=follows)
@@ -128,7 +127,7 @@ async def preview_each(
     *,
     follows: bool = True,
 ) -> list[ChangedOne]:
-    """The timelines before and after, with `depot` as it would be."""
+    """Return each charger's timelines before and after; `depot` is the depot as it would be."""
     results = []
     async for charger_id in in_turns(list(charger_ids)):
         try:
@@ -151,9 +150,8 @@ class _OneOf:
 
 
 async def _one(context: Context, follow: ChargersFollow, depot_id: DepotId, command: FollowSchedule) -> Done:
-    """Reads the policy before the depot, and brings the charger level afterwards: a schedule amended in between reaches
-    the charger either way.
-    """
+    """Read the policy before the depot, and bring the charger up to date afterwards, so that a schedule amended in
+    between reaches the charger either way."""
     policy = await follow.policies.get(context.tenant_id, command.charger_id)
     check_version(command.expected_version, policy.changed_at)
     depot = await follow.depots.get(context.tenant_id, depot_id)

@@ -1,4 +1,4 @@
-"""Leave a denied identifier out of the list for some days, and list it again."""
+"""Leave a denied identifier out of the list for some days, or list it again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from access_policy.domain.vehicle_registry.ignored import DAYS_MAX, IgnoredIdent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreIdentifier:
-    """For `days` from now: it appears again when it is denied after them."""
+    """Ignored for `days` from now; it is listed again when it is denied after that."""
 
     pseudonym: str
     days: int

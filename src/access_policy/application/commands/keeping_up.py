@@ -1,6 +1,7 @@
-"""Bring chargers level with their depots: the completion of commands that a crash or a failure interrupted.
+"""Bring chargers up to date with their depots: complete the commands that a crash or a failure interrupted.
 
-Level-triggered: compares the depots and the policies in memory, also at each start, and changes nothing where they agree.
+Level-triggered: compares the depots and the policies in memory, including at each start, and changes nothing where they
+agree.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from access_policy.domain.errors import Refused
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 15.0
-AT_A_TIME: Final = 10  # chargers in one turn of the event loop
+AT_A_TIME: Final = 10  # chargers in one iteration of the event loop
 
 
 class KeepingUp:
-    """Several processes may look at once: the later one finds the charger level, or loses the race and looks again."""
+    """Several processes may check at once: the later one finds the charger up to date, or loses the race and checks again."""
 
     def __init__(self, view: DecisionView, chargers_follow: ChargersFollow) -> None:
         self._view = view
         self._chargers_follow = chargers_follow
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             try:
@@ -42,7 +43,7 @@ class KeepingUp:
                 log.warning("chargers follow their depots later: %s", trouble)
 
     async def look(self) -> None:
-        """Raises `StoreUnavailable`: look again later."""
+        """Check all chargers once. Raises `StoreUnavailable`: check again later."""
         async for charger in in_turns(list(self._view.chargers()), at_a_time=AT_A_TIME):
             if self._is_behind(charger):
                 await self._level(charger)

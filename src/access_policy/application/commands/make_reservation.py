@@ -19,7 +19,7 @@ from access_policy.domain.reservations.operating_days import plan_was_applied
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeReservation:
-    """`reservation_id` None: a new one."""
+    """`reservation_id` None: the service creates an id."""
 
     depot_id: DepotId
     draft: ReservationDraft
@@ -51,7 +51,7 @@ class MakeReservationHandler:
             entry = book.entries.by_id.get(reservation_id)
             ad_hoc = plan_was_applied(book, draft.start, depot.zone) if entry is None else entry.reservation.is_ad_hoc
             draft = replace(draft, is_ad_hoc=ad_hoc)
-            if entry is None:  # refuse before anything is sealed
+            if entry is None:  # refuse before sealing anything
                 hidden = self.holders.unsealed(tenant_id, values)
                 possible = draft.reservation(reservation_id, book.settings.terms, hidden)
                 book.make(possible, made_by=context.actor, now=now)

@@ -1,4 +1,4 @@
-"""Shared by the commands on a depot's reservations: the depot, its book, and the record of what the book decided."""
+"""Shared by the commands on a depot's reservations: the depot, its book, and recording the book's events."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ChangeBook:
         current_version: CurrentVersion,
         decide: Decide,
     ) -> Done:
-        """The same for a book that the caller has locked."""
+        """Like a call, but for a book that the caller has locked."""
         current = current_version(book)
         check_version(expected_version, current)
         events = decide(book)
@@ -56,7 +56,7 @@ class ChangeBook:
         return Done(version=done.version if events else current, position=done.position, created=current == 0)
 
     def depot_of(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId:
-        """Raises `ReservationUnknown`."""
+        """Return the depot of the reservation. Raises `ReservationUnknown`."""
         found = self.of_reservations.depot_of_reservation(tenant_id, reservation_id)
         if found is None:
             raise ReservationUnknown.named(reservation_id)
@@ -64,7 +64,7 @@ class ChangeBook:
 
 
 def version_of(reservation_id: ReservationId) -> CurrentVersion:
-    """0 for one that the book does not have."""
+    """Return 0 for a reservation that the book does not have."""
 
     def current(book: ReservationBook) -> int:
         entry = book.entries.by_id.get(reservation_id)

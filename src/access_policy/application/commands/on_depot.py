@@ -1,4 +1,4 @@
-"""Shared by the depot's commands: its chargers follow it, each by events of its own policy (ADR 0013, ADR 0040)."""
+"""Shared by the depot's commands: its chargers follow the change, each by events of its own policy (ADR 0013, ADR 0040)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ class _Follower:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """`refusal` says why the charger keeps an older copy of a schedule; `changes` counts the events of its policy, and
-    `schedules` are those that it followed before them.
-    """
+    """`refusal` says why the charger keeps an older copy of a schedule. `changes` counts the new events of its policy;
+    `schedules` are the schedules that it followed before them."""
 
     charger_id: ChargerId
     changes: int = 0
@@ -48,7 +47,7 @@ class ChargersFollow:
         """Return the log position at which all chargers of the depot have its time zone, calendars and schedules.
 
         Call it after every command on the depot, even one without changes, so that a charger missed by an earlier,
-        interrupted command follows as well. Retries each charger that others are changing on its own: the depot
+        interrupted command follows as well. Chargers that others are changing are retried one by one, because the depot
         already has its new version. Raises `TooBusy`.
         """
         position = 0
@@ -60,9 +59,8 @@ class ChargersFollow:
     async def each(
         self, context: Context, depot_id: DepotId, besides: Collection[ChargerId] = ()
     ) -> dict[ChargerId, Followed]:
-        """The same with a result for each charger of the depot: one that others keep changing stops none of the rest.
-        `besides`: chargers that the directory may not know yet.
-        """
+        """Like a call, but with a result for each charger of the depot, so that one that others keep changing does not
+        stop the rest. `besides` are chargers that the directory may not know yet."""
         at_depot = await self.chargers.charger_ids(context.tenant_id, depot_id)
         found = {}
         async for charger_id in in_turns(list(dict.fromkeys((*at_depot, *besides)))):
@@ -80,9 +78,8 @@ class ChargersFollow:
         return await retrying(self._one)(context, follower)
 
     async def _one(self, context: Context, follower: _Follower) -> Followed:
-        """Reads the policy before the depot: a concurrent writer of a newer depot either finds this policy changed or
-        changes it first.
-        """
+        """Read the policy before the depot: a concurrent writer of a newer depot either finds this policy changed or
+        changes it first."""
         policy = await self.policies.get(context.tenant_id, follower.charger_id)
         depot = await self.depots.get(context.tenant_id, follower.depot_id)
         events, refusal = keep_up(policy, depot)

@@ -1,4 +1,4 @@
-"""Shared by the smaller commands on the registry: load, compare the version, decide, record."""
+"""Shared by the simpler commands on the registry: load, compare the version, decide, record."""
 
 from __future__ import annotations
 

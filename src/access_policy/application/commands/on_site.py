@@ -1,4 +1,4 @@
-"""Shared by the commands on the energy of a depot's site: the depot, its site, and the record of what the site decided."""
+"""Shared by the commands on the energy of a depot's site: the depot, its site, and recording the site's events."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class ChangeSite:
         expected_version: int | None = None,
         current_version: CurrentVersion | None = None,
     ) -> Done:
-        """`current_version`: of the part that changes, 0 before it exists; None: of the whole stream.
+        """`current_version` returns the version of the part that changes, 0 before it exists; None: the version of the
+        whole stream.
 
         Raises `DepotUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of `decide`.
         """

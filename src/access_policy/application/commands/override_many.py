@@ -1,6 +1,6 @@
-"""Put many chargers of a depot into a mode for a period, and lift that override together, with a result for each.
+"""Override the mode of many chargers of a depot for a period, and lift that override together, with a result for each.
 
-The override has one id at all its chargers, which makes it a group: it is shown, counted down and lifted as one.
+The override has the same id at all its chargers, which makes it a group: it is shown, counted down and lifted as one.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from access_policy.domain.mode_schedule.timeline import Override
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideMany:
-    """`charger_ids` None: all chargers in service at the depot. Ends as in `OverrideMode`; without `until` and `lasts`
-    each charger's ends at its own next transition. `dry_run`: record nothing, and return its effect on each charger.
-    """
+    """`charger_ids` None means all chargers in service at the depot. The override ends as in `OverrideMode`; without
+    `until` and `lasts` it ends at each charger's own next transition. With `dry_run`, record nothing and return the
+    effect on each charger."""
 
     depot_id: DepotId
     charger_ids: tuple[ChargerId, ...] | None
@@ -50,9 +50,8 @@ class LiftMany:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverriddenOne:
-    """`override` as the charger has it afterwards; None where it was lifted before it began. `changed`: there was
-    something to record. `refusal` says why nothing was. `effect`: in a dry run.
-    """
+    """`override` is the charger's override afterwards; None if it was lifted before it began. `changed` is true if
+    something was recorded; `refusal` says why nothing was. `effect` is set in a dry run."""
 
     charger_id: ChargerId
     override: Override | None = None
@@ -73,7 +72,7 @@ Decide = Callable[[ChargerAccessPolicy], tuple[PolicyEvent, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Recording:
-    """Record the events of each charger."""
+    """Records the events of each charger."""
 
     change: ChangePolicy
     override_id: OverrideId
@@ -92,7 +91,7 @@ class _Recording:
 
 @dataclass(frozen=True, slots=True)
 class _Trying:
-    """Record nothing."""
+    """Decides for each charger and records nothing."""
 
     change: ChangePolicy
     decide: Decide
@@ -104,7 +103,7 @@ class _Trying:
 
 
 async def _each(context: Context, charger_ids: list[ChargerId], run: _Recording | _Trying) -> list[OverriddenOne]:
-    """Raises `StoreUnavailable`; every other failure is a charger's own result."""
+    """Return a result for each charger. Raises only `StoreUnavailable`; every other failure is the charger's own result."""
     results = []
     async for charger_id in in_turns(charger_ids):
         try:
@@ -121,7 +120,8 @@ class OverrideManyHandler:
     chargers: ChargersOfDepot
 
     async def __call__(self, context: Context, command: OverrideMany) -> tuple[OverrideId, list[OverriddenOne]]:
-        """All begin and end at the same instants, however long it takes. Raises `DepotUnknown`."""
+        """All overrides begin and end at the same instants, regardless of how long the command takes. Raises
+        `DepotUnknown`."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
         at_depot = await self.chargers.charger_ids(context.tenant_id, command.depot_id)
         wanted = list(at_depot if command.charger_ids is None else dict.fromkeys(command.charger_ids))
@@ -133,7 +133,7 @@ class OverrideManyHandler:
             if policy.charger_id not in there:
                 raise ChargerUnknown(f"There is no charger {policy.charger_id} in service at this depot.")
             if policy.has_entry(override_id):
-                return ()  # by an earlier run of the same command
+                return ()  # made by an earlier run of the same command
             return policy.override(
                 override_id,
                 mode=command.mode,
@@ -157,9 +157,8 @@ class LiftManyHandler:
     chargers: ChargersOfDepot
 
     async def __call__(self, context: Context, command: LiftMany) -> list[OverriddenOne]:
-        """Those that are over or lifted stay as they are. Raises `DepotUnknown`, or `OverrideUnknown` if no charger of the
-        depot has it.
-        """
+        """Lift the override at each charger; where it is over or lifted, nothing changes. Raises `DepotUnknown`, or
+        `OverrideUnknown` if no charger of the depot has it."""
         await self.depots.get(context.tenant_id, command.depot_id)
         having = []
         async for charger_id in in_turns(await self.chargers.charger_ids(context.tenant_id, command.depot_id)):

@@ -1,4 +1,4 @@
-"""Put a charger into a mode for a period, regardless of its schedule."""
+"""Override a charger's mode for a period, regardless of its schedule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from access_policy.domain.ids import ChargerId, OverrideId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideMode:
-    """Ends at `until`, after `lasts`, or, without either, at the next transition; `starts_at` None: now."""
+    """The override ends at `until`, after `lasts`, or, without either, at the next transition. `starts_at` None: now."""
 
     charger_id: ChargerId
     mode: AccessMode

@@ -17,9 +17,9 @@ from access_policy.domain.mode_schedule.timeline import Override, expected_at
 
 @dataclass(frozen=True, slots=True)
 class OverrideEffect:
-    """`override` as the charger would have it, in `time_zone`. `changes` are the parts of its period with another mode than
-    without it. `others` are overrides that hold in a part of its period too, by their start; the one made last wins.
-    """
+    """`override` is the override that the charger would have, in `time_zone`. `changes` are the parts of its period in
+    which the mode would differ. `others` are overrides that overlap its period, by their start; of overlapping
+    overrides the one made last wins."""
 
     override: Override
     time_zone: str
@@ -31,7 +31,7 @@ def effect_of(policy: ChargerAccessPolicy, events: Sequence[PolicyEvent]) -> Ove
     """`events` are those that the command would record: one `ModeOverridden`."""
     (made,) = [each for each in events if isinstance(each, ModeOverridden)]
     changed = fold(events, policy)
-    assert changed is not None  # it was a policy before
+    assert changed is not None  # the policy existed before
     override = changed.overrides[made.override_id]
     preview = Preview.of(policy, events, Horizon(override.starts_at, override.ends_at))
     others = sorted(
@@ -52,7 +52,7 @@ def effect_of(policy: ChargerAccessPolicy, events: Sequence[PolicyEvent]) -> Ove
 
 
 def mode_once_lifted(policy: ChargerAccessPolicy, override_id: OverrideId, *, now: datetime) -> AccessMode:
-    """The mode that the charger would have now if the override were lifted. Raises `OverrideUnknown`."""
+    """Return the mode that the charger would have now if the override were lifted. Raises `OverrideUnknown`."""
     changed = fold(policy.lift_override(override_id, now=now), policy)
-    assert changed is not None  # it was a policy before
+    assert changed is not None  # the policy existed before
     return expected_at(changed.plan, now).mode

@@ -14,7 +14,7 @@ from access_policy.domain.plurals import counted
 
 PREVIEW_DEFAULT = timedelta(days=14)
 PREVIEW_MAX = timedelta(days=92)
-CHARGER_DAYS_MAX = 20_000  # chargers times days that one answer shows
+CHARGER_DAYS_MAX = 20_000  # chargers times days in one answer
 
 
 class PreviewRangeInvalid(Invalid):
@@ -30,7 +30,7 @@ class Horizon:
 
     @staticmethod
     def of(start: datetime | None, end: datetime | None, *, chargers: int, now: datetime) -> Horizon:
-        """Defaults to the next two weeks. Raises `PreviewRangeInvalid`."""
+        """Return the range; without bounds, the next two weeks. Raises `PreviewRangeInvalid`."""
         begins = start or now
         horizon = Horizon(begins, end or begins + PREVIEW_DEFAULT)
         length = horizon.end - horizon.start
@@ -57,7 +57,7 @@ class Preview:
     @staticmethod
     def of(policy: ChargerAccessPolicy, events: Iterable[PolicyEvent], horizon: Horizon) -> Preview:
         changed = fold(events, policy)
-        assert changed is not None  # it was a policy before
+        assert changed is not None  # the policy existed before
         return Preview(
             changed.settings.time_zone,
             timeline(policy.plan, horizon.start, horizon.end),

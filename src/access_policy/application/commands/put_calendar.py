@@ -1,4 +1,4 @@
-"""Put a holiday calendar of a depot; its chargers adopt it."""
+"""Create or replace a holiday calendar of a depot; its chargers adopt it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from access_policy.domain.ids import ChargePointId, ChargerId, DepotId, checked_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutCharger:
-    """A None field keeps its value, or takes the default for a new charger."""
+    """A None field keeps its value; for a new charger, it takes the default."""
 
     charger_id: ChargerId
     charge_point_id: ChargePointId
@@ -61,7 +61,7 @@ class PutChargerHandler:
         version = 0 if policy is None else policy.version
         claims = await self._claims(context, command, policy, now=now)
         holder = (context.tenant_id, command.charger_id)
-        if claims:  # before it holds the id: an earlier holder's password must not open it
+        if claims:  # before the charger holds the id: an earlier holder's password must not open it
             await self.credentials.clear(command.charge_point_id, holder)
         done = await self.policies.record(
             context, command.charger_id, events, expected_version=version, now=now, also=claims
@@ -73,9 +73,8 @@ class PutChargerHandler:
     async def decided(
         self, context: Context, command: PutCharger, policy: ChargerAccessPolicy | None
     ) -> tuple[PolicyEvent, ...]:
-        """The events that the command would record for the charger that is now `policy`. Records nothing and does not
-        look at the claim on the charge point id. Raises the refusals.
-        """
+        """Return the events that the command would record for the charger, whose current state is `policy`. Records
+        nothing and does not check the claim on the charge point id. Raises the command's refusals."""
         depot = await self._depot(context, command)
         settings = self._settings(context, command, depot, policy)
         if policy is not None:
@@ -119,9 +118,8 @@ class PutChargerHandler:
         )
 
     async def _passwords(self, holder: Holder, command: PutCharger, policy: ChargerAccessPolicy | None) -> None:
-        """A new holder must not inherit the previous holder's password: each holder has its own. If setting the
-        password fails, sending the same command again sets it.
-        """
+        """Set or clear the passwords. A new holder must not inherit the previous holder's password: each holder has its
+        own. If setting the password fails, sending the same command again sets it."""
         if command.password is not None:
             await self.credentials.set_password(command.charge_point_id, holder, command.password)
         if policy is not None and policy.settings.charge_point_id != command.charge_point_id:

@@ -1,4 +1,4 @@
-"""Set how a depot's gates follow from the energy of its site, and with that opt in."""
+"""Set how a depot's gates follow from the energy of its site, which opts the depot in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put an entrance of a depot: a barrier or a door that leads to its chargers."""
+"""Create or replace an entrance of a depot: a barrier or a door that leads to its chargers."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class PutEntranceHandler:
         return Done(version=version, position=done.position, created=changed_at == 0)
 
     async def _must_be_free(self, tenant_id: TenantId, command: PutEntrance) -> None:
-        """Two depots that put the same id at the same moment may both have it; `DecisionView.entrance` refuses to decide at
-        either until one of them is removed."""
+        """Refuse an id that another depot uses. Two depots that use the same id at the same moment may both get it;
+        `DecisionView.entrance` then refuses to decide at either until one of them is removed."""
         entrance_id = command.entrance.entrance_id
         if any(each != command.depot_id for each in self.others.depots_with_entrance(tenant_id, entrance_id)):
             raise EntranceIdTaken(

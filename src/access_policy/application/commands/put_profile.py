@@ -1,4 +1,4 @@
-"""Put or remove one of the tenant's own capability profiles."""
+"""Create, replace or remove one of the tenant's own capability profiles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from access_policy.domain.plurals import counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutProfile:
-    """`definition` is JSON, valid under the schema of profiles."""
+    """`definition` is JSON that is valid against the schema of profiles."""
 
     name: str
     definition: str
@@ -59,9 +59,8 @@ class OperatorsProfiles:
 
 @dataclass(frozen=True, slots=True)
 class PutProfileHandler:
-    """Raises `ProfileNameTaken`, `ProfileNameInvalid`, `VersionMismatch`. The mode controller re-examines chargers
-    with the profile.
-    """
+    """Creates or replaces the profile; the mode controller then re-examines the chargers that have it. Raises
+    `ProfileNameTaken`, `ProfileNameInvalid`, `VersionMismatch`."""
 
     profiles: OperatorsProfiles
     names: ProfileNames
@@ -76,7 +75,7 @@ class PutProfileHandler:
 
 @dataclass(frozen=True, slots=True)
 class RemoveProfileHandler:
-    """Raises `ProfileUnknown`, `ProfileNameTaken`, `ProfileInUse`, `VersionMismatch`."""
+    """Removes the profile. Raises `ProfileUnknown`, `ProfileNameTaken`, `ProfileInUse`, `VersionMismatch`."""
 
     profiles: OperatorsProfiles
     names: ProfileNames

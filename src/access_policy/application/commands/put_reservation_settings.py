@@ -32,4 +32,4 @@ class PutReservationSettingsHandler:
             lambda book: book.settings_changed_at,
             lambda book: book.put_settings(command.settings),
         )
-        return replace(done, created=False)  # the defaults were there before
+        return replace(done, created=False)  # the depot had the default settings before

@@ -1,4 +1,4 @@
-"""Create or amend a schedule of a depot; the chargers that follow it take the change, each with a result."""
+"""Create or amend a schedule of a depot. The chargers that follow it adopt the change, each with a result."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutSchedule:
     """`schedule_id` None: a new one at `depot_id`. `charger_ids` begin to follow it (None: all chargers of the depot).
-    `dry_run`: record nothing, and return the timelines over `[start, end)` before and after.
-    """
+    With `dry_run`, record nothing and return the timelines over `[start, end)` before and after."""
 
     draft: ScheduleDraft
     schedule_id: ScheduleId | None = None
@@ -41,7 +40,8 @@ class PutSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePutDone:
-    """`version` is the schedule's. One result for each charger that follows it, or was to begin to."""
+    """`version` is the schedule's. There is one result for each charger that follows the schedule or was to begin to
+    follow it."""
 
     depot_id: DepotId
     schedule: Schedule
@@ -61,9 +61,9 @@ class PutScheduleHandler:
     schedules: DepotsOfSchedules
 
     async def __call__(self, context: Context, command: PutSchedule) -> SchedulePutDone:
-        """Repeat it after a failure: chargers that have the change produce no event. Raises `ScheduleUnknown`,
-        `DepotUnknown`, `VersionMismatch`, the refusals of the schedule, or `StoreUnavailable`.
-        """
+        """Record the schedule. Repeat the command after a failure: chargers that already have the change produce no
+        event. Raises `ScheduleUnknown`, `DepotUnknown`, `VersionMismatch`, the refusals of the schedule, or
+        `StoreUnavailable`."""
         depot, schedule_id = await self._depot(context, command)
         changed_at = depot.schedule_changed_at.get(schedule_id, 0)
         now = self.chargers_follow.clock.now()
@@ -106,7 +106,7 @@ class PutScheduleHandler:
         return depot, ScheduleId(context.created_id("schedule", command.depot_id))
 
     async def _tried(self, context: Context, command: PutSchedule, depot: Depot, schedule: Schedule) -> SchedulePutDone:
-        """Against the chargers as they are, with the depot as it would be."""
+        """Decide for the chargers as they are, with the depot as it would be."""
         follow = self.chargers_follow
         at_depot = await follow.chargers.charger_ids(context.tenant_id, depot.depot_id)
         begin = set(at_depot if command.charger_ids is None else command.charger_ids)

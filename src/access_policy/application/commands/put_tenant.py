@@ -23,7 +23,7 @@ class PutTenant:
 
 @dataclass(frozen=True, slots=True)
 class PutTenantHandler:
-    """The caller is the installation's, and belongs to no tenant."""
+    """Registers or replaces a tenant. The caller acts for the installation, and belongs to no tenant."""
 
     tenants: Tenants
     clock: Clock

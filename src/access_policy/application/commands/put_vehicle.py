@@ -21,7 +21,7 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutVehicle:
-    """`identifiers` are kinds and values as typed; None: keep the vehicle's own."""
+    """`identifiers` are kinds and values as typed; None keeps the vehicle's identifiers."""
 
     vehicle_id: VehicleId
     description: VehicleDescription
@@ -49,9 +49,7 @@ class PutVehicleHandler:
             had = () if current is None else current.identifiers
             refs = had if values is None else [self._ref(context, command, registry, value) for value in values]
             identifiers = [VehicleIdentifier(ref=ref, sealed="") for ref in refs]
-            registry.put_vehicle(
-                command.vehicle_id, command.description, identifiers
-            )  # refuse before anything is sealed
+            registry.put_vehicle(command.vehicle_id, command.description, identifiers)  # refuse before sealing anything
             if values is not None:
                 identifiers = await self._sealed(context, command, registry, values)
             events = registry.put_vehicle(command.vehicle_id, command.description, identifiers)
@@ -68,7 +66,8 @@ class PutVehicleHandler:
     async def _sealed(
         self, context: Context, command: PutVehicle, registry: VehicleRegistry, values: list[Identifier]
     ) -> list[VehicleIdentifier]:
-        """A PIN is never stored, not even encrypted; an identifier that the vehicle has keeps its sealed value."""
+        """Seal the values. A PIN is never stored, not even encrypted; an identifier that the vehicle already has keeps
+        its sealed value."""
         current = registry.vehicles.get(command.vehicle_id)
         had = frozenset(() if current is None else current.identifiers)
         sealed = []

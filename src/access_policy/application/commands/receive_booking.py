@@ -1,4 +1,4 @@
-"""A partner's booking: made, changed or cancelled by its request, whose versions order the messages."""
+"""A partner's booking: made, changed or cancelled by the partner's request, whose versions order the messages."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from access_policy.domain.reservations.reservation import PartnerRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveBooking:
-    """The draft has a request: a new one is made, a newer version changes the booking, and an older one changes nothing. One
-    of another depot is moved: that depot's promise ends in the same append."""
+    """The draft has a request: a new request makes a booking, a newer version changes it, and an older version changes
+    nothing. A booking of another depot is moved: that depot's reservation ends in the same append."""
 
     depot_id: DepotId
     draft: ReservationDraft
@@ -63,7 +63,7 @@ class ReceiveBookingHandler:
             reservation_id = known or ReservationId(context.created_id("reservation", depot_id))
             had = None if known is None else book.entry(known).reservation.holder
             hidden = draft.reservation(reservation_id, book.settings.terms, self.holders.unsealed(tenant_id, values))
-            book.receive(hidden, received_from=context.actor, now=now)  # refuse before anything is sealed
+            book.receive(hidden, received_from=context.actor, now=now)  # refuse before sealing anything
             identifiers = await self.holders.sealed(tenant_id, reservation_id, values, had)
             booking = draft.reservation(reservation_id, book.settings.terms, identifiers)
             done = await self.change.record(
@@ -78,7 +78,7 @@ class ReceiveBookingHandler:
     async def _moved(
         self, context: Context, command: ReceiveBooking, values: Sequence[Identifier], before: DepotId
     ) -> Done:
-        """Books are locked in the order of their depots, so that two moves cannot wait for each other."""
+        """Move the booking. Books are locked in the order of their depots, so that two moves cannot deadlock."""
         tenant_id, draft, now = context.tenant_id, command.draft, self.change.clock.now()
         assert draft.request is not None, "a partner's booking has a request"
         async with AsyncExitStack() as locked:
@@ -95,7 +95,7 @@ class ReceiveBookingHandler:
                 return Done(version=left.changed_at, position=0, created_id=left.reservation.reservation_id)
             moved_id = ReservationId(context.created_id("reservation", command.depot_id))
             hidden = draft.reservation(moved_id, new.settings.terms, self.holders.unsealed(tenant_id, values))
-            new.receive(hidden, received_from=context.actor, now=now)  # refuse before anything is sealed
+            new.receive(hidden, received_from=context.actor, now=now)  # refuse before sealing anything
             gone = old.move_away(hidden, moved_id, moved_by=context.actor, now=now)
             identifiers = await self.holders.sealed(tenant_id, moved_id, values, None)
             booking = draft.reservation(moved_id, new.settings.terms, identifiers)
@@ -109,8 +109,9 @@ class CancelBookingHandler:
     change: ChangeBook
 
     async def __call__(self, context: Context, command: CancelBooking) -> Done:
-        """An older version than the booking's changes nothing; a booking that has moved to another depot is cancelled there.
-        Raises `ReservationUnknown`, `ReservationOver`, `TooLateToChange`, `VersionConflict` or `StoreUnavailable`."""
+        """Cancel the booking. A request older than the booking's changes nothing; a booking that has moved to another
+        depot is cancelled there. Raises `ReservationUnknown`, `ReservationOver`, `TooLateToChange`, `VersionConflict`
+        or `StoreUnavailable`."""
         now = self.change.clock.now()
         here = self.change.of_reservations.depot_of_booking(context.tenant_id, command.request) or command.depot_id
         async with self.change.books.locked(context.tenant_id, here) as book:

@@ -1,4 +1,4 @@
-"""Take in an operating envelope for a node of a depot."""
+"""Record an operating envelope for a node of a depot."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from access_policy.domain.site_energy.site import SiteEnergy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveEnvelope:
-    """`refuse_without_effect`: refuse an envelope that has no effect (no policy, unknown node, late sequence); else record it
-    as ignored, because a sender over the bus receives no answer."""
+    """`refuse_without_effect`: refuse an envelope that has no effect (no policy, unknown node, late sequence).
+    Otherwise record it as ignored, because a sender on the bus receives no answer."""
 
     envelope_id: EnvelopeId
     depot_id: DepotId

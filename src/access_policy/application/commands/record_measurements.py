@@ -1,4 +1,4 @@
-"""Take in measurements of nodes' demand, of one or more depots."""
+"""Record measurements of the demand of nodes, of one or more depots."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class RecordMeasurementsHandler:
     change: ChangeSite
 
     async def __call__(self, context: Context, command: RecordMeasurements) -> Done:
-        """The version is that of the last depot's stream. All items are checked before any is recorded.
+        """Check all items before recording any. The returned version is that of the last depot's stream.
 
-        Raises `DepotUnknown`, `EnergyNotOptedIn`, `EnergyNodeUnknown`, `MeasurementInvalid` or an error of instants, each with
-        a pointer to the first wrong item; `VersionConflict` or `StoreUnavailable`.
+        Raises `DepotUnknown`, `EnergyNotOptedIn`, `EnergyNodeUnknown`, `MeasurementInvalid` or an error of instants,
+        each with a pointer to the first invalid item; `VersionConflict` or `StoreUnavailable`.
         """
         now = self.change.clock.now()
         by_depot: dict[DepotId, list[tuple[int, Demand]]] = {}

@@ -34,7 +34,8 @@ class RemoveCalendarHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: RemoveCalendar) -> Done:
-        """A charger that starts using the calendar at the same moment keeps its copy, and drops it when it can."""
+        """Remove the calendar. A charger that starts to use it at the same moment keeps its copy, and drops it when it
+        can."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
         if command.calendar_id not in depot.calendar_changed_at:
             await self.chargers_follow(context, command.depot_id)  # an earlier removal may have failed before this

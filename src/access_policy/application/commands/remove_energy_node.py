@@ -1,4 +1,4 @@
-"""Take a node out of a depot's electrical tree, with its envelopes and its measurement."""
+"""Remove a node from a depot's electrical tree, together with its envelopes and its measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remove an entrance of a depot; attempts that were decided there stay on record."""
+"""Remove an entrance of a depot; attempts decided at it stay on record."""
 
 from __future__ import annotations
 

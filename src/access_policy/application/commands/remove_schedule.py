@@ -29,7 +29,7 @@ class RemoveScheduleHandler:
     schedules: DepotsOfSchedules
 
     async def __call__(self, context: Context, command: RemoveSchedule) -> Done:
-        """A charger that begins to follow the schedule at the same moment leaves it again."""
+        """Remove the schedule. A charger that begins to follow it at the same moment leaves it again."""
         follow = self.chargers_follow
         depot_id = await depot_of(self.schedules, context.tenant_id, command.schedule_id)
         depot = await follow.depots.get(context.tenant_id, depot_id)

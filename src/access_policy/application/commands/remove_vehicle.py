@@ -24,7 +24,7 @@ class RemoveVehicleHandler:
     vault: VehicleVault
 
     async def __call__(self, context: Context, command: RemoveVehicle) -> Done:
-        """Raises `StoreUnavailable` also if the vehicle is gone but its key may remain: remove it again then."""
+        """Remove the vehicle. Raises `StoreUnavailable`, even if only the deletion of its key failed: repeat the command."""
         registries, vehicle_id = self.change.registries, command.vehicle_id
         async with registries.locked(context.tenant_id) as registry:  # no command may seal with the key being deleted
             if vehicle_id not in registry.vehicles:

@@ -1,4 +1,4 @@
-"""Let another vehicle take the place of a reservation: one reservation ends and the next begins in one step."""
+"""Replace a reservation's vehicle: one reservation ends and the next begins in one step."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from access_policy.domain.reservations.reservation import Place, Reservation, Re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceReservation:
-    """The successor has its own holder, and everything that is None here from the reservation it replaces: so it serves the
-    same block of work. `successor_id` None: a new one."""
+    """The successor has its own holder; every field that is None here comes from the reservation that it replaces, so
+    that it serves the same block of work. `successor_id` None: the service creates an id."""
 
     reservation_id: ReservationId
     reason: str
@@ -73,7 +73,7 @@ class ReplaceReservationHandler:
             hidden = draft.reservation(successor_id, known.terms, self.holders.unsealed(tenant_id, values))
             book.replace(
                 replaced, hidden, command.reason, replaced_by=context.actor, now=now
-            )  # before anything is sealed
+            )  # refuse before sealing anything
             identifiers = await self.holders.sealed(tenant_id, successor_id, values, None)
             successor = draft.reservation(successor_id, known.terms, identifiers)
             done = await self.change.record(

@@ -1,4 +1,4 @@
-"""Take in that a source of envelopes is there, or from when it is silent."""
+"""Record that a source of envelopes is online, or the instant from which it is silent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from access_policy.domain.ids import DepotId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportEnergySource:
-    """`offline_at`: the source is silent from then on, which may be ahead; None: it was heard now."""
+    """`offline_at`: the source is silent from then on; the instant may be in the future. None: the source reported just
+    now."""
 
     depot_id: DepotId
     source: str

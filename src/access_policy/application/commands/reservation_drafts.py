@@ -1,4 +1,4 @@
-"""A reservation as a caller writes it, and its form in the book: with the depot's terms and sealed identifiers."""
+"""A reservation as the caller states it, and its form in the book with the depot's terms and sealed identifiers."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from access_policy.domain.vehicle_registry.errors import VehicleUnknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationDraft:
-    """`identifiers` are kinds and values as typed; None: keep those that the reservation has. `terms` are the terms that differ
-    from the depot's, by name. `withheld`: those of the identifiers that admit nobody for now."""
+    """`identifiers` are kinds and values as typed; None keeps the reservation's identifiers. `terms` are the terms that
+    differ from the depot's, by name. `withheld` are those identifiers that admit no one for now."""
 
     place: Place
     start: datetime
@@ -69,7 +69,7 @@ class ReservationDraft:
 
 @dataclass(frozen=True, slots=True)
 class ReservationHolders:
-    """Holders as callers write them, checked and sealed."""
+    """Checks and seals the holders that callers name."""
 
     registries: RegistriesInMemory
     pseudonyms: Pseudonyms
@@ -77,8 +77,8 @@ class ReservationHolders:
     freevend_tags: FreevendTags = OF_REMOTE_STARTS
 
     def checked(self, tenant_id: TenantId, draft: ReservationDraft) -> list[Identifier]:
-        """The identifiers in their normal forms, without repetitions. Raises `VehicleUnknown`, `IdentifierInvalid` or
-        `IdentifierIsFreevendTag`."""
+        """Return the identifiers in their normal forms, without duplicates. Raises `VehicleUnknown`,
+        `IdentifierInvalid` or `IdentifierIsFreevendTag`."""
         if draft.vehicle_id is not None and draft.vehicle_id not in self.registries.registry(tenant_id).vehicles:
             raise VehicleUnknown(
                 f"There is no vehicle {draft.vehicle_id[:64]} in the registry; register it, or give an identifier.",
@@ -87,13 +87,14 @@ class ReservationHolders:
         return normal_forms(draft.identifiers or (), self.freevend_tags.check(tenant_id), pointer="/holder/identifiers")
 
     def unsealed(self, tenant_id: TenantId, values: Sequence[Identifier]) -> tuple[HolderIdentifier, ...]:
-        """The identifiers without their values: enough to decide whether the reservation is possible."""
+        """Return the identifiers without their values, which is enough to decide whether the reservation is possible."""
         return tuple(HolderIdentifier(ref=self.pseudonyms.ref(tenant_id, each), sealed="") for each in values)
 
     async def sealed(
         self, tenant_id: TenantId, reservation_id: ReservationId, values: Sequence[Identifier], known: Holder | None
     ) -> tuple[HolderIdentifier, ...]:
-        """A code (PIN) is never stored, not even encrypted; an identifier that `known` has keeps its sealed value."""
+        """Return the identifiers with sealed values. A code (PIN) is never stored, not even encrypted; an identifier
+        that `known` has keeps its sealed value."""
         had = {} if known is None else {each.ref: each for each in known.named}
         found = []
         for value in values:
@@ -110,7 +111,7 @@ class ReservationHolders:
 
 @dataclass(frozen=True, slots=True)
 class ReservablePlaces:
-    """The chargers of a depot that can be reserved: those in service that the service can keep others from."""
+    """Checks which chargers of a depot can be reserved: those in service from which the service can keep others."""
 
     policies: ChargerAccessPolicies
     profiles: CapabilityProfiles
@@ -129,7 +130,7 @@ class ReservablePlaces:
     async def check_charger(
         self, tenant_id: TenantId, depot_id: DepotId, charger_id: ChargerId, *, pointer: str = "/charger_id"
     ) -> int:
-        """The number of its connectors. Raises `ReservationInvalid` or `ChargerUnknown`."""
+        """Return the number of the charger's connectors. Raises `ReservationInvalid` or `ChargerUnknown`."""
         policy = await self.policies.find(tenant_id, charger_id)
         if policy is None or policy.retired_at is not None or policy.settings.depot_id != depot_id:
             raise ChargerUnknown(

@@ -1,4 +1,5 @@
-"""A partner declares a token of its drivers valid or invalid: its bookings that name the token admit by it, or do not."""
+"""A partner declares a token of its drivers valid or invalid: the token then admits, or no longer admits, under the
+bookings that name it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from access_policy.domain.ids import DepotId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewToken:
-    """Of the party's bookings at the depot."""
+    """Concerns the party's bookings at the depot."""
 
     depot_id: DepotId
     party: str
@@ -26,7 +27,7 @@ class ReviewTokenHandler:
     change: ChangeBook
 
     async def __call__(self, context: Context, command: ReviewToken) -> Done:
-        """Repeating it changes nothing. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Record the declaration; a repetition changes nothing. Raises `VersionConflict` or `StoreUnavailable`."""
         now = self.change.clock.now()
         return await self.change(
             context,

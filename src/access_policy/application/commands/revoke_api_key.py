@@ -1,4 +1,4 @@
-"""Revoke an API key: from then on no process accepts it."""
+"""Revoke an API key: no process accepts it from then on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ApiKeyUnknown(Unknown):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeApiKey:
-    """`caller_depots`: the depots that the caller may use."""
+    """`caller_depots` are the depots that the caller may use."""
 
     key_id: str
     caller_depots: DepotScope = None
@@ -34,8 +34,8 @@ class RevokeApiKeyHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: RevokeApiKey) -> None:
-        """A revoked key stays as it is. Raises `ApiKeyUnknown`, also for a key of another tenant or of other depots, or
-        `StoreUnavailable`: the key may be revoked."""
+        """Revoke the key; a revoked key is unchanged. Raises `ApiKeyUnknown`, including for a key of another tenant or
+        of other depots, or `StoreUnavailable`: the key may be revoked."""
         found = await self.keys.find(command.key_id)
         if found is None or found[0].tenant_id != context.tenant_id or not found[0].is_within(command.caller_depots):
             raise ApiKeyUnknown(f"There is no API key {command.key_id[:64]}.")

@@ -21,11 +21,11 @@ from access_policy.application.repositories.charger_access_policies import Charg
 from access_policy.domain.errors import Conflict
 from access_policy.domain.ids import ChargerId, ChargerKey
 
-PASSWORD_BYTES = 20  # as many as OCPP 1.6 takes; written as 40 hex digits, which 2.x takes as text
+PASSWORD_BYTES = 20  # the most that OCPP 1.6 accepts; written as 40 hex digits, which 2.x accepts as a string
 
 
 def new_password() -> str:
-    """A random password that chargers of every OCPP version take."""
+    """Return a random password that chargers of every OCPP version accept."""
     return secrets.token_bytes(PASSWORD_BYTES).hex()
 
 
@@ -47,8 +47,7 @@ class RotatePasswordHandler:
 
     async def __call__(self, context: Context, command: RotatePassword) -> Done:
         """Raises `ChargerUnknown`, `ChargerRetired`, `PasswordNotTaken`, `StoreUnavailable`. A charger that did not
-        answer may have accepted it: then both passwords are valid, and a repeated command makes another new one.
-        """
+        answer may have accepted the new password: both are then valid, and a repeated command makes another one."""
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         policy.must_be_in_service()
         key: ChargerKey = (context.tenant_id, command.charger_id)

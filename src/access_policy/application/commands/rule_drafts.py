@@ -31,9 +31,8 @@ class RuleDraft:
     extra_calendars: frozenset[CalendarId] = field(default_factory=frozenset)
 
     def rule(self, rule_id: RuleId, time_zone: str, *, now: datetime, made_on: date | None = None) -> ModeRule:
-        """Return the rule for a charger or a depot in `time_zone`. Dates count from `applies_from`, or else from the local
-        date on which the rule was made (`made_on`, None: today). Raises `UnknownTimeZone`.
-        """
+        """Return the rule for a charger or a depot in `time_zone`. Its dates count from `applies_from`, or otherwise
+        from the local date on which the rule was made (`made_on`; None: today). Raises `UnknownTimeZone`."""
         rule_zone = zone(time_zone if self.time_zone is None else self.time_zone)
         offset = self.end_day_offset
         made_on = made_on or now.astimezone(rule_zone).date()

@@ -15,7 +15,7 @@ from access_policy.domain.mode_schedule.schedules import Schedule, ScheduleInval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledRule:
-    """`rule_id` None: the schedule's rule of the same name, or a new one."""
+    """`rule_id` None: the schedule's rule with the same name, or a new one."""
 
     draft: RuleDraft
     rule_id: RuleId | None = None
@@ -29,10 +29,9 @@ class ScheduleDraft:
     def schedule(
         self, context: Context, schedule_id: ScheduleId, time_zone: str, before: Schedule | None, *, now: datetime
     ) -> Schedule:
-        """Return the schedule for a depot in `time_zone`. A rule keeps its id and the day on which it was made, by its
-        id or else by its name, so that the same draft again is the same schedule. Raises `ScheduleInvalid` for an
-        unknown rule id, and `UnknownTimeZone`.
-        """
+        """Return the schedule for a depot in `time_zone`. A rule that the schedule already has (found by id, otherwise
+        by name) keeps its id and the day on which it was made, so that the same draft gives the same schedule again.
+        Raises `ScheduleInvalid` for an unknown rule id, and `UnknownTimeZone`."""
         rules = []
         for index, each in enumerate(self.rules):
             had = _had(each, before, index)

@@ -23,9 +23,8 @@ from access_policy.domain.ids import ChargerId, DepotId, RuleId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleModeForMany:
-    """`charger_ids` None: all chargers in service at the depot. `dry_run`: record nothing and return the timelines
-    over `[start, end)` before and after.
-    """
+    """`charger_ids` None means all chargers in service at the depot. With `dry_run`, record nothing and return the
+    timelines over `[start, end)` before and after."""
 
     depot_id: DepotId
     charger_ids: tuple[ChargerId, ...] | None

@@ -13,7 +13,7 @@ from access_policy.domain.site_energy.errors import EnvelopeUnknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawEnvelope:
-    """`depot_id` None: the depot that has the envelope, as far as this process has followed the log."""
+    """`depot_id` None: the depot that has the envelope, as far as this process has read the log."""
 
     envelope_id: EnvelopeId
     depot_id: DepotId | None = None

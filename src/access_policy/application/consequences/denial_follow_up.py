@@ -1,9 +1,9 @@
-"""Follow-up of decisions: stop and record a refused charge that draws energy anyway, and apply the charger's policy
-to charges that run into a managed window (design.md 3.5).
+"""Follow-up of decisions: stop and record a refused charge that draws energy anyway, and apply the charger's policy to
+charges that continue into a managed window (design.md 3.5).
 
-Level-triggered, like mode application: a check of all open charges every few seconds finds everything to be stopped,
-also after a restart. An offline charger receives its request when it is back. Each charger has its own task, so that
-an unresponsive one delays no other.
+Level-triggered, like mode application: a check of all open charges every few seconds finds all charges to stop, even
+after a restart. An offline charger receives its request when it reconnects. Each charger has its own task, so that an
+unresponsive charger does not delay the others.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from access_policy.domain.ids import ChargerKey
 log = logging.getLogger(__name__)
 
 ENERGY_TOLERATED_WH = 50  # energy that a charger may count while it processes a refusal
-HONOURED_WITHIN = timedelta(seconds=15)  # and how long it may report charging
+HONOURED_WITHIN = timedelta(seconds=15)  # and how long it may report that it charges
 TICK_S = 2.0
 
 _StopKey = tuple[ChargerKey, str]
@@ -54,7 +54,7 @@ _StopKey = tuple[ChargerKey, str]
 
 @dataclass(slots=True)
 class _Stop:
-    """A charge to be stopped. `due` is a monotonic instant."""
+    """A charge to stop. `due` is a monotonic instant."""
 
     cause: StopCause
     due: float = 0.0
@@ -85,7 +85,7 @@ class FollowUp:
         self._tasks = ChargerTasks("following up")
 
     async def run(self) -> None:
-        """Run until cancelled; the tasks under way are then cancelled and awaited."""
+        """Run until cancelled; running tasks are then cancelled and awaited."""
         try:
             while True:
                 self.look()
@@ -98,17 +98,17 @@ class FollowUp:
         for key, under_way in self._live.all_sessions():
             try:
                 self._judge(key, under_way)
-            except Exception:  # the edge of the loop: one charge's failure must not end it
+            except Exception:  # the edge of the loop: a failure at one charge must not end it
                 log.exception("charge %s at charger %s is checked again", under_way.transaction_id, key[1])
         for key, due in self._due_stops().items():
             self._tasks.begin(key, partial(self._stop_all, due))
 
     async def finish(self) -> None:
-        """Wait for the stops under way."""
+        """Wait for the running stops."""
         await self._tasks.finish()
 
     def _due_stops(self) -> dict[ChargerKey, list[tuple[Session, _Stop]]]:
-        """The due stops of connected chargers; drops those of charges that have ended."""
+        """Return the due stops of connected chargers; drop the stops of charges that have ended."""
         due = defaultdict(list)
         for (key, transaction_id), stop in list(self._stops.items()):
             session = self._live.session(key, transaction_id)
@@ -148,7 +148,7 @@ class FollowUp:
         try:
             await self._append(key, session, seen)
             session.not_honoured = True
-        finally:  # the charge is stopped although the next report must repeat the record
+        finally:  # the charge is stopped even if the record failed; the next report repeats the record
             self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)
 
     @staticmethod
@@ -160,21 +160,20 @@ class FollowUp:
     # --- charges in a managed window ---------------------------------------------------------------------------------
 
     def _judge(self, key: ChargerKey, session: Session) -> None:
-        """Once per window, by the policy in force; an unauthorised charge continues unless the policy says to stop
-        it. A reserved window of another holder is one of its own, and so is the time after a reservation. A window in which
-        energy narrows freevend is none.
-        """
+        """Judge the charge once per window, by the policy in force; an unauthorised charge continues unless the policy
+        says to stop it. Another holder's reserved window counts as a window of its own, and so does the time after a
+        reservation. A window in which energy narrows freevend does not count."""
         charger = self._view.charger(*key)
         now = self._clock.now()
         expected = charger.expected(now)
         if session.decision is SessionDecision.DENIED and session.not_honoured:
-            self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)  # also after a restart
+            self._ask_to_stop(key, session, StopCause.DENIAL_NOT_HONOURED)  # again after a restart
         if expected.mode is not AccessMode.MANAGED or session.judged_in == expected.start:
             return
         if expected.cause.kind is CauseKind.ENVELOPE:
-            return  # no charge is stopped for energy
+            return  # the service does not stop charges because of energy
         if self._is_in_a_late_stop(charger, session, now):
-            return  # judged after it
+            return  # it is judged after the late stop
         stops = charger.policy.settings.on_window_start is OnWindowStart.STOP_UNAUTHORISED
         enforced = charger.policy.enforcement is Enforcement.ENFORCE
         if stops and enforced and not self._may_charge(charger, session, now):
@@ -189,7 +188,7 @@ class FollowUp:
         return reason_for(inputs) in ALLOWING
 
     def _is_in_a_late_stop(self, charger: ChargerView, session: Session, now: datetime) -> bool:
-        """The charge is that of a reservation that is over, and whose holder may stay on for a while."""
+        """Return whether the charge belongs to a reservation that is over and whose holder may still stay for a while."""
         policy = charger.policy
         book = self._view.book(charger.tenant_id, policy.settings.depot_id)
         return any(
@@ -206,9 +205,8 @@ class FollowUp:
             self._woken.set()
 
     async def _stop(self, key: ChargerKey, session: Session, stop: _Stop) -> None:
-        """Record the request, then send it: no charge is stopped without a record. Raises `StoreUnavailable`: nothing
-        was sent, and both steps are retried.
-        """
+        """Record the request, then send it, so that every stop is on record. Raises `StoreUnavailable`: nothing was
+        sent, and both steps are retried."""
         stop.due = time.monotonic() + stop.backoff.next_s() + 1.0
         if not stop.recorded:
             requested = SessionStopRequested(
@@ -227,9 +225,8 @@ class FollowUp:
         log.info("charger %s was asked to stop %s (%s): %s", key[1], session.transaction_id, stop.cause, answer)
 
     async def _append(self, key: ChargerKey, session: Session, event: DenialNotHonoured | SessionStopRequested) -> None:
-        """Append to the attempt's stream, after anything recorded there meanwhile; once, even if an earlier append
-        was reported as failed or an earlier process recorded it. Raises `StoreUnavailable`.
-        """
+        """Append to the attempt's stream, after the events recorded there meanwhile. The event is recorded once, even
+        if an earlier append was reported as failed or an earlier process recorded it. Raises `StoreUnavailable`."""
         now = self._clock.now()
         context = Context(tenant_id=key[0], actor=SYSTEM, correlation_id=session.attempt_id)
         stream = attempt_stream(key[0], session.attempt_id)
@@ -246,7 +243,7 @@ class FollowUp:
             except VersionConflict:
                 session.version = 0
             except BaseException:
-                session.version = 0  # it may be recorded anyway
+                session.version = 0  # it may have been recorded anyway
                 raise
             else:
                 session.version = version + 1
@@ -262,5 +259,6 @@ class FollowUp:
 
 
 def _is_same_fact(recorded: object, event: DenialNotHonoured | SessionStopRequested) -> bool:
-    """Each charge has at most one record of a refusal not honoured and one of a stop request."""
+    """Return whether the recorded event is the same fact: each charge has at most one record of a refusal not honoured
+    and one of a stop request."""
     return type(recorded) is type(event) and getattr(recorded, "transaction_id", None) == event.transaction_id

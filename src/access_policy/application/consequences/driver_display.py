@@ -1,8 +1,8 @@
-"""Show a refused driver the reason on the charger's display, if it has one, and clear it at the next permission.
+"""Show a refused driver the reason on the charger's display, if it has one, and clear it when a driver is next allowed.
 
-Runs beside the decision path: no decision waits for it. A newer decision at the charger makes an older text obsolete;
-the gateway asks a charger without a display once per connection. The text shown, or the reason why none was, is
-recorded with the attempt.
+Runs beside the decision path, so that decisions do not wait for it. A newer decision at the charger makes an older
+message obsolete. The gateway asks a charger whether it has a display once per connection. The message shown, or the
+reason why none was, is recorded with the attempt.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from access_policy.domain.ids import ChargerKey
 log = logging.getLogger(__name__)
 
 SHOWN_FOR: Final = timedelta(seconds=60)
-AT_ONCE: Final = 500  # chargers; beyond, texts are left out: the status already informs the driver
+AT_ONCE: Final = 500  # chargers; above this, messages are skipped, because the status already informs the driver
 
 
 class DriverDisplay:
@@ -48,12 +48,12 @@ class DriverDisplay:
         self._commits = commits
         self._clock = clock
         self._latest: dict[ChargerKey, AccessAllowed | AccessDenied] = {}
-        self._shown: dict[ChargerKey, tuple[int | None, datetime]] = {}  # the connector, and until when
-        self._without: dict[ChargerKey, int] = {}  # the connection's epoch in which there was no display
+        self._shown: dict[ChargerKey, tuple[int | None, datetime]] = {}  # the connector, and the end of the message
+        self._without: dict[ChargerKey, int] = {}  # the epoch of the connection on which the charger had no display
         self._tasks = BackgroundTasks()
 
     def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
-        """A decision was recorded at a charger; returns at once."""
+        """A decision was recorded at a charger; return at once."""
         if isinstance(event, AccessAllowed) and key not in self._shown:
             self._latest.pop(key, None)
             return
@@ -63,7 +63,7 @@ class DriverDisplay:
         self._tasks.begin(self._tell(key, event), f"display {key[1]}")
 
     async def finish(self) -> None:
-        """Wait for the texts being shown."""
+        """Wait for the messages being shown."""
         await self._tasks.finish()
 
     def _may_have_display(self, key: ChargerKey) -> bool:
@@ -81,7 +81,7 @@ class DriverDisplay:
             log.debug("charger %s had a newer decision before its display showed the earlier one", key[1])
         except (ChargerDidNotAnswer, StoreUnavailable) as trouble:
             log.info("the display of charger %s: %s", key[1], trouble)
-        except Exception:  # the edge of the task: a display must not bring anything else down
+        except Exception:  # the edge of the task: a display failure must not affect anything else
             log.exception("the display of charger %s could not be written", key[1])
 
     async def _show(self, key: ChargerKey, event: AccessDenied) -> None:
@@ -114,7 +114,8 @@ class DriverDisplay:
             log.debug("display of %s: %s", key[1], await self._displays.commands(key).clear_denial(connector_id))
 
     async def _record(self, key: ChargerKey, event: AccessDenied, displayed: Displayed, until: datetime) -> None:
-        """Uses a stream beside the attempt's, because the decision path remembers the versions of that one."""
+        """Record the message in a separate stream, because the decision path remembers the version of the attempt's
+        stream."""
         attempt_id = event.lineage.attempt_id
         informed = DriverInformed(
             attempt_id=attempt_id,

@@ -1,1 +1,1 @@
-"""Decide access attempts from memory and record each decision before it is answered."""
+"""Decide access attempts from memory and record each decision before answering."""

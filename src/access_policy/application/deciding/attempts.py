@@ -13,12 +13,12 @@ from access_policy.domain.values import cheap_dataclass
 CHARGER = ActorId("charger")
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
+@dataclass(slots=True, kw_only=True)  # not frozen: one is created for every attempt, and freezing triples the cost
 class AccessAttempt:
     """A request to charge with `identifier` at a charger. None: no identifier was presented, or a malformed one.
 
-    `message_id` is the protocol's, and unique only within `connection` (OCPP-J 4.1.4): the same id with the same identifier
-    on the same connection is the same attempt delivered again. On another connection it is another attempt.
+    `message_id` is the protocol's, and unique only within `connection` (OCPP-J 4.1.4). The same id with the same
+    identifier on the same connection is a redelivery of the attempt; on another connection it is another attempt.
     """
 
     tenant_id: TenantId
@@ -35,8 +35,8 @@ class AccessAttempt:
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedDecision:
-    """`redelivered`: the attempt had been decided before and is answered the same. `position`: an upper bound of the
-    decision's log position; 0 for one that was recorded by an earlier delivery."""
+    """`redelivered`: the attempt had been decided before and gets the same answer. `position` is an upper bound of the
+    decision's log position; 0 for a decision recorded by an earlier delivery."""
 
     attempt_id: AttemptId
     event: AccessAllowed | AccessDenied

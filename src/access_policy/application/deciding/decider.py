@@ -1,10 +1,12 @@
 """Decide attempts from memory, record each decision, and only then answer.
 
-The decision depends on memory and an append, nothing else (design 3.7). The same attempt delivered twice is decided and
-recorded once: its stream's name derives from what identifies it, and the stream's first version can be written once.
+The decision depends only on memory and an append (design 3.7). The same attempt delivered twice is decided and recorded
+once: the name of its stream derives from its identifying content, and the stream's first version can be written only
+once.
 
-Attempts come by the thousand, so that one needs neither a task nor a coroutine: it is decided on the spot, queued for the
-next commit, and its future is resolved when that is durable. Tasks run where an attempt needs more than this.
+Attempts come by the thousand, so a normal one uses neither a task nor a coroutine: it is decided at once and queued for
+the next commit, and its future is resolved when the commit is durable. Tasks run only for attempts that need more than
+one commit.
 """
 
 from __future__ import annotations
@@ -70,19 +72,21 @@ class AttemptDecider:
         self._tasks = BackgroundTasks()
 
     async def authorize(self, attempt: AccessAttempt, *, attempt_id: AttemptId | None = None) -> RecordedDecision:
-        """Decide and record the attempt. `attempt_id` is given where the caller chose it; else it derives from the message.
+        """Decide and record the attempt. `attempt_id` is given if the caller chose it; otherwise it derives from the
+        message.
 
-        Raises `ChargerUnknown`, `ChargerRetired`, `AttemptIdTaken` where the chosen id belongs to another attempt, or
-        `StoreUnavailable`: then it is not known whether the decision was recorded, and the caller answers with an error,
-        never with a denial.
+        Raises `ChargerUnknown`, `ChargerRetired`, `AttemptIdTaken` if the chosen id belongs to another attempt, or
+        `StoreUnavailable`: then it is not known whether the decision was recorded, and the caller answers with an
+        error, never with a denial.
         """
         return await asyncio.shield(self.authorize_soon(attempt, attempt_id=attempt_id))
 
     def authorize_soon(
         self, attempt: AccessAttempt, *, attempt_id: AttemptId | None = None
     ) -> asyncio.Future[RecordedDecision]:
-        """Like `authorize`, but raises `ChargerUnknown` and `ChargerRetired` at once and the other errors in the future. The
-        attempt is decided and recorded whether or not the caller waits; it must not cancel the future."""
+        """Like `authorize`, but raises `ChargerUnknown` and `ChargerRetired` at once and the other errors in the
+        future. The attempt is decided and recorded whether or not the caller waits; the caller must not cancel the
+        future."""
         began = time.perf_counter()
         self._view.charger(attempt.tenant_id, attempt.charger_id).policy.must_be_in_service()
         ref = self._identifiers.of_attempt(attempt)
@@ -110,7 +114,7 @@ class AttemptDecider:
     def _settled(
         self, deciding: _Deciding, event: AccessAllowed | AccessDenied, at: datetime, outcome: int | Exception
     ) -> None:
-        """The decision is recorded at a log position, or is not."""
+        """The append has ended: the decision is recorded at a log position, or the append failed."""
         if isinstance(outcome, VersionConflict):
             self._begin(deciding, self._decided_twice(deciding, event, at))
         elif isinstance(outcome, Exception):
@@ -142,9 +146,10 @@ class AttemptDecider:
         if isinstance(failure, StoreUnavailable):
             self._measurements.undecided += 1
         deciding.answer.set_exception(failure)
-        deciding.answer.exception()  # the caller may have gone away
+        deciding.answer.exception()  # mark it as retrieved: the caller may have gone away
 
-    # --- what takes more than one commit ----------------------------------------------------------------------------------
+    # --- attempts that take more than one commit
+    # -------------------------------------------------------------------------
 
     def _begin(self, deciding: _Deciding, work: Coroutine[None, None, None]) -> None:
         async def work_or_fail() -> None:
@@ -161,7 +166,7 @@ class AttemptDecider:
         self._answer(deciding, decision)
 
     async def _decided_twice(self, deciding: _Deciding, event: AccessAllowed | AccessDenied, now: datetime) -> None:
-        """Answer with the decision that the stream has already; if it is another attempt's, decide under another id."""
+        """Answer with the decision that the stream already has; if it belongs to another attempt, decide under another id."""
         attempt, attempt_id, ref = deciding.attempt, deciding.attempt_id, deciding.ref
         earlier = await self._decided_before(attempt, ref, attempt_id)
         if not deciding.may_renumber or is_redelivery(earlier, event, now):
@@ -174,7 +179,7 @@ class AttemptDecider:
     async def _decided_before(
         self, attempt: AccessAttempt, ref: IdentifierRef | None, attempt_id: AttemptId
     ) -> AccessAllowed | AccessDenied:
-        """The latest decision in the attempt's stream. Raises `AttemptIdTaken`."""
+        """Return the latest decision in the attempt's stream. Raises `AttemptIdTaken`."""
         history = await self._store.load(attempt_stream(attempt.tenant_id, attempt_id))
         decisions = [each.event for each in history if isinstance(each.event, AccessAllowed | AccessDenied)]
         if not decisions:
@@ -185,7 +190,8 @@ class AttemptDecider:
     def _remember(
         self, deciding: _Deciding, event: AccessAllowed | AccessDenied, *, version: int, at: datetime
     ) -> None:
-        """Keep what later messages of the charger refer to; also for a redelivery, whose first answer may have been lost."""
+        """Remember the attempt for later messages of the charger, even for a redelivery, whose first answer may have
+        been lost."""
         key = (deciding.attempt.tenant_id, deciding.attempt.charger_id)
         self._live.opened(key, deciding.ref, OpenAttempt(event.lineage.attempt_id, event, version, at))
         self._live.decided(key, event, at)
@@ -193,7 +199,7 @@ class AttemptDecider:
 
 @dataclass(slots=True, eq=False)
 class _Deciding:
-    """An attempt that is being decided. `may_renumber`: its id derives from the message, so that another one will do."""
+    """An attempt that is being decided. `may_renumber`: its id derives from the message, so that it may get another id."""
 
     attempt: AccessAttempt
     ref: IdentifierRef | None
@@ -208,7 +214,7 @@ class _Deciding:
 async def _delivered_again(
     under_way: asyncio.Future[RecordedDecision], attempt: AccessAttempt, ref: IdentifierRef | None
 ) -> RecordedDecision:
-    """The decision that is under way for another delivery of the attempt."""
+    """Return the decision that is under way for another delivery of the attempt."""
     earlier = await asyncio.shield(under_way)
     must_be_the_same_attempt(earlier.event, attempt, ref)
     return replace(earlier, redelivered=True)

@@ -1,4 +1,4 @@
-"""From a decision's inputs to the event that records it: pure, without I/O, clock or futures."""
+"""Make the event that records a decision from the decision's inputs: pure, without I/O, clock or futures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from access_policy.domain.ids import AttemptId
 from access_policy.domain.mode_schedule.timeline import Timeline
 
 
-@dataclass(slots=True)  # not frozen: one is made for every attempt
+@dataclass(slots=True)  # not frozen: one is created for every attempt
 class Versions:
-    """The versions of the policy and of the registry that the inputs were read from."""
+    """The versions of the policy and of the registry from which the inputs were read."""
 
     policy: int
     registry: int
@@ -29,9 +29,10 @@ def decision_event(
     versions: Versions,
     signal_of: Callable[[Reason], DenialSignal | None],
 ) -> AccessAllowed | AccessDenied:
-    """Decide by the table of design 3.3 (`domain.access.decision.RULES`, row by row) and return the decision with its lineage.
+    """Decide by the table of design 3.3 (`domain.access.decision.RULES`, row by row) and return the decision with its
+    lineage.
 
-    `timeline` is the charger's, from which the end of a permission follows. `signal_of` gives the signal that the charger
+    `timeline` is the charger's and determines the end of a permission. `signal_of` returns the signal that the charger
     shows for a denial.
     """
     decision = decide(inputs, timeline)

@@ -54,8 +54,8 @@ class DecisionMaker:
         at: datetime,
         charger: ChargerView,
     ) -> AccessAllowed | AccessDenied:
-        """The decision for `at`, as the event that records it. `charger` has the policy to decide by: today's, or the one in
-        force when a start reported late took place."""
+        """Return the decision for `at`, as the event that records it. `charger` has the policy to decide by: the
+        current one or, for a start reported late, the one in force when it began."""
         timeline = charger.timeline_at(at)
         inputs = self._inputs(attempt, ref, at, charger)
 
@@ -75,7 +75,7 @@ class DecisionMaker:
         )
 
     def preview(self, attempt: AccessAttempt, *, at: datetime) -> tuple[AccessAllowed | AccessDenied, tuple[Step, ...]]:
-        """The decision for `at` and the rows of the table that led to it; nothing is recorded.
+        """Return the decision for `at` and the rows of the table that led to it, without recording anything.
 
         Raises `ChargerUnknown` or `ChargerRetired`.
         """

@@ -1,4 +1,4 @@
-"""The denial that a driver at a charger may be shown, read from the decision view."""
+"""The denial that a driver at a charger may see, read from the decision view."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def denial_at(
     ref: IdentifierRef | None,
     vehicle_id: VehicleId | None,
 ) -> Denial:
-    """The denial in the language and the time zone of the charger's depot, for the driver who presented `ref`."""
+    """Return the denial in the language and the time zone of the charger's depot, for the driver who presented `ref`."""
     settings = charger.policy.settings
     depot = view.depot(charger.tenant_id, settings.depot_id)
     is_planned = (

@@ -1,6 +1,5 @@
-"""The effects of a recorded decision beside its answer: a text for the driver, an identifier to enrol, a PIN
-lock-out.
-"""
+"""The effects of a recorded decision other than its answer: a message to the driver, an identifier to enrol, a PIN
+lock-out."""
 
 from __future__ import annotations
 
@@ -43,8 +42,8 @@ class DecisionEffects:
         self._lockouts_to_record: dict[PinSource, Append] = {}
 
     def follow(self, attempt: AccessAttempt, event: AccessAllowed | AccessDenied, *, at: datetime) -> PinSource | None:
-        """Carry out the effects of a decision that was recorded at `at`. Returns the source of PINs whose lock-out is to be
-        recorded before the attempt is answered (`record_lockout`), None if there is none."""
+        """Carry out the effects of a decision that was recorded at `at`. Returns the source of PINs whose lock-out must
+        be recorded before the attempt is answered (`record_lockout`), or None."""
         if self._listener is not None and attempt.signals is not None and attempt.stage is not Stage.OFFLINE_START:
             self._listener((attempt.tenant_id, attempt.charger_id), event)
         ref = event.lineage.identifier
@@ -58,14 +57,15 @@ class DecisionEffects:
         return source if source in self._lockouts_to_record else None
 
     def _count_wrong_pin(self, attempt: AccessAttempt, event: AccessAllowed | AccessDenied, *, at: datetime) -> None:
-        """Also under `observe`. The last one too many begins a lock-out."""
+        """Count a wrong PIN, under `observe` as well. One wrong PIN too many begins a lock-out."""
         source = ((attempt.tenant_id, attempt.charger_id), attempt.actor)
         until = self._live.wrong_pin(source, at)
         if until is not None:
             self._lockouts_to_record[source] = _lockout(attempt, event, since=at, until=until)
 
     async def record_lockout(self, source: PinSource) -> None:
-        """A lock-out that the store does not accept is in force all the same; the next attempt records it."""
+        """Record the lock-out. If the store does not accept it, the lock-out is in force anyway, and the next attempt
+        records it."""
         lockout = self._lockouts_to_record.get(source)
         if lockout is None:
             return
@@ -81,7 +81,7 @@ class DecisionEffects:
 
 
 def attempt_context(attempt: AccessAttempt | EntranceAttempt, attempt_id: AttemptId) -> Context:
-    """The context of the events that the attempt causes."""
+    """Return the context of the events that the attempt causes."""
     return Context(
         tenant_id=attempt.tenant_id,
         actor=attempt.actor,

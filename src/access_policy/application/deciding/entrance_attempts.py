@@ -14,8 +14,8 @@ from access_policy.domain.ids import ActorId, AttemptId, ChargerId, EntranceId, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntranceAttempt:
-    """A request to enter with `identifier`. None: no identifier was presented, or a malformed one. `signals` make the text
-    that the driver is shown at the entrance."""
+    """A request to enter with `identifier`. None: no identifier was presented, or a malformed one. `signals` produce
+    the message that the driver sees at the entrance."""
 
     tenant_id: TenantId
     entrance_id: EntranceId
@@ -26,7 +26,7 @@ class EntranceAttempt:
     actor: ActorId
 
     def at_charger(self, charger_id: ChargerId) -> AccessAttempt:
-        """The same attempt at a charger behind the entrance."""
+        """Return the same attempt at a charger behind the entrance."""
         return AccessAttempt(
             tenant_id=self.tenant_id,
             charger_id=charger_id,

@@ -1,7 +1,7 @@
 """Decide attempts at entrances, record each decision, and only then answer.
 
-An attempt delivered twice is decided and recorded once, as at a charger: its stream's first version can be written once.
-Attempts at entrances are few, so that each is a coroutine of its own and leaves the path of `AttemptDecider` as it is.
+An attempt delivered twice is decided and recorded once, as at a charger: its stream's first version can be written only
+once. Attempts at entrances are few, so each runs as a coroutine of its own, outside the hot path of `AttemptDecider`.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class EntranceDecider:
         self._measurements = measurements
 
     async def decide(self, attempt: EntranceAttempt, attempt_id: AttemptId) -> RecordedEntry:
-        """Decide and record the attempt, also if the caller stops waiting. Raises what `EntranceDecisions.decide` raises,
-        `AttemptIdTaken` where the id belongs to another attempt, or `StoreUnavailable`: then it is not known whether the
-        decision was recorded, and the caller answers with an error, never with a denial."""
+        """Decide and record the attempt, even if the caller stops waiting. Raises what `EntranceDecisions.decide`
+        raises, `AttemptIdTaken` if the id belongs to another attempt, or `StoreUnavailable`: then it is not known
+        whether the decision was recorded, and the caller answers with an error, never with a denial."""
         return await asyncio.shield(asyncio.ensure_future(self._decided(attempt, attempt_id)))
 
     async def _decided(self, attempt: EntranceAttempt, attempt_id: AttemptId) -> RecordedEntry:
@@ -76,7 +76,8 @@ class EntranceDecider:
     async def _decided_before(
         self, attempt: EntranceAttempt, attempt_id: AttemptId, ref: IdentifierRef | None
     ) -> RecordedEntry:
-        """The decision in the attempt's stream. Raises `AttemptIdTaken`, also for the id of an attempt at a charger."""
+        """Return the decision in the attempt's stream. Raises `AttemptIdTaken`, including for the id of an attempt at a
+        charger."""
         history = await self._store.load(attempt_stream(attempt.tenant_id, attempt_id))
         for each in history:
             earlier = each.event
@@ -87,7 +88,7 @@ class EntranceDecider:
         raise attempt_id_taken(attempt_id)
 
     async def _follow(self, attempt: EntranceAttempt, event: AtEntrance, at: datetime) -> None:
-        """The effects of a decision that was recorded at `at`: an identifier to enrol, and a wrong PIN."""
+        """Carry out the effects of a decision that was recorded at `at`: an identifier to enrol, and a wrong PIN."""
         ref = event.lineage.identifier
         if attempt.identifier is not None and ref is not None and is_enrollable(event):
             self._unknown.remember(attempt.tenant_id, ref, attempt.identifier, at=at)
@@ -99,7 +100,7 @@ class EntranceDecider:
     async def _record_lockout(
         self, attempt: EntranceAttempt, event: AtEntrance, *, since: datetime, until: datetime
     ) -> None:
-        """A lock-out that the store does not accept is in force all the same."""
+        """Record the lock-out; if the store does not accept it, it is in force anyway."""
         lineage = event.lineage
         locked = EntrancePinsLockedOut(
             entrance_id=attempt.entrance_id,

@@ -38,7 +38,7 @@ class _Led:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """`behind` and `chosen`: the chargers behind the entrance, and the one whose answer it is."""
+    """`behind` are the chargers behind the entrance; `chosen` is the one whose decision answers the attempt."""
 
     behind: list[Behind]
     chosen: Behind
@@ -55,27 +55,28 @@ class EntranceDecisions:
         self._inputs = inputs
 
     async def prepare(self, attempt: EntranceAttempt, *, at: datetime) -> None:
-        """Compile the timelines of the chargers behind the entrance in turns of the event loop. Raises as `decide`."""
+        """Compile the timelines of the chargers behind the entrance, letting other tasks run in between. Raises what
+        `decide` raises."""
         async for charger in in_turns(self._led(attempt).chargers):
             charger.timeline_at(at)
 
     def decide(self, attempt: EntranceAttempt, attempt_id: AttemptId, *, at: datetime) -> AtEntrance:
-        """The decision for `at`, as the event that records it, in one turn of the event loop (`prepare` before). Raises
-        `EntranceUnknown`, `EntranceIdTaken` or `EntranceWithoutChargers`."""
+        """Return the decision for `at`, as the event that records it, in one iteration of the event loop (call
+        `prepare` before). Raises `EntranceUnknown`, `EntranceIdTaken` or `EntranceWithoutChargers`."""
         led = self._led(attempt)
         ref = self._identifiers.of_attempt(attempt.at_charger(led.chargers[0].policy.charger_id))
         return self._event(attempt, attempt_id, led, ref, self._answer(attempt, led, ref, at))
 
     def preview(self, attempt: EntranceAttempt, *, at: datetime) -> tuple[AtEntrance, tuple[Step, ...]]:
-        """The decision for `at` and the rows of the table that led to it at the charger whose answer it is. Raises as
-        `decide`."""
+        """Return the decision for `at`, and the rows of the table that led to it at the charger that determines it.
+        Raises what `decide` raises."""
         led = self._led(attempt)
         ref = self._identifiers.of_attempt(attempt.at_charger(led.chargers[0].policy.charger_id))
         answer = self._answer(attempt, led, ref, at)
         return self._event(attempt, DRY_RUN, led, ref, answer), explain(answer.chosen.inputs)
 
     def first_behind(self, attempt: EntranceAttempt) -> ChargerView:
-        """The first charger behind the entrance. Raises as `decide`."""
+        """Return the first charger behind the entrance. Raises what `decide` raises."""
         return self._led(attempt).chargers[0]
 
     def _led(self, attempt: EntranceAttempt) -> _Led:
@@ -94,9 +95,7 @@ class EntranceDecisions:
         locked_out = self._live.pins_are_locked_out((led.key, attempt.actor), at)
         behind = [self._behind(charger, attempt, led.entrance, ref, at) for charger in led.chargers]
         for each in behind:
-            each.inputs.pin_locked_out = (
-                locked_out  # wrong PINs count at the entrance and not at the chargers behind it
-            )
+            each.inputs.pin_locked_out = locked_out  # wrong PINs count at the entrance, not at the chargers behind it
         chosen = best_of(behind)
         return _Answer(behind, chosen, led.chargers[behind.index(chosen)])
 
@@ -145,8 +144,8 @@ class EntranceDecisions:
         )
 
     def _until_first_open(self, denial: Denial, led: _Led, at: datetime) -> Denial:
-        """Anyone may enter from the instant at which the first charger behind the entrance is open to anyone; nobody knows when
-        energy is left again."""
+        """Show the instant at which the first charger behind the entrance opens, from which anyone may enter. A denial
+        because of energy shows none, because the end of a shortage is not known."""
         if denial.reason is Reason.ENERGY_RESTRICTED:
             return denial
         opening = [each.opens_after(at) for each in led.chargers]

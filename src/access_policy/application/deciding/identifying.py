@@ -19,8 +19,8 @@ class IdentifierResolver:
         self._pseudonyms = pseudonyms
 
     def of_attempt(self, attempt: AccessAttempt) -> IdentifierRef | None:
-        """The attempt's identifier, by whichever reading of the tag a vehicle, or a reservation of the depot, has. An unknown
-        identifier that may be a PIN typed at a depot that uses PINs shows none of its digits."""
+        """Return the attempt's identifier in the reading of the tag that a vehicle, or a reservation of the depot,
+        holds. An unknown identifier that may be a PIN typed at a depot that uses PINs shows none of its digits."""
         presented = attempt.identifier
         if presented is None:
             return None
@@ -36,7 +36,7 @@ class IdentifierResolver:
         return first.hidden() if presented.may_be_a_pin and self._uses_pins(attempt, book) else first
 
     def held_as(self, tenant_id: TenantId, presented: Identifier) -> IdentifierRef:
-        """The reading under which a vehicle holds the identifier; the first reading where no vehicle does."""
+        """Return the reading under which a vehicle holds the identifier; the first reading if no vehicle does."""
         registry = self._view.registry(tenant_id)
         first = self._pseudonyms.ref(tenant_id, presented)
         if registry.holder_of(first) is not None:

@@ -1,4 +1,4 @@
-"""Gather a decision's inputs from the decision view and from what happened in the last minutes."""
+"""Gather a decision's inputs from the decision view and from recent activity."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class InputsFromMemory:
         actor: ActorId | None,
         is_late: bool = False,
     ) -> DecisionInputs:
-        """The inputs of a decision for `at` at the charger, whose timeline covers it. `actor` presents the identifier; None
-        for a charge under way, to which neither a lock-out of PINs nor energy applies. `is_late`: the charge has begun already,
-        while the charger was offline."""
+        """Return the inputs of a decision for `at` at the charger, whose timeline covers it. `actor` presents the
+        identifier; None for a running charge, to which neither a lock-out of PINs nor energy applies. `is_late`: the
+        charge has already begun, while the charger was offline."""
         policy = charger.policy
         settings = policy.settings
         registry = self._view.registry(charger.tenant_id)
@@ -92,7 +92,8 @@ class InputsFromMemory:
         )
 
     def _free_among(self, tenant_id: TenantId, chargers: Chargers) -> Chargers:
-        """Those at which somebody can start: without a charge under way, and neither faulty, disconnected nor retired."""
+        """Return the chargers at which a vehicle can start: without a running charge, and neither faulty, disconnected
+        nor retired."""
         return chargers - self._live.occupied_among(tenant_id, chargers) - self._view.out_of_service(tenant_id)
 
     def _is_retired(self, key: ChargerKey) -> bool:
@@ -101,7 +102,8 @@ class InputsFromMemory:
 
 
 def _met(charger: ChargerView, expected: Segment, gate: Gate | None, at: datetime) -> Segment:
-    """The segment as the gate has it: it may have changed since the plan was narrowed, and narrows other instants than now."""
+    """Return the segment as the gate narrows it: the gate may have changed since the plan was narrowed, and may differ
+    at other instants."""
     if gate is None or gate.is_advisory or gate.level is GateLevel.OPEN:
         is_out_of_date = expected.cause.kind is CauseKind.ENVELOPE
         return charger.expected_without_energy(at) if is_out_of_date else expected

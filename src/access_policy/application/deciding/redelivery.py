@@ -1,4 +1,4 @@
-"""Whether an attempt is one that was decided before."""
+"""Whether an attempt was decided before."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import AttemptId
 
-REDELIVERED_WITHIN = timedelta(minutes=10)  # a message id that comes back later is that of a new attempt
+REDELIVERED_WITHIN = timedelta(minutes=10)  # a message id that is used again later belongs to a new attempt
 
 
 class AttemptIdTaken(Conflict):
-    """The caller chose the id of another attempt, which stays unchanged."""
+    """The caller chose the id of another attempt, which is unchanged."""
 
     code = "attempt-id-taken"
 
 
 def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | AccessDenied, now: datetime) -> bool:
-    """The message was delivered before: not long ago, and nothing has changed since that would decide it otherwise, but for
-    the lock-out that the attempt itself began as the last of too many wrong PINs.
+    """Return whether the message is a redelivery: it was delivered recently, and nothing that has changed since would
+    decide it differently, except for the lock-out that the attempt itself began as the last of too many wrong PINs.
 
     A charger that uses a message id twice within a connection must not receive a permission that was revoked.
     """
@@ -35,7 +35,8 @@ def is_redelivery(earlier: AccessAllowed | AccessDenied, again: AccessAllowed | 
 def must_be_the_same_attempt(
     earlier: AccessAllowed | AccessDenied, attempt: AccessAttempt, ref: IdentifierRef | None
 ) -> None:
-    """Another identifier must not be answered with, nor remembered under, a decision on this one. Raises `AttemptIdTaken`."""
+    """Refuse another identifier: it must neither get nor be remembered under a decision on this one. Raises
+    `AttemptIdTaken`."""
     if (earlier.lineage.charger_id, earlier.lineage.identifier) != (attempt.charger_id, ref):
         raise attempt_id_taken(earlier.lineage.attempt_id)
 

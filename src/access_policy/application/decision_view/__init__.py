@@ -1,1 +1,1 @@
-"""Policies, registries, depots and recent attempts in memory, kept up to date from the log."""
+"""Policies, registries, depots and recent attempts in memory, kept up to date by reading the log."""

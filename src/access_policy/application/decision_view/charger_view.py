@@ -21,18 +21,19 @@ from access_policy.domain.site_energy.gate import GateLevel
 
 BEHIND: Final = timedelta(hours=1)  # how far back a compiled timeline reaches
 AHEAD: Final = timedelta(hours=50)  # and how far ahead
-KEPT_FOR: Final = timedelta(hours=1)  # promises, before they are found anew
-AHEAD_MIN: Final = timedelta(hours=25)  # below this it is compiled anew; more than the permission horizon
-LOOK_NOW: Final = datetime.min.replace(tzinfo=UTC)  # the windows have not been found yet
+KEPT_FOR: Final = timedelta(hours=1)  # promises, before they are looked up again
+AHEAD_MIN: Final = timedelta(hours=25)  # a timeline with less left is compiled again; more than the permission horizon
+LOOK_NOW: Final = datetime.min.replace(tzinfo=UTC)  # the windows have not been computed yet
 
 Narrower = Callable[[ChargerKey, datetime], None]
 
 
 @dataclass(slots=True)
 class ChargerView:
-    """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for the
-    last other time requested. `plan_seen_at` is the time of the latest change of its plan. `narrower` finds
-    the windows in which energy narrows it, anew from `narrowed_until` on; None there: when a gate comes."""
+    """One charger's policy and its compiled timelines: one for the present, which decisions need at once, and one for
+    the other time requested last. `plan_seen_at` is the time of the latest change of its plan. `narrower` recomputes
+    the windows in which energy narrows the plan once `narrowed_until` is reached; None there: only a gate change makes
+    them due."""
 
     tenant_id: TenantId
     policy: ChargerAccessPolicy
@@ -43,20 +44,22 @@ class ChargerView:
     _present: Timeline | None = None
     _other: Timeline | None = None
     _promises: PromisesHere | None = None
-    _losses: list[datetime] = field(init=False, repr=False)  # at which reservations end early if nobody comes
+    _losses: list[datetime] = field(
+        init=False, repr=False
+    )  # at which reservations end early if the holder does not arrive
 
     def __post_init__(self) -> None:
         self._losses = _losses(self.policy.reserved)
 
     def timeline_now(self, now: datetime) -> Timeline:
-        """Like `timeline_at`, for the present only: the compiled timeline stays until the present leaves it."""
+        """Like `timeline_at`, for the present only: a compiled timeline is kept until it no longer covers the present."""
         if self._present is None or not self._serves(self._present, now):
             self._present = self._compiled(now)
         return self._present
 
     def timeline_at(self, at: datetime) -> Timeline:
-        """A timeline that covers `at`, any instant, and at least 25 hours after it. A dry run or a start reported late
-        leaves the present's timeline in place."""
+        """Return a timeline that covers `at`, which may be any instant, and at least 25 hours after it. A dry run or a
+        start reported late does not replace the timeline for the present."""
         for compiled in (self._present, self._other):
             if compiled is not None and self._serves(compiled, at):
                 return compiled
@@ -67,22 +70,22 @@ class ChargerView:
         return self.timeline_at(at).at(at)
 
     def expected_without_energy(self, at: datetime) -> Segment:
-        """The segment of the plan without the windows in which energy narrows it, which may be out of date."""
+        """Return the segment of the plan without the windows in which energy narrows it, which may be out of date."""
         plan = replace(self.policy.plan_known_at(at), narrowed=())
         return timeline(plan, at - BEHIND, at + AHEAD).at(at)
 
     def opens_after(self, at: datetime) -> datetime | None:
-        """When freevend begins next; None where it does not within the compiled timeline."""
+        """Return the next beginning of freevend; None if there is none within the compiled timeline."""
         ahead = self.timeline_at(at).transitions(at)
         return next((each.start for each in ahead if each.mode is AccessMode.FREEVEND), None)
 
     @property
     def only_connector(self) -> int | None:
-        """The connector that an attempt is about although it names none; None where there are several."""
+        """The connector that an attempt means if it names none; None if the charger has several."""
         return 1 if self.policy.settings.connectors == 1 else None
 
     def reserved_at(self, at: datetime) -> frozenset[ReservationId]:
-        """The reservations that name the charger and whose windows contain `at`."""
+        """Return the reservations that name the charger and whose windows contain `at`."""
         windows = (each.as_known_at(at) for each in self.policy.reserved)
         return frozenset(each.reservation_id for each in windows if each.starts_at <= at < each.ends_at)
 
@@ -96,15 +99,15 @@ class ChargerView:
             self.plan_seen_at = recorded_at
 
     def reserve(self, windows: tuple[ReservedWindow, ...]) -> None:
-        """The windows of the reservations that name the charger."""
+        """Set the windows of the reservations that name the charger."""
         if windows != self.policy.reserved:
             self.policy = replace(self.policy, reserved=windows)
             self._losses = _losses(windows)
             self._present = self._other = None
 
     def narrow_if_due(self, now: datetime) -> None:
-        """Find the windows anew in which energy narrows the plan. It takes a millisecond, so that decisions leave it to others:
-        they ask the gate itself."""
+        """Recompute the windows in which energy narrows the plan, if due. It takes a millisecond, so decisions leave it
+        to others and read the gate itself."""
         if self.narrowed_until is not None and self.narrowed_until <= now and self.narrower is not None:
             self.narrower((self.tenant_id, self.policy.charger_id), now)
 
@@ -115,8 +118,8 @@ class ChargerView:
         *,
         again_at: datetime | None = None,
     ) -> None:
-        """The windows in which energy narrows the plan, from `now` on, to be found anew from `again_at` on. Those of the last
-        hour stay as they were."""
+        """Set the windows in which energy narrows the plan, from `now` on; they are due again at `again_at`. The
+        windows of the last hour are unchanged."""
         self.narrowed_until = again_at
         narrowed = (*_elapsed(self.policy.narrowed, windows, now), *windows)
         if narrowed != self.policy.narrowed:
@@ -124,15 +127,15 @@ class ChargerView:
             self._present = self._other = None
 
     def level_at(self, at: datetime) -> GateLevel:
-        """The level to which energy narrows the charger, by its plan."""
+        """Return the level to which energy narrows the charger, by its plan."""
         for each in self.policy.narrowed:
             if each.starts_at <= at < each.ends_at:
                 return each.level
         return GateLevel.OPEN
 
     def promises(self, book: ReservationBook, at: datetime) -> PromisesHere:
-        """The promises of the depot's book that count here at `at` and as long as a permission may hold. They are kept for the
-        next attempts of this hour, until the book changes."""
+        """Return the promises of the depot's book that apply to this charger from `at` on, for as long as a permission
+        may hold. They are cached for the attempts of the next hour, until the book changes."""
         until = at + PERMISSION_HORIZON
         if self._promises is None or not self._promises.serves(book, at, until):
             self._promises = PromisesHere.of(book, self.policy.charger_id, at, until + KEPT_FOR)
@@ -152,7 +155,7 @@ class ChargerView:
 def _elapsed(
     known: tuple[NarrowedWindow, ...], following: tuple[NarrowedWindow, ...], now: datetime
 ) -> tuple[NarrowedWindow, ...]:
-    """The part of the known windows before those that follow, and before `now`."""
+    """Return the part of the known windows before the following windows, and before `now`."""
     if not known:
         return ()
     cut = min(now, following[0].starts_at) if following else now

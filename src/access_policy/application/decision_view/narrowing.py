@@ -20,18 +20,19 @@ from access_policy.domain.site_energy.gate import Gate
 
 HOUR: Final = timedelta(hours=1)
 LOOK_S: Final = 10.0
-NARROWED_AT_A_TIME: Final = 5  # chargers, in one turn of the event loop
+NARROWED_AT_A_TIME: Final = 5  # chargers, in one iteration of the event loop
 
 
 class Gates(Protocol):
     def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None:
-        """The gate at `at`; None where the depot has no energy policy."""
+        """Return the gate at `at`; None if the depot has no energy policy."""
         ...
 
     def narrowings(
         self, tenant_id: TenantId, charger_id: ChargerId, start: datetime, end: datetime
     ) -> tuple[NarrowedWindow, ...]:
-        """The windows in `[start, end)`, active and planned, in order. The active one begins when its level did."""
+        """Return the windows in `[start, end)`, active and planned, in order. The active window begins when its level
+        began."""
         ...
 
     def on_gate_change(self, listener: Callable[[ChargerKey], None]) -> None:
@@ -40,7 +41,7 @@ class Gates(Protocol):
 
 
 class NoGates:
-    """No depot has an energy policy."""
+    """The gates of an installation in which no depot has an energy policy."""
 
     def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None:
         return None
@@ -51,7 +52,7 @@ class NoGates:
         return ()
 
     def on_gate_change(self, listener: Callable[[ChargerKey], None]) -> None:
-        """No gate changes."""
+        """Do nothing: the gates never change."""
 
 
 NO_GATES: Final = NoGates()
@@ -59,8 +60,8 @@ NO_GATES: Final = NoGates()
 
 @dataclass(slots=True)
 class Narrowing:
-    """Keeps the narrowed windows of each charger's plan as its gate has them: they are due after an event of the gate, and by
-    the time alone. The mode controller, `run` and whoever shows a plan find those that are due."""
+    """Keeps the narrowed windows of each charger's plan in step with its gate: they are due after an event of the gate,
+    and at known instants. The mode controller, `run` and readers that show a plan recompute windows that are due."""
 
     view: DecisionView
     gates: Gates
@@ -72,7 +73,7 @@ class Narrowing:
         self.gates.on_gate_change(self.gate_changed)
 
     async def run(self) -> None:
-        """Look at each charger whose windows are to be found anew, until cancelled."""
+        """Recompute the windows of chargers that are due, until cancelled."""
         while True:
             now = self.clock.now()
             due = [
@@ -89,13 +90,13 @@ class Narrowing:
             self._woken.clear()
 
     def freshen(self, key: ChargerKey) -> None:
-        """Find the windows of one charger anew if they are due, before its plan is shown. One that the view does not know yet
-        has none."""
+        """Recompute the windows of one charger if they are due, before its plan is shown. Do nothing if the view does
+        not know the charger yet."""
         with suppress(ChargerUnknown):
             self.view.charger(*key).narrow_if_due(self.clock.now())
 
     def gate_changed(self, key: ChargerKey) -> None:
-        """Mark the charger's narrowed windows as due, and tell the listeners of its policy."""
+        """Mark the charger's narrowed windows as due, and notify the listeners of its policy."""
         try:
             self.view.charger(*key).narrowed_until = LOOK_NOW
         except ChargerUnknown:
@@ -104,7 +105,7 @@ class Narrowing:
         self.view.plan_changed(key)
 
     def narrow(self, key: ChargerKey, now: datetime) -> None:
-        """Raises `ChargerUnknown`."""
+        """Recompute the charger's narrowed windows. Raises `ChargerUnknown`."""
         charger = self.view.charger(*key)
         gate = self.gates.gate(*key, now)
         if gate is None:

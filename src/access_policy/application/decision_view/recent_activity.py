@@ -1,6 +1,5 @@
 """The last minutes in memory: attempts without a start yet, open charges, wrong PINs and denials. All of it can be
-rebuilt from the read models at start-up.
-"""
+rebuilt from the read models at start-up."""
 
 from __future__ import annotations
 
@@ -16,14 +15,14 @@ from access_policy.domain.access.transaction_record import TransactionRecord
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import ActorId, AttemptId, ChargerId, ChargerKey, EntranceKey, TenantId
 
-START_WITHIN = timedelta(minutes=15)  # an authorisation that no start follows within this time is an attempt by itself
+START_WITHIN = timedelta(minutes=15)  # an authorisation without a start within this time is an attempt by itself
 OPEN_ATTEMPTS_MAX = 100_000
 SESSIONS_MAX = 200  # of one charger; more than its connectors can have, even if it never reports an end
 
 ANNOUNCED_MAX = 20  # transactions of one charger that are remembered before they have a session
 ASSUMED_OVER_MAX = 20  # sessions of one charger
 
-# A charger or an entrance, and the source of PINs there: the charger itself or another service.
+# A charger or an entrance, and the source of the PINs there: the charger itself or another service.
 PinSource = tuple[ChargerKey | EntranceKey, ActorId]
 RefKey = tuple[IdentifierKind, str]
 
@@ -61,27 +60,28 @@ class RecentActivity:
             self._open.popitem(last=False)
 
     def _is_over(self, now: datetime) -> bool:
-        """The oldest open attempt is too old for a start to belong to it."""
+        """Return whether the oldest open attempt is too old for a start to belong to it."""
         return now - next(iter(self._open.values())).at > START_WITHIN
 
     def open_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
-        """The attempt that a start by `ref` belongs to; it stays open until the start is recorded."""
+        """Return the attempt to which a start by `ref` belongs; it stays open until the start is recorded."""
         attempt = self._open.get((charger, ref_key(ref)))
         return attempt if attempt is not None and now - attempt.at <= START_WITHIN else None
 
     def close_attempt(self, charger: ChargerKey, ref: IdentifierRef | None, attempt_id: AttemptId) -> None:
-        """Its start is recorded. A newer attempt by `ref` stays open."""
+        """Close the attempt, whose start is recorded. A newer attempt by `ref` stays open."""
         attempt = self._open.get((charger, ref_key(ref)))
         if attempt is not None and attempt.attempt_id == attempt_id:
             del self._open[charger, ref_key(ref)]
 
     def take_open(self, charger: ChargerKey, ref: IdentifierRef | None, now: datetime) -> OpenAttempt | None:
-        """Close and return the attempt that a start by `ref` belongs to."""
+        """Close and return the attempt to which a start by `ref` belongs."""
         attempt = self.open_attempt(charger, ref, now)
         self._open.pop((charger, ref_key(ref)), None)
         return attempt
 
-    # --- charges under way ------------------------------------------------------------------------------------------
+    # --- running charges
+    # -------------------------------------------------------------------------------------------------
 
     def on_sessions_change(self, listener: Callable[[ChargerKey], None]) -> None:
         """Call `listener` after a charge at the charger has started or ended."""
@@ -102,7 +102,7 @@ class RecentActivity:
         return self._sessions.get(charger, {}).get(transaction_id)
 
     def session_of(self, charger: ChargerKey, transaction_id: str | None, connector_id: int | None) -> Session | None:
-        """By its transaction id or, without one, the latest session on the connector."""
+        """Return the session with the transaction id or, without an id, the latest session on the connector."""
         sessions = self._sessions.get(charger, {})
         if transaction_id is not None:
             return sessions.get(transaction_id)
@@ -116,7 +116,7 @@ class RecentActivity:
         return tuple(self._sessions.get(charger, {}).values())
 
     def occupied_among(self, tenant_id: TenantId, chargers: Iterable[ChargerId]) -> set[ChargerId]:
-        """Those where a charge is under way, or its vehicle is still plugged in as far as is known."""
+        """Return the chargers with a running charge, or with a vehicle that is still plugged in as far as is known."""
         used = self._with_sessions.get(tenant_id, set()).intersection(chargers)
         return {each for each in used if any(known.free_at is None for known in self.sessions_at((tenant_id, each)))}
 
@@ -136,20 +136,21 @@ class RecentActivity:
     def charges_at_another(
         self, charger: ChargerKey, ref: IdentifierRef, is_retired: Callable[[ChargerKey], bool]
     ) -> bool:
-        """The identifier has a charge under way at another charger of the tenant that is in service."""
+        """Return whether the identifier has a running charge at another charger of the tenant that is in service."""
         uses = self._charging.get((charger[0], _key(ref)), ())
         return any(used_at != charger[1] and not is_retired((charger[0], used_at)) for used_at, _ in uses)
 
     def assume_over(self, charger: ChargerKey, session: Session) -> None:
-        """The service has concluded that the session is over; a report of its end may still arrive."""
+        """Note that the service has concluded that the session is over; a report of its end may still arrive."""
         self._assumed_over.setdefault(charger, deque(maxlen=ASSUMED_OVER_MAX)).append(session)
 
     def assumed_over(self, charger: ChargerKey) -> tuple[Session, ...]:
-        """The latest sessions of the charger that are only concluded to be over."""
+        """Return the latest sessions of the charger that the service only concluded to be over."""
         return tuple(self._assumed_over.get(charger, ()))
 
     def revived(self, charger: ChargerKey, transaction_id: str, energy_wh: int | None) -> Session | None:
-        """A session concluded to be over whose meter has grown since: it is under way, and only its report can end it."""
+        """Return a session that was concluded to be over and whose meter has grown since: it is running, and only a
+        report of the charger can end it."""
         for session in self.assumed_over(charger):
             if session.transaction_id == transaction_id and session.has_grown_to(energy_wh):
                 self.reported_over(charger, transaction_id)
@@ -159,13 +160,13 @@ class RecentActivity:
         return None
 
     def reported_over(self, charger: ChargerKey, transaction_id: str) -> None:
-        """The charger has reported the end."""
+        """Note that the charger has reported the end."""
         kept = [each for each in self.assumed_over(charger) if each.transaction_id != transaction_id]
         if charger in self._assumed_over:
             self._assumed_over[charger] = deque(kept, maxlen=ASSUMED_OVER_MAX)
 
     def connector_free(self, charger: ChargerKey, connector_id: int, at: datetime) -> None:
-        """The connector reported at `at` that no vehicle is there."""
+        """Note that the connector reported at `at` that no vehicle is plugged in."""
         spot = (charger, connector_id)
         self._free_since[spot] = max(at, self._free_since.get(spot, at))
         for session in self.sessions_at(charger):
@@ -173,7 +174,7 @@ class RecentActivity:
                 session.free_at = at
 
     def free_since(self, charger: ChargerKey, session: Session) -> datetime | None:
-        """The instant at which the session's connector was reported free, if the session had started before."""
+        """Return the instant at which the session's connector was reported free, if the session had started before."""
         free_at = self._free_since.get((charger, session.connector_id))
         return None if free_at is None or free_at <= session.started_at else free_at
 
@@ -183,7 +184,7 @@ class RecentActivity:
     # --- transactions without a session (OCPP 2.x) --------------------------------------------------------------------
 
     def announced(self, charger: ChargerKey, transaction_id: str) -> TransactionRecord:
-        """The remembered record of the transaction; an empty one if there is none."""
+        """Return the remembered record of the transaction; an empty one if there is none."""
         known = self._announced.get(charger)
         return TransactionRecord() if known is None else known.get(transaction_id, TransactionRecord())
 
@@ -211,7 +212,7 @@ class RecentActivity:
         return lockout is not None and lockout.is_locked(now)
 
     def wrong_pin(self, source: PinSource, at: datetime) -> datetime | None:
-        """Count a wrong PIN; return the end of the lock-out that it starts, None if it starts none."""
+        """Count a wrong PIN. Return the end of the lock-out that it starts; None if it starts none."""
         before = self._pins.get(source, PinLockout())
         after = self._pins[source] = before.after_wrong_pin(at)
         return None if before.is_locked(at) else after.locked_until if after.is_locked(at) else None
@@ -221,12 +222,12 @@ class RecentActivity:
         self._pins[source] = PinLockout((), until)
 
     def decided(self, charger: ChargerKey, event: AccessAllowed | AccessDenied, at: datetime) -> None:
-        """A decision was recorded at `at`; denials are remembered."""
+        """Note a decision that was recorded at `at`; only denials are remembered."""
         if type(event) is AccessDenied:
             self.denied(charger, event.lineage.connector_id, event.lineage.attempt_id, at)
 
     def denied(self, charger: ChargerKey, connector_id: int | None, attempt_id: AttemptId, at: datetime) -> None:
-        """The latest one of the connector is remembered."""
+        """Remember the denial if it is the connector's latest."""
         known = self._denials.setdefault(charger, {})
         if connector_id not in known or known[connector_id][0] <= at:
             known[connector_id] = (at, attempt_id)
@@ -234,9 +235,8 @@ class RecentActivity:
     def recent_denial(
         self, charger: ChargerKey, connector_id: int, at: datetime, window: timedelta
     ) -> AttemptId | None:
-        """The latest attempt denied on the connector within `window` before `at`. A denial without a connector (OCPP
-        1.6 `Authorize`) matches any connector; connector 0 means the whole charger.
-        """
+        """Return the latest attempt denied on the connector within `window` before `at`. A denial without a connector
+        (OCPP 1.6 `Authorize`) matches any connector; connector 0 means the whole charger."""
         fitting = [
             denial
             for denied_on, denial in self._denials.get(charger, {}).items()

@@ -1,4 +1,4 @@
-"""After a restart: reload the last minutes from the read models."""
+"""Reload the last minutes from the read models after a restart."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def reload(live: RecentActivity, past: RecentPast, store: EventStore, *, n
             continue
         _reload_denial(live, row)
         if row["session_started_at"] is not None:
-            live.take_open(_charger(row), _ref(row), now)  # an earlier open attempt gave way to this one
+            live.take_open(_charger(row), _ref(row), now)  # this attempt replaced an earlier open attempt
         elif now - row["decided_for"] <= START_WITHIN:
             await _reload_open(live, store, row)
 

@@ -1,4 +1,4 @@
-"""Saves the decision view between two processes, so that a start takes seconds regardless of the length of the log."""
+"""Save the decision view from time to time, so that a start takes seconds regardless of the length of the log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class ViewKeeper:
         self._saved: ViewState | None = None
 
     async def restore(self) -> bool:
-        """Call it before the view follows anything. False: the view starts empty. Raises `StoreUnavailable`."""
+        """Restore the saved view; call it before the view follows the log. Returns False if the view starts empty.
+        Raises `StoreUnavailable`."""
         state = await self._snapshots.latest()
         if state is None:
             return False
@@ -45,7 +46,7 @@ class ViewKeeper:
             await self.save()
 
     async def save(self) -> None:
-        """Save, unless nothing was folded since the last time."""
+        """Save, unless nothing was folded since the last save."""
         state = self._view.state()
         if state is None or (self._saved is not None and state.anchor == self._saved.anchor):
             return

@@ -1,6 +1,6 @@
-"""One tenant as the decision path sees it: the folds of its events, and its state to be kept and brought back.
+"""One tenant as the decision path sees it: the folds of its events, and its state to save and restore.
 
-A fold ignores an event that is delivered again: its version is not the next one.
+A fold ignores a redelivered event, whose version is not the next one.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ NOTHING_KNOWN = ChargerCondition()
 
 @dataclass(slots=True)
 class TenantView:
-    """`profiles` are the definitions that operators have put, by name. `out_of_service`: the chargers that are retired, have
-    lost their connection, or have a fault."""
+    """`profiles` are the definitions that operators have created, by name. `out_of_service` are the chargers that are
+    retired, have lost their connection, or have a fault."""
 
     tenant_id: TenantId
     registry: VehicleRegistry = field(default_factory=VehicleRegistry)
@@ -59,7 +59,7 @@ class TenantView:
     out_of_service: set[ChargerId] = field(default_factory=set)
 
     def fold_policy(self, event: PolicyEvent, version: int, recorded_at: datetime) -> bool:
-        """False for an event that is delivered again."""
+        """Fold the event; return False if it was delivered before."""
         known = self.chargers.get(event.charger_id)
         if version != (known.policy.version if known else 0) + 1:
             return False
@@ -72,7 +72,7 @@ class TenantView:
         return True
 
     def _note_service(self, charger_id: ChargerId) -> None:
-        """After a change of the charger or its condition."""
+        """Update `out_of_service` after a change of the charger or its condition."""
         charger, condition = self.chargers.get(charger_id), self.conditions.get(charger_id, NOTHING_KNOWN)
         is_lost = condition.gateway is not None and not condition.is_connected
         if is_lost or condition.faults or (charger is not None and charger.policy.retired_at is not None):
@@ -81,7 +81,7 @@ class TenantView:
             self.out_of_service.discard(charger_id)
 
     def _reserve(self, charger: ChargerView) -> None:
-        """After a change of the charger, which may have moved it to another depot."""
+        """Set the charger's reserved windows after a change of the charger, which may have moved it to another depot."""
         if self.books:
             book = self.books.get(charger.policy.settings.depot_id)
             charger.reserve(() if book is None else book.windows_of(charger.policy.charger_id))
@@ -98,7 +98,7 @@ class TenantView:
             self._note_service(event.charger_id)
 
     def fold_profile(self, event: CapabilityProfileEvent) -> list[ChargerId]:
-        """Returns the chargers with the profile."""
+        """Fold the event; return the chargers with the profile."""
         if isinstance(event, CapabilityProfilePut):
             self.profiles[event.name] = event.definition
         else:
@@ -106,8 +106,8 @@ class TenantView:
         return [key for key, charger in self.chargers.items() if charger.policy.settings.profile == event.name]
 
     def fold_reservation(self, event: ReservationEvent, version: int) -> set[ChargerId]:
-        """Returns the chargers that the reservation names, before or after the event. `reserve` goes through all reservations
-        of a charger: call it when all events are folded."""
+        """Fold the event; return the chargers that the reservation names, before or after it. `reserve` goes through
+        all reservations of a charger: call it once all events are folded."""
         book = self.book(event.depot_id)
         named_before = _named(book, event)
         if not book.follow(version, event):
@@ -121,19 +121,19 @@ class TenantView:
             self.chargers[charger_id].reserve(book.windows_of(charger_id))
 
     def book(self, depot_id: DepotId) -> ReservationBook:
-        """The one book of the depot in this process."""
+        """Return the only book of the depot in this process."""
         if depot_id not in self.books:
             self.books[depot_id] = ReservationBook(depot_id)
         return self.books[depot_id]
 
     def site(self, depot_id: DepotId) -> SiteEnergy:
-        """The one site of the depot in this process."""
+        """Return the only site of the depot in this process."""
         if depot_id not in self.sites:
             self.sites[depot_id] = SiteEnergy(depot_id)
         return self.sites[depot_id]
 
     def state(self) -> TenantState:
-        """A copy that later events do not change."""
+        """Return a copy that later events do not change."""
         return TenantState(
             tenant_id=self.tenant_id,
             registry=RegistryState.of(self.registry),
@@ -149,7 +149,7 @@ class TenantView:
 
     @classmethod
     def of(cls, state: TenantState, narrower: Narrower | None = None) -> TenantView:
-        """The tenant as it was when `state` was taken."""
+        """Return the tenant as it was when `state` was taken."""
         tenant = cls(
             state.tenant_id,
             registry=state.registry.registry(),
@@ -173,12 +173,12 @@ class TenantView:
 
 
 def _without_energy(policy: ChargerAccessPolicy) -> ChargerAccessPolicy:
-    """Narrowed windows are found anew from the gates."""
+    """Drop the narrowed windows, which are recomputed from the gates."""
     return replace(policy, narrowed=()) if policy.narrowed else policy
 
 
 def _named(book: ReservationBook, event: ReservationEvent) -> set[ChargerId]:
-    """The charger that the event's reservation names in the book as it is."""
+    """Return the charger that the event's reservation names in the book's current state."""
     match event:
         case ReservationGroupPut() | ReservationSettingsPut():
             return set()

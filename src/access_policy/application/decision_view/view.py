@@ -1,4 +1,5 @@
-"""The decision view: all chargers' policies, depots and registries in memory, followed from the store's log."""
+"""The decision view: all chargers' policies, depots and registries in memory, kept up to date by following the store's
+log."""
 
 from __future__ import annotations
 
@@ -67,9 +68,8 @@ SiteListener = Callable[[tuple[TenantId, DepotId], SiteEnergyEvent, datetime], N
 
 
 class DecisionView:
-    """The decision path reads it and one follower of the log writes it, both on the same event loop. Between two
-    turns of a long batch it reflects the last folded command.
-    """
+    """The decision path reads the view and one follower of the log writes it, both on the same event loop. While a long
+    batch is folded in slices, the view always reflects whole commands."""
 
     def __init__(self) -> None:
         self.position = 0
@@ -83,7 +83,8 @@ class DecisionView:
         self._before_site_change: list[SiteListener] = []
         self._on_site_change: list[SiteListener] = []
 
-    # --- questions ------------------------------------------------------------------------------------------------
+    # --- queries
+    # ---------------------------------------------------------------------------------------------------------
 
     def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerView:
         """Raises `ChargerUnknown`."""
@@ -93,16 +94,17 @@ class DecisionView:
             raise ChargerUnknown.named(charger_id) from None
 
     def known_policy(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy | None:
-        """The charger's policy (port `PoliciesInMemory`)."""
+        """Return the charger's policy (port `PoliciesInMemory`)."""
         found = self._tenant(tenant_id).chargers.get(charger_id)
         return None if found is None else found.policy
 
     def condition(self, key: ChargerKey) -> ChargerCondition:
-        """The charger's condition, as far as the log has been followed; version 0 where nothing is known."""
+        """Return the charger's condition, as far as the log has been followed; version 0 if nothing is known."""
         return self._tenant(key[0]).conditions.get(key[1], NOTHING_KNOWN)
 
     def out_of_service(self, tenant_id: TenantId) -> Set[ChargerId]:
-        """The chargers that are retired, have lost their connection, or have a fault: nobody can start a charge there."""
+        """Return the chargers that are retired, have lost their connection, or have a fault: no vehicle can start a
+        charge there."""
         return self._tenant(tenant_id).out_of_service
 
     def chargers(self) -> Iterator[ChargerView]:
@@ -110,18 +112,18 @@ class DecisionView:
             yield from tenant.chargers.values()
 
     def charger_ids_of(self, tenant_id: TenantId) -> tuple[ChargerId, ...]:
-        """All of the tenant's chargers, retired ones among them."""
+        """Return all of the tenant's chargers, including retired ones."""
         return tuple(self._tenant(tenant_id).chargers)
 
     def chargers_of(self, tenant_id: TenantId) -> Iterator[ChargerView]:
         yield from self._tenant(tenant_id).chargers.values()
 
     def operators_profiles(self, tenant_id: TenantId) -> Mapping[str, str]:
-        """Definitions of capability profiles by name."""
+        """Return the definitions of the tenant's own capability profiles by name."""
         return self._tenant(tenant_id).profiles
 
     def registry(self, tenant_id: TenantId) -> VehicleRegistry:
-        """The one registry of the tenant in this process (port `RegistriesInMemory`)."""
+        """Return the only registry of the tenant in this process (port `RegistriesInMemory`)."""
         tenant = self._tenants.get(tenant_id)
         return self._tenant(tenant_id).registry if tenant is None else tenant.registry
 
@@ -133,7 +135,7 @@ class DecisionView:
         yield from self._tenant(tenant_id).depots.values()
 
     async def depot_of_schedule(self, tenant_id: TenantId, schedule_id: ScheduleId) -> DepotId | None:
-        """The depot that has the schedule (port `DepotsOfSchedules`)."""
+        """Return the depot that has the schedule (port `DepotsOfSchedules`)."""
         having = (each.depot_id for each in self.depots_of(tenant_id) if schedule_id in each.schedules)
         return next(having, None)
 
@@ -142,7 +144,8 @@ class DecisionView:
         return [each.depot_id for each in self.depots_of(tenant_id) if entrance_id in each.entrances]
 
     def depot_of_entrance(self, tenant_id: TenantId, entrance_id: EntranceId) -> Depot:
-        """Raises `EntranceUnknown`, or `EntranceIdTaken` where two depots put the same id at the same moment."""
+        """Return the depot. Raises `EntranceUnknown`, or `EntranceIdTaken` if two depots used the same id at the same
+        moment."""
         found = [each for each in self.depots_of(tenant_id) if entrance_id in each.entrances]
         if not found:
             raise EntranceUnknown.named(entrance_id)
@@ -155,7 +158,7 @@ class DecisionView:
         return found[0]
 
     def behind_entrance(self, tenant_id: TenantId, depot: Depot, entrance_id: EntranceId) -> list[ChargerView]:
-        """The chargers in service that the depot's entrance leads to, in order of their ids. Raises `EntranceUnknown`."""
+        """Return the chargers in service to which the depot's entrance leads, by id. Raises `EntranceUnknown`."""
         chargers = self._tenant(tenant_id).chargers
         of_depot = (
             charger_id
@@ -167,7 +170,7 @@ class DecisionView:
         return [chargers[each] for each in depot.entrance(entrance_id).behind(of_depot, members)]
 
     def followers_of(self, tenant_id: TenantId, schedule_id: ScheduleId) -> dict[ChargerId, Schedule]:
-        """The chargers in service that follow the schedule, each with its copy."""
+        """Return the chargers in service that follow the schedule, each with its copy."""
         return {
             charger_id: view.policy.schedules[schedule_id]
             for charger_id, view in self._tenant(tenant_id).chargers.items()
@@ -175,22 +178,22 @@ class DecisionView:
         }
 
     def book(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:
-        """The one book of the depot in this process (port `BooksInMemory`)."""
+        """Return the only book of the depot in this process (port `BooksInMemory`)."""
         return self._tenant(tenant_id).book(depot_id)
 
     def depot_of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> DepotId | None:
-        """The depot whose book has the reservation (port `DepotsOfReservations`)."""
+        """Return the depot whose book has the reservation (port `DepotsOfReservations`)."""
         books = self._tenant(tenant_id).books.values()
         return next((book.depot_id for book in books if reservation_id in book.entries.by_id), None)
 
     def depot_of_booking(self, tenant_id: TenantId, request: PartnerRequest) -> DepotId | None:
-        """The depot whose book has the partner's booking (port `DepotsOfReservations`)."""
+        """Return the depot whose book has the partner's booking (port `DepotsOfReservations`)."""
         books = [each for each in self._tenant(tenant_id).books.values() if request.key in each.entries.by_request]
         books.sort(key=lambda book: _has_moved_away(book.entry(book.entries.by_request[request.key])))
         return books[0].depot_id if books else None
 
     def books(self) -> list[tuple[tuple[TenantId, DepotId], ReservationBook]]:
-        """The books of all depots that have reservations, each with its tenant and depot."""
+        """Return the books of all depots that have reservations, each with its tenant and depot."""
         return [
             ((tenant.tenant_id, depot_id), book)
             for tenant in self._tenants.values()
@@ -199,16 +202,16 @@ class DecisionView:
         ]
 
     def site_energy(self, tenant_id: TenantId, depot_id: DepotId) -> SiteEnergy:
-        """The one site of the depot in this process (port `SitesInMemory`)."""
+        """Return the only site of the depot in this process (port `SitesInMemory`)."""
         return self._tenant(tenant_id).site(depot_id)
 
     def depot_of_envelope(self, tenant_id: TenantId, envelope_id: EnvelopeId) -> DepotId | None:
-        """The depot whose site has the envelope (port `DepotsOfEnvelopes`)."""
+        """Return the depot whose site has the envelope (port `DepotsOfEnvelopes`)."""
         sites = self._tenant(tenant_id).sites.values()
         return next((site.depot_id for site in sites if envelope_id in site.envelopes.by_id), None)
 
     def sites(self) -> list[tuple[tuple[TenantId, DepotId], SiteEnergy]]:
-        """The sites of all depots that have opted in, each with its tenant and depot."""
+        """Return the sites of all depots that have opted in, each with its tenant and depot."""
         return [
             ((tenant.tenant_id, depot_id), site)
             for tenant in self._tenants.values()
@@ -217,7 +220,7 @@ class DecisionView:
         ]
 
     def zone_of(self, tenant_id: TenantId, depot_id: DepotId) -> ZoneInfo:
-        """The depot's zone; UTC for an unknown depot."""
+        """Return the depot's zone; UTC for an unknown depot."""
         depot = self.depot(tenant_id, depot_id)
         return ZoneInfo("UTC" if depot is None else depot.settings.time_zone)
 
@@ -225,7 +228,7 @@ class DecisionView:
         return self._owners.get(charge_point_id)
 
     async def charger_ids(self, tenant_id: TenantId, depot_id: DepotId) -> list[ChargerId]:
-        """The chargers in service at the depot (port `ChargersOfDepot`)."""
+        """Return the chargers in service at the depot (port `ChargersOfDepot`)."""
         return [
             charger_id
             for charger_id, view in self._tenant(tenant_id).chargers.items()
@@ -233,16 +236,16 @@ class DecisionView:
         ]
 
     def is_erased(self, tenant_id: TenantId) -> bool:
-        """Whether the tenant was erased, or is being erased: its id is not used again."""
+        """Return whether the tenant was erased or is being erased; its id is never used again."""
         return tenant_id in self._erased
 
     def on_policy_change(self, listener: ChargerListener) -> None:
-        """Call `listener` after each event of a charger's policy, of its profile, of reservations that name it, and of its
-        energy gate."""
+        """Call `listener` after each event that concerns a charger: of its policy, its profile, reservations that name
+        it, or its energy gate."""
         self._on_policy_change.append(listener)
 
     def narrow_by(self, narrower: Narrower) -> None:
-        """Let `narrower` find the windows in which energy narrows a charger, when it is looked at next."""
+        """Let `narrower` compute the windows in which energy narrows a charger, when they are next needed."""
         self._narrower = narrower
         for tenant in self._tenants.values():
             tenant.narrower = narrower
@@ -250,7 +253,7 @@ class DecisionView:
                 charger.narrower = narrower
 
     def plan_changed(self, key: ChargerKey) -> None:
-        """Tell the listeners that the charger's plan may have changed by something that the view does not fold."""
+        """Notify the listeners that something which the view does not fold may have changed the charger's plan."""
         self._tell(key)
 
     def on_book_change(self, listener: BookListener) -> None:
@@ -262,10 +265,11 @@ class DecisionView:
         self._before_site_change.append(before)
         self._on_site_change.append(after)
 
-    # --- its state, to be kept and brought back -----------------------------------------------------------------------
+    # --- its state, to save and restore
+    # ----------------------------------------------------------------------------------
 
     def state(self) -> ViewState | None:
-        """A copy that later events do not change; None for an empty view."""
+        """Return a copy that later events do not change; None for an empty view."""
         if self._anchor is None:
             return None
         tenants = tuple(tenant.state() for tenant in self._tenants.values())

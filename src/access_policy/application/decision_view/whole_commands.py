@@ -1,4 +1,4 @@
-"""Parts of a batch of the log that end at the end of a command's events."""
+"""Divide a batch of the log into parts that end with a command's last event."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Final
 
 from access_policy.application.ports.event_store import Recorded
 
-FOLDED_AT_A_TIME: Final = 100  # events, and what else their command recorded, before decisions get their turn
+FOLDED_AT_A_TIME: Final = 100  # events, more if their command recorded more, before decisions can run
 
 
 def whole_commands(batch: Sequence[Recorded]) -> Iterator[list[Recorded]]:
-    """Parts of at least `FOLDED_AT_A_TIME` events, but for the last one: readers never see an identifier in the middle
-    of a move between vehicles.
-    """
+    """Yield parts of at least `FOLDED_AT_A_TIME` events (the last one may be shorter), so that readers never see an
+    identifier in the middle of a move between vehicles."""
     part: list[Recorded] = []
     for recorded in batch:
         if len(part) >= FOLDED_AT_A_TIME and not _of_one_command(part[-1], recorded):

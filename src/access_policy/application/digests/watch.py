@@ -1,4 +1,4 @@
-"""Look every half minute for depots whose digest is due, and record it once."""
+"""Check every half minute for depots whose digest is due, and record each digest once."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ TRANSITIONS: Final = ("transitions", "on_time", "late", "missed", "pending", "un
 
 
 class DigestWatch:
-    """Several processes may look at once: the stream of a digest takes one event. `followed_to` returns the log position that
-    the read models have reached: a digest waits for what was stored when it became due.
-    """
+    """Several processes may check at once: the stream of a digest accepts one event. `followed_to` returns the log
+    position that the read models have reached. A digest waits until they have read everything stored before it became
+    due."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class DigestWatch:
         self._access_reports = access_reports
         self._mode_compliance = mode_compliance
         self._followed_to = followed_to
-        self._made: set[StreamId] = set()  # of the digests that the last look found due
+        self._made: set[StreamId] = set()  # streams of the digests that the last check found due
         self._waits_for: dict[StreamId, int] = {}
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         while True:
             try:
                 await self.look()
@@ -74,7 +74,7 @@ class DigestWatch:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Record the digests that are due and not recorded yet. Raises `StoreUnavailable`: look again later."""
+        """Record the digests that are due and not recorded yet. Raises `StoreUnavailable`: check again later."""
         now = self._clock.now()
         due: set[StreamId] = set()
         tenants = {each.tenant_id for each in self._view.chargers()}

@@ -1,7 +1,7 @@
-"""Applying a plan: check all of it first, then write it in a few appends to the book's stream.
+"""Apply a plan: check all of it first, then write it in a few appends to the book's stream.
 
-Each event names the plan as its cause, so that a later run, after a crash or a lost race, tells the plan's own changes from
-those of others and writes the rest.
+Each event names the plan as its cause, so that a later run, after a crash or a lost race, can distinguish the plan's
+own changes from others and write the rest.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ class DispatchPlanApplier:
     async def __call__(
         self, context: Context, record: PlanRecord, plan: DispatchPlan, options: ApplyOptions, progress: Progress
     ) -> PlanRecord:
-        """Return the record of the applied plan. Raises the refusals of `checks`, `ImportFailed`, `TooBusy` or
-        `StoreUnavailable`; after the last two, call it again to resume.
-        """
+        """Apply the plan and return its record. Raises the refusals of `checks`, `ImportFailed`, `TooBusy` or
+        `StoreUnavailable`; after the last two, call again to resume."""
         assert record.depot_id is not None, "a dispatch sheet is a depot's"
         for _ in range(TRIES):
             try:
@@ -105,7 +104,8 @@ class DispatchPlanApplier:
     async def _write(
         self, context: Context, record: PlanRecord, plan: DispatchPlan, book: ReservationBook, progress: Progress
     ) -> PlanRecord:
-        """Under the lock. Raises `VersionConflict` where another process has changed the book: all is decided again then."""
+        """Write the plan while holding the lock. Raises `VersionConflict` if another process has changed the book;
+        everything is then decided again."""
         application = record.application
         assert application is not None
         context = replace(
@@ -132,8 +132,8 @@ class DispatchPlanApplier:
     async def _record_collisions(
         self, context: Context, record: PlanRecord, book: ReservationBook, collided: Collided, now: datetime
     ) -> None:
-        """Bookings that came after the plan was made and have taken places of its rows: a conflict of each, although the plan
-        is refused. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Record bookings that arrived after the plan was made and have taken the places of its rows: each is a
+        conflict, even if the plan is refused. Raises `VersionConflict` or `StoreUnavailable`."""
         events = [
             event
             for booking, assignments in collided.items()
@@ -153,7 +153,7 @@ class DispatchPlanApplier:
             self.books.follow(context.tenant_id, events[first : first + FOLDED_A_TURN], version + first + 1)
 
     async def _touched_by(self, record: PlanRecord, after_version: int) -> frozenset[ReservationId]:
-        """The reservations that an earlier run of this plan has changed."""
+        """Return the reservations that an earlier run of this plan has changed."""
         assert record.depot_id is not None
         stream = reservation_book_stream(record.tenant_id, record.depot_id)
         found = set()
@@ -188,7 +188,7 @@ class DispatchPlanApplier:
 
 
 def named_in(rows: Sequence[DispatchPlanRow]) -> tuple[set[VehicleId], set[ChargerId]]:
-    """The vehicles and the chargers that the rows want."""
+    """Return the vehicles and the chargers that the rows name."""
     wanted = [row.wanted for row in rows if row.wanted is not None]
     vehicles = {each.holder.vehicle_id for each in wanted if each.holder.vehicle_id is not None}
     return vehicles, {each.place.charger_id for each in wanted if each.place.charger_id is not None}
@@ -202,7 +202,7 @@ def _rows_of(plan: DispatchPlan, left_out: Sequence[RefusedRow]) -> list[Dispatc
 def _appends(
     book: ReservationBook, todo: Outstanding, plan: DispatchPlan, application: Application, now: datetime
 ) -> Iterator[Sequence[ReservationEvent]]:
-    """The events of each append: first the bookings with which rows of the plan collide, which are left out."""
+    """Yield the events of each append. The first append records conflicts with bookings, whose rows are left out."""
     conflicts = [event for row in plan.rows for event in _conflicts(book, row, now)]
     if conflicts:
         yield conflicts

@@ -1,4 +1,4 @@
-"""Parsing of a dispatch sheet's cells, each on its own: a value, "unchanged", "empty", or an error that says what to do."""
+"""Parse each cell of a dispatch sheet on its own: into a value, "unchanged", "empty", or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"\d{1,6}([.,]\d{1,6})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ReadAssignment:
-    """A column that is missing in `values` keeps its value; None empties it. Moments are in UTC."""
+    """One row of the file. A column that is missing in `values` keeps its value; None empties it. Instants are in UTC."""
 
     line: int
     assignment_id: str | None
@@ -56,7 +56,7 @@ class ReadAssignment:
 
 
 def read_assignments(rows: Iterable[Row], zone: ZoneInfo) -> list[ReadAssignment]:
-    """Moments without an offset are in the depot's `zone`."""
+    """Parse the rows. Instants without an offset are in the depot's `zone`."""
     return [_read(row, zone) for row in rows]
 
 
@@ -101,7 +101,7 @@ def _text(column: str, length_max: int = _TEXT_LENGTH_MAX) -> Callable[[str], st
 
 
 def _moment(cell: str, zone: ZoneInfo) -> tuple[datetime, str | None]:
-    """The moment in UTC, and a remark on a local time that a clock change skips or repeats (ADR 0004)."""
+    """Return the instant in UTC, and a warning if a clock change skips or repeats the local time (ADR 0004)."""
     text = cell.strip()
     try:
         if not _MOMENT.fullmatch(text):

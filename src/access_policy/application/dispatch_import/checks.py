@@ -1,5 +1,5 @@
-"""Checks before a plan is applied: rows with errors, entries changed since planning, entries that a person must name, and
-promises that others have been given since. Pure; they run on a thread."""
+"""Checks before a plan is applied: rows with errors, entries changed since planning, entries that a person must name,
+and reservations that others have received since. Pure; they run on a thread."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from access_policy.domain.reservations.settings import ReservationSettings
 from access_policy.domain.reservations.together import Wanted, refused_together
 from access_policy.domain.vehicle_registry.import_plan import Action, RefusedRow
 
-Collided = dict[ReservationId, list[str]]  # bookings, and the assignments that want their places
+Collided = dict[ReservationId, list[str]]  # bookings, and the assignments that need their places
 
 NAMES = "reservation_id"
 _ANEW = "plan the file again"
@@ -55,7 +55,7 @@ class BookAsNow:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """`moved` are the rows whose entries or places others have taken meanwhile."""
+    """`moved` are the rows whose entries or places others have changed meanwhile."""
 
     rows: tuple[DispatchPlanRow, ...]
     moved: tuple[RefusedRow, ...] = ()
@@ -70,9 +70,10 @@ def left_out_at_start(
     now: datetime,
     collided: Collided,
 ) -> tuple[RefusedRow, ...]:
-    """Return the rows to leave out: without `partial` only entries that are not named. `live` is the number of entries by which
-    removals are many; `collided` receives the bookings that have taken places of rows. Raises `ImportHasErrors`,
-    `ImportPlanStale`, `EntriesNotInPlan` or `RemovalsNotConfirmed`. The book is changed."""
+    """Return the rows to leave out; without `partial` these are only the entries that must be named and are not. `live`
+    is the number of entries against which removals are counted as many; `collided` receives the bookings that have
+    taken the places of rows. Changes the book. Raises `ImportHasErrors`, `ImportPlanStale`, `EntriesNotInPlan` or
+    `RemovalsNotConfirmed`."""
     wrong = tuple(refused_row(row, errors_in_words(row)) for row in plan.rows if row.action is Action.ERROR)
     if wrong and not options.partial:
         raise ImportHasErrors(
@@ -108,7 +109,8 @@ def outstanding(
     now: datetime,
     collided: Collided,
 ) -> Outstanding:
-    """Of the rows, those that no earlier run of the plan has written (`ours`), and that can be written. The book is changed."""
+    """Return the rows that no earlier run of the plan (`ours`) has written, without those that can no longer be
+    written. Changes the book."""
     todo = [row for row in rows if row.touched not in ours and not _is_so(row, book, now)]
     moved = {row.touched: said for row in todo if (said := _changed(row, book))}
     moved |= _refused(book, [row for row in todo if row.touched not in moved], now, collided)
@@ -136,7 +138,7 @@ def _check_named(touching: Sequence[DispatchPlanRow], entries: Collection[str]) 
 
 
 def _kept(row: DispatchPlanRow, book: ReservationBook, entries: Collection[str], now: datetime) -> str | None:
-    """Why the entry stays as it is: a person must name it. It may have begun since the plan was made."""
+    """Return why the entry stays unchanged: a person must name it. The reservation may have begun since the plan was made."""
     entry = _entry(row, book)
     guard = row.guard or (None if entry is None else guard_of(entry, now))
     if guard is None or row.touched in entries:

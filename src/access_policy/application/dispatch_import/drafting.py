@@ -1,4 +1,4 @@
-"""The reservation that a row wants: its values over those of the entry that it changes, or over the depot's terms."""
+"""The reservation that a row describes: its values over those of the entry that it changes, or over the depot's terms."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _OF_ASSIGNMENTS = ("block_id", "departure", "needed_kwh", "needed_soc")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`vehicles` of the registry that the file names, with whether each may charge; `refused_chargers` says why a charger that
-    it names cannot be reserved."""
+    """`vehicles` are the registered vehicles that the file names, with whether each may charge; `refused_chargers` says
+    why a charger that the file names cannot be reserved."""
 
     vehicles: Mapping[VehicleId, bool]
     refused_chargers: Mapping[ChargerId, str]
 
 
 class RowInvalid(Exception):
-    """The row gives no reservation, for these reasons."""
+    """The row describes no valid reservation, for these reasons."""
 
     def __init__(self, *errors: CellError) -> None:
         super().__init__(errors)
@@ -42,7 +42,7 @@ class RowInvalid(Exception):
 def drafted(
     row: ReadAssignment, entry: Entry | None, new_id: ReservationId, book: ReservationBook, known: Known
 ) -> Reservation:
-    """Raises `RowInvalid`."""
+    """Return the reservation. Raises `RowInvalid`."""
     errors = [*_missing(row, entry), *_unknown(row, known)]
     groups = _groups_named(book, row.values["group"]) if "group" in row.values else []
     if "group" in row.values and len(groups) != 1:
@@ -97,7 +97,7 @@ def _unknown(row: ReadAssignment, known: Known) -> list[CellError]:
 
 
 def _groups_named(book: ReservationBook, text: str) -> list[ReservationGroupId]:
-    """An id, or else a name in any case."""
+    """Return the group with this id, or otherwise the groups with this name, ignoring case."""
     if ReservationGroupId(text) in book.groups:
         return [ReservationGroupId(text)]
     return [each.group_id for each in book.groups.values() if each.name.casefold() == text.casefold()]
@@ -120,7 +120,7 @@ def _place(row: ReadAssignment, entry: Entry | None, groups: list[ReservationGro
 
 
 def _holder(row: ReadAssignment, kept: Holder) -> Holder:
-    """Identifiers belong to the holder who had them: another vehicle comes without."""
+    """Return the holder. Identifiers belong to the previous holder: another vehicle comes without them."""
     vehicle_id = row.values.get("vehicle_id", kept.vehicle_id)
     return kept if vehicle_id == kept.vehicle_id else Holder(vehicle_id=vehicle_id)
 

@@ -1,4 +1,4 @@
-"""The imports of dispatch sheets of all tenants: planned, reviewed, and applied by tasks that this object owns."""
+"""The dispatch sheet imports of all tenants: planned, reviewed, and applied by tasks that this object owns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from access_policy.domain.vehicle_registry.import_plan import ImportMode, PlanRe
 
 
 class DispatchImports(ImportRuns[DispatchPlan]):
-    """The imports of dispatch sheets."""
+    """Plans and applies imports of dispatch sheets."""
 
     id_prefix = PLAN_IDS
 
@@ -43,8 +43,9 @@ class DispatchImports(ImportRuns[DispatchPlan]):
     async def plan(
         self, tenant_id: TenantId, depot_id: DepotId, file: bytes, mode: ImportMode
     ) -> tuple[PlanRecord, DispatchPlan]:
-        """Plan the file; the plan is kept for a week, the file is not. Changes no reservation. Raises `DepotUnknown`,
-        `ImportFileUnreadable`, `StoreUnavailable`.
+        """Plan the file without changing any reservation. The plan is stored for a week; the file is not stored.
+
+        Raises `DepotUnknown`, `ImportFileUnreadable`, `StoreUnavailable`.
         """
         now = self._clock.now()
         await self._plans.forget_old(now=now)
@@ -63,7 +64,7 @@ class DispatchImports(ImportRuns[DispatchPlan]):
         await let_go(read)
         plan = DispatchPlan(
             tenant_id=tenant_id,
-            plan_id="",  # set when it is kept
+            plan_id="",  # set when the plan is stored
             mode=mode,
             file_fingerprint=fingerprint,
             registry_version=as_now.state.version,
@@ -76,7 +77,7 @@ class DispatchImports(ImportRuns[DispatchPlan]):
     def _read(
         self, tenant_id: TenantId, depot_id: DepotId, file: bytes, zone: ZoneInfo
     ) -> tuple[list[ReadAssignment], str]:
-        """The fingerprint is that of the file for this depot."""
+        """Return the rows, and the fingerprint of the file for this depot."""
         fingerprint = self._plans.fingerprint_of(tenant_id, f"{depot_id}\0".encode() + file)
         return read_assignments(rows_of(file, ASSIGNMENTS), zone), fingerprint
 

@@ -21,7 +21,7 @@ class GatherKnown:
     async def __call__(
         self, tenant_id: TenantId, depot_id: DepotId, vehicles: Collection[VehicleId], chargers: Collection[ChargerId]
     ) -> Known:
-        """Raises `StoreUnavailable`."""
+        """Look up the vehicles and chargers. Raises `StoreUnavailable`."""
         refused = {}
         async for charger_id in in_turns(sorted(chargers)):
             try:

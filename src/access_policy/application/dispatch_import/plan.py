@@ -1,4 +1,4 @@
-"""A planned dispatch sheet: the reservation of each row, and the version of the entry it is planned against."""
+"""A planned dispatch sheet: the reservation of each row, and the version of the entry against which it was planned."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from access_policy.domain.ids import ReservationId
 from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.vehicle_registry.import_plan import TOUCHING, Action, CellError, PlannedFile
 
-PLAN_IDS = "reservations-"  # how the ids of plans for dispatch sheets begin
+PLAN_IDS = "reservations-"  # the prefix of the ids of dispatch sheet plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchPlanRow:
-    """`base_version` is the entry's version at planning, 0 for a new one. Applying makes or changes `wanted`, or cancels the
-    reservation. `guard` says why a person must name the entry before the file changes or removes it; None: it need not be
-    named. `bookings` are the partners' bookings whose place the row wants. `line` is None for an entry that is not in the file.
-    """
+    """`base_version` is the entry's version at planning, 0 for a new one. Applying the row makes or changes `wanted`,
+    or cancels the reservation. `guard` says why a person must name the entry before the file changes or removes it;
+    None: no one need name it. `bookings` are the partners' bookings whose place the row needs. `line` is None for an
+    entry that is not in the file."""
 
     line: int | None
     action: Action

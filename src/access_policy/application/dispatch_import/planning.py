@@ -1,4 +1,4 @@
-"""Planning: the rows of a sheet beside the depot's book give a plan. Pure, and long for long files: it runs on a thread."""
+"""Make a plan from the rows of a sheet and the depot's book. Pure, and slow for long files, so it runs on a thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _COLUMNS = {
 
 @dataclass(slots=True)
 class Draft:
-    """A row that is becoming a plan row; `errors` accumulate."""
+    """A row that becomes a plan row; `errors` accumulate."""
 
     row: ReadAssignment
     day: date | None = None
@@ -63,8 +63,8 @@ class Planned:
 def plan_rows(
     book: ReservationBook, read: Sequence[ReadAssignment], mode: ImportMode, zone: ZoneInfo, known: Known, now: datetime
 ) -> Planned:
-    """One plan row per row of the file, in order; in `replace` mode followed by the entries to cancel, by their start. The book
-    is changed: pass a copy."""
+    """Return one plan row per row of the file, in order; in `replace` mode the entries to cancel follow, by start.
+    Changes the book: pass a copy."""
     own = own_entries(book, zone)
     drafts = [Draft(row, errors=list(row.errors)) for row in read]
     for draft in drafts:
@@ -121,7 +121,7 @@ def _refuse_doubles(drafts: Sequence[Draft]) -> None:
 
 
 def _draft(draft: Draft, book: ReservationBook, known: Known, now: datetime) -> None:
-    """Set the reservation that the row wants, or add errors."""
+    """Set the reservation that the row describes, or add errors."""
     if draft.row.assignment_id is None:
         return
     try:
@@ -137,7 +137,7 @@ def _draft(draft: Draft, book: ReservationBook, known: Known, now: datetime) -> 
 
 
 def _free_id(book: ReservationBook, key: str, day: date | None) -> ReservationId:
-    """The id of a new reservation: the same for the same file, so that the file gives the same plan."""
+    """Return the id of a new reservation. It is the same for the same file, so that the file gives the same plan again."""
     number = 0
     while True:
         said = f"{book.depot_id}\0{key}\0{day}\0{number}"
@@ -147,11 +147,11 @@ def _free_id(book: ReservationBook, key: str, day: date | None) -> ReservationId
         number += 1
 
 
-# --- rows beside each other ------------------------------------------------------------------------------------------
+# --- rows compared with each other -----------------------------------------------------------------------------------
 
 
 def _not_in_file(drafts: Sequence[Draft], in_days: Sequence[Entry]) -> list[Entry]:
-    """An entry that a wrong row could mean stays."""
+    """Return the entries to cancel. An entry that an invalid row could mean stays."""
     matched = {draft.entry.reservation.reservation_id for draft in drafts if draft.entry is not None}
     named = {draft.row.assignment_id for draft in drafts if draft.entry is None}
     if None in named:
@@ -168,7 +168,7 @@ def _not_in_file(drafts: Sequence[Draft], in_days: Sequence[Entry]) -> list[Entr
 def _refuse_impossible(
     book: ReservationBook, drafts: Sequence[Draft], gone: Sequence[Entry], own: OwnEntries, now: datetime
 ) -> None:
-    """Refuse what the book could not promise once everything else of the plan is so."""
+    """Refuse reservations that the book could not promise once the rest of the plan is applied."""
     sound = [draft for draft in drafts if draft.wanted is not None and not draft.errors and draft.is_changed]
     wanted = Wanted(
         puts=[draft.wanted for draft in sound if draft.wanted is not None],
@@ -186,7 +186,7 @@ def _refuse_impossible(
 
 
 def bookings_in(book: ReservationBook, refusal: Refused) -> tuple[ReservationId, ...]:
-    """The partners' bookings that hold what was refused."""
+    """Return the partners' bookings that hold the refused place."""
     if not isinstance(refusal, PromisedAlready):
         return ()
     known = [book.entries.by_id.get(each) for each in refusal.conflicting]
@@ -212,7 +212,7 @@ def _say(draft: Draft, column: str, message: str) -> None:
 
 
 def guard_of(entry: Entry, now: datetime) -> str | None:
-    """Why a file may touch the entry only if a person names it."""
+    """Return why a file may change the entry only if a person names it; None if it may."""
     if entry.reservation.is_ad_hoc:
         return "ad_hoc"
     if entry.begins <= now:

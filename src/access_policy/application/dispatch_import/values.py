@@ -1,4 +1,4 @@
-"""A reservation as a row of a dispatch sheet spells it, and the key by which a row finds its entry."""
+"""A reservation in the spelling of a dispatch sheet, and the key by which a row finds its entry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _NO_ASSIGNMENT = Assignment()
 
 
 def cells_of(reservation: Reservation, zone: ZoneInfo) -> dict[str, str]:
-    """By column, but for the key. Moments are in the depot's time with its offset; an empty text for no value."""
+    """Return the cells by column, without the key. Instants are in the depot's time with its offset; an empty string
+    means no value."""
     assignment = reservation.assignment or _NO_ASSIGNMENT
     values = {
         "block_id": assignment.block_id,
@@ -39,7 +40,7 @@ def cells_of(reservation: Reservation, zone: ZoneInfo) -> dict[str, str]:
 
 
 def changes(before: Reservation | None, after: Reservation | None, zone: ZoneInfo) -> Iterator[ColumnChange]:
-    """Column by column, in the order of the columns; None for no value."""
+    """Yield the changes in the order of the columns; None means no value."""
     old = {} if before is None else cells_of(before, zone)
     new = {} if after is None else cells_of(after, zone)
     for column in COLUMNS:
@@ -59,8 +60,8 @@ def _number_or_text(value: object) -> str:
 
 @dataclass(slots=True)
 class OwnEntries:
-    """The depot's own entries, not partners' bookings, as rows find them: by the reservation's id, or by the assignment's id
-    within an operating day. Cancelled ones are not found."""
+    """The depot's own entries (without partners' bookings), as rows find them: by the reservation's id, or by the
+    assignment's id within an operating day. Cancelled entries are not found."""
 
     zone: ZoneInfo
     starts_at: time
@@ -72,7 +73,7 @@ class OwnEntries:
         return self.days[entry.reservation.reservation_id]
 
     def find(self, key: str, day: date | None) -> list[Entry]:
-        """Several: the key does not say which one."""
+        """Return the matching entries; several if the key is ambiguous."""
         if (entry := self.by_id.get(ReservationId(key))) is not None:
             return [entry]
         return [each for each in self.by_assignment.get(key, ()) if day is None or self.day_of(each) == day]
@@ -97,7 +98,7 @@ def assignment_id_of(entry: Entry) -> str | None:
 
 
 def keys_of(own: OwnEntries, entries: Iterable[Entry]) -> dict[ReservationId, str]:
-    """The key of each entry in a file: its assignment's id, or its own where that would not say which one it is."""
+    """Return the key of each entry in a file: its assignment's id, or its own id if that would be ambiguous."""
     of_day = Counter((assignment_id_of(each), own.day_of(each)) for each in own.by_id.values())
     keys = {}
     for each in entries:

@@ -1,4 +1,4 @@
-"""Remarks on rows that can be applied, and that a dispatcher should look at first."""
+"""Warnings about rows that can be applied but that a dispatcher should check first."""
 
 from __future__ import annotations
 

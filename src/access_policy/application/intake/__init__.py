@@ -1,3 +1,2 @@
-"""Intake of other services' events: translated to commands, each exactly once, and never an older one over a newer
-one.
-"""
+"""Intake of other services' events: each is translated to a command exactly once, and an older event never replaces a
+newer one."""

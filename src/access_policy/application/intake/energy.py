@@ -1,4 +1,4 @@
-"""Run the commands of incoming messages about the energy of sites. The site itself records a message without effect."""
+"""Run the commands for incoming messages about the energy of sites. The site itself records a message without effect."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class EnergyMessages:
     report_energy_source: Handler
 
     async def __call__(self, context: Context, message: EnergyMessage) -> str:
-        """A remark for the record, or an empty text. Raises the refusals of the commands, or `StoreUnavailable`."""
+        """Run the command and return a remark for the record, or an empty string. Raises the refusals of the commands,
+        or `StoreUnavailable`."""
         match message:
             case EnvelopeChanged(depot_id=depot_id, envelope=envelope):
                 await self.receive_envelope(context, _received(depot_id, envelope))

@@ -1,8 +1,8 @@
-"""Receives events of other services: each exactly once, and never an older one over a newer one.
+"""Receives events of other services: applies each exactly once, and never an older one over a newer one.
 
 The order of steps guarantees this for any number of processes: read the subject's version, record the event as begun,
-run the command on that version. A process that is overtaken in between gets a version mismatch, looks again, and
-finds the newer event begun.
+run the command on that version. A process that is overtaken in between gets a version mismatch, starts again, and finds
+the newer event begun.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Intake:
         raise TooBusy("the event's subject is being changed by others; send it again")
 
     async def _current_version(self, event: IncomingEvent) -> int:
-        """The subject's version; 0 if it does not exist. Bookings and the energy of sites have an order of their own."""
+        """Return the subject's version; 0 if it does not exist. Bookings and the energy of sites have an order of their
+        own."""
         subject = event.subject
         if subject.kind not in (SubjectKind.VEHICLE, SubjectKind.AGREEMENT):
             return 0
@@ -121,9 +122,9 @@ class Intake:
         return IntakeResult(IntakeStatus.APPLIED, said)
 
     async def _end_overtaken_booking(self, event: IncomingEvent) -> None:
-        """A cancellation that overtook its booking in another process wins: the booking looks for the record of the
-        cancellation after it was made, and the cancellation for the booking after it was recorded, so one of both finds the
-        other. Repeating it changes nothing."""
+        """Let a cancellation win that overtook its booking in another process. The booking's process looks for the
+        record of the cancellation after making the booking, and the cancellation's process looks for the booking after
+        recording the cancellation, so at least one of them finds the other. A repetition changes nothing."""
         match event.message:
             case BookingReceived(depot_id=depot_id):
                 version, reason = await self.records.unseen_cancellation(event), OVERTAKEN
@@ -138,7 +139,7 @@ class Intake:
             await self.cancel_booking(_context(event), CancelBooking(depot_id=depot_id, request=request, reason=reason))
 
     async def _run(self, context: Context, event: IncomingEvent, version: int) -> str:
-        """What is to be recorded beside the result."""
+        """Run the command; return the remark to record with the result."""
         match event.message:
             case VehicleCommissioned() as commissioned:
                 await self.put_vehicle(

@@ -1,1 +1,1 @@
-"""The live stream: what has changed, in the order of the log, for every client that follows it."""
+"""The live stream: every change, in the order of the log, for each client that follows it."""

@@ -33,14 +33,15 @@ from access_policy.domain.site_energy.events import DemandMeasured
 
 log = logging.getLogger(__name__)
 
-BATCH: Final = 500  # events read at a time
+BATCH: Final = 500  # events per read
 BREATH: Final = 3.0  # the hub rests this many times as long as the last messages took to write, within these bounds,
-REST_MIN_S: Final = 0.05  # so that several changes of one thing become one message
+REST_MIN_S: Final = 0.05  # so that several changes of one subject become one message
 REST_MAX_S: Final = 0.25
 REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client
-MEASURED_APART: Final = timedelta(seconds=5)  # measurements alone make one message of a depot's energy in so long
+# measurements alone cause at most one message about a depot's energy in this span
+MEASURED_APART: Final = timedelta(seconds=5)
 HEARTBEAT_S: Final = 15.0
-CLIENTS_AT_A_TIME: Final = 50  # in one turn of the event loop
+CLIENTS_AT_A_TIME: Final = 50  # in one iteration of the event loop
 RETRY_FIRST_S: Final = 0.2
 RETRY_LONGEST_S: Final = 5.0
 
@@ -48,25 +49,25 @@ DepotKey = tuple[TenantId, DepotId]
 
 
 def rest_after(took_s: float) -> float:
-    """Seconds until the next look at the log, after messages that took `took_s` to write."""
+    """Return the seconds until the next read of the log, after messages that took `took_s` to write."""
     return min(REST_MAX_S, max(REST_MIN_S, BREATH * took_s))
 
 
 class Progress(Protocol):
-    """How far the state that messages show can be read here."""
+    """How far this process can read the state that messages show."""
 
     async def reached(self) -> int:
-        """Raises `StoreUnavailable`."""
+        """Return the position. Raises `StoreUnavailable`."""
         ...
 
     async def beyond(self, position: int) -> int:
-        """Wait until more than `position` can be read; returns how far. Raises `StoreUnavailable`."""
+        """Wait until more than `position` can be read; return how far. Raises `StoreUnavailable`."""
         ...
 
 
 class LiveHub:
-    """Runs while it has subscriptions. A message shows the state of a thing at its event or later, and is rendered once for
-    all clients of the tenant."""
+    """Runs while it has subscriptions. A message shows the state of a subject at its event or later, and is rendered
+    once for all clients of the tenant."""
 
     def __init__(self, store: EventStore, progress: Progress, rendering: Rendering) -> None:
         self._store = store
@@ -75,15 +76,15 @@ class LiveHub:
         self._position = 0
         self._subscriptions: defaultdict[TenantId, set[Subscription]] = defaultdict(set)
         self._recent: dict[TenantId, RecentMessages] = {}
-        self._measured: dict[DepotKey, datetime] = {}  # the last measurements that made a message
+        self._measured: dict[DepotKey, datetime] = {}  # the last measurements that caused a message
         self._filling = asyncio.Lock()
-        self._turn = asyncio.Lock()  # a client that subscribes sees either all of a batch or nothing of it
+        self._turn = asyncio.Lock()  # a client that subscribes gets either all of a batch or nothing of it
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
     @property
     def position(self) -> int:
-        """Everything up to here has been handed to all subscriptions."""
+        """The position up to which everything has been passed to all subscriptions."""
         return self._position
 
     @property
@@ -91,8 +92,8 @@ class LiveHub:
         return sum(map(len, self._subscriptions.values()))
 
     async def subscribe(self, audience: Audience, after: int | None = None) -> Subscription:
-        """`after` is the client's last position. Raises `StoreUnavailable`. The caller calls `replay`, sends its result first,
-        and calls `leave` at the end."""
+        """Subscribe a client; `after` is its last position. The caller calls `replay`, sends its result first, and
+        calls `leave` at the end. Raises `StoreUnavailable`."""
         async with self._turn:
             if not self._tasks and not self._is_closed:
                 self._position = await self._progress.reached()
@@ -119,7 +120,7 @@ class LiveHub:
             self._rest()
 
     async def close(self) -> None:
-        """End all streams, for good."""
+        """End all streams permanently."""
         self._is_closed = True
         for subscription in self._all():
             subscription.end(EndReason.SHUTTING_DOWN)
@@ -127,7 +128,7 @@ class LiveHub:
             await asyncio.wait(tasks)
 
     def _rest(self) -> list[asyncio.Task[None]]:
-        """Run no longer; returns the tasks that end now."""
+        """Stop running; return the tasks that are ending."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -139,8 +140,8 @@ class LiveHub:
     # --- the past ----------------------------------------------------------------------------------------------------
 
     async def replay(self, subscription: Subscription, after: int | None) -> bytes:
-        """The beginning of the client's stream: the messages after its last position, or the advice to read everything again
-        where that is too long ago. None: the client has no position. Raises `StoreUnavailable`."""
+        """Return the beginning of the client's stream: the messages after its last position, or a reset if that is too
+        long ago or unknown. `after` None: the client has no position. Raises `StoreUnavailable`."""
         since = subscription.since
         if after is None:
             return ready(since)
@@ -154,7 +155,7 @@ class LiveHub:
         return on_the_wire(recent.between(after, since, subscription.audience)) + ready(since)
 
     async def _reach_back(self, recent: RecentMessages, subscription: Subscription, after: int) -> bool:
-        """Have `recent` begin at `after`: the first of many clients that connect again reads the log for all of them."""
+        """Extend `recent` back to `after`: the first of many clients that reconnect reads the log for all of them."""
         async with self._filling:
             if (up_to := recent.floor) > after:
                 tenant_id = subscription.audience.tenant_id
@@ -200,7 +201,7 @@ class LiveHub:
                 self._position = batch[-1].position if len(batch) == BATCH else up_to
 
     def _hand_out(self, tenant_id: TenantId, messages: Sequence[Message]) -> None:
-        """One piece for all clients with the same audience, of which none has a part of it yet."""
+        """Queue one piece for all clients with the same audience that have none of the messages yet."""
         if (recent := self._recent.get(tenant_id)) is not None:
             recent.add(messages)
         pieces: dict[tuple[Audience, int], Piece] = {}
@@ -233,7 +234,8 @@ class LiveHub:
 def _thinned(
     batch: Iterable[Recorded], before: Mapping[DepotKey, datetime]
 ) -> tuple[list[Recorded], dict[DepotKey, datetime]]:
-    """Without measurements of a depot that follow soon after others; and those that are left, by depot."""
+    """Drop measurements of a depot that follow soon after others. Returns the remaining events, and the time of each
+    depot's last remaining measurements."""
     left: list[Recorded] = []
     measured: dict[DepotKey, datetime] = {}
     for recorded in batch:
@@ -249,7 +251,7 @@ def _thinned(
 
 
 def _latest_by_tenant(batch: Iterable[Recorded], tenants: Iterable[TenantId]) -> dict[TenantId, dict[Subject, int]]:
-    """The position of the latest event of each thing that changed."""
+    """Return the position of the latest event of each subject that changed."""
     wanted, latest = set(tenants), defaultdict[TenantId, dict[Subject, int]](dict)
     for recorded in batch:
         tenant_id = recorded.envelope.tenant_id

@@ -1,4 +1,4 @@
-"""Messages of the live stream as the wire has them (server-sent events, HTML Standard 9.2), and who may read which."""
+"""Messages of the live stream in their wire format (server-sent events, HTML Standard 9.2), and who may read which."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from access_policy.application.live.subjects import Kind, Subject
 from access_policy.application.ports.identity import DepotScope
 from access_policy.domain.ids import TenantId
 
-RETRY_MS: Final = 2_000  # how long a client waits before it connects again
+RETRY_MS: Final = 2_000  # how long a client waits before it reconnects
 
 
 class EndReason(StrEnum):
-    """Why the service ends a stream. After all but `signed-out` the client may connect again at once, from its last id."""
+    """Why the service ends a stream. After any reason but `signed-out` the client may reconnect at once, from its last id."""
 
     SLOW_READER = "slow-reader"
     SHUTTING_DOWN = "shutting-down"
@@ -26,7 +26,7 @@ class EndReason(StrEnum):
 
 
 class ResetReason(StrEnum):
-    """Why the stream cannot go on from a client's last id: the client has to read everything again."""
+    """Why the stream cannot continue from a client's last id: the client must read everything again."""
 
     TOO_OLD = "too-old"
     UNKNOWN_POSITION = "unknown-position"
@@ -34,7 +34,7 @@ class ResetReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The present state of a subject as JSON, rendered once for all clients of its tenant."""
+    """The current state of a subject as JSON, rendered once for all clients of its tenant."""
 
     data: bytes
     depot_id: str | None = None
@@ -52,14 +52,15 @@ class Message:
 
 class Rendering(Protocol):
     async def render(self, tenant_id: TenantId, subjects: Sequence[Subject]) -> Mapping[Subject, Rendered]:
-        """The present state of each subject; without those that do not exist (any more). Raises `StoreUnavailable`."""
+        """Return the current state of each subject, omitting those that do not exist (any more). Raises
+        `StoreUnavailable`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """The messages that a client may read and wants: those of its tenant and depots, of `kinds`, and of the depot and the
-    charger if given. Import progress belongs to no depot; `sees_imports` is for callers who may import."""
+    """The messages that a client may read and has selected: those of its tenant and depots, of `kinds`, and of the
+    depot and the charger if given. Import progress belongs to no depot; `sees_imports` is for callers who may import."""
 
     tenant_id: TenantId
     depots: DepotScope
@@ -80,8 +81,8 @@ class Audience:
 
 
 def on_the_wire(messages: Sequence[Message]) -> bytes:
-    """`messages` ascend by position. Of those with the same position only the last has the id: a client that received a part
-    of them goes on before all of them."""
+    """Encode `messages`, which ascend by position. Of messages with the same position only the last has the id, so that
+    a client that received only some of them resumes before all of them."""
     parts = []
     for number, message in enumerate(messages, 1):
         is_last = number == len(messages) or messages[number].position != message.position
@@ -95,12 +96,12 @@ def beginning() -> bytes:
 
 
 def ready(position: int) -> bytes:
-    """Everything up to the position has been sent; all that follows is live."""
+    """Everything up to the position has been sent; all later messages are live."""
     return _control("ready", {"position": position}, position)
 
 
 def reset(position: int, reason: ResetReason) -> bytes:
-    """The client has to read everything again, as it is at this position or later."""
+    """The client must read everything again, as it is at this position or later."""
     return _control("reset", {"reason": reason, "position": position}, position)
 
 
@@ -109,7 +110,7 @@ def end(reason: EndReason) -> bytes:
 
 
 def heartbeat(position: int) -> bytes:
-    """A comment, and an id without data, which clients keep without an event (HTML Standard 9.2.6)."""
+    """A comment, and an id without data, which clients store without dispatching an event (HTML Standard 9.2.6)."""
     return b": heartbeat\nid: %d\n\n" % position
 
 

@@ -1,8 +1,9 @@
-"""Pieces of the live stream that many clients receive: each is encoded once, and compressed once.
+"""Pieces of the live stream that many clients receive: each is encoded once and compressed once.
 
-A compressed stream is one zlib stream (RFC 1950; HTTP's `deflate`, RFC 9110, 8.4.1.2). Each piece begins without a history and
-ends at a byte's border (RFC 1951, an empty stored block), so that its compressed bytes fit behind any others. Unlike gzip's
-checksum, zlib's follows from those of the pieces, so that no byte is looked at again for each client.
+A compressed stream is one zlib stream (RFC 1950; HTTP's `deflate`, RFC 9110, 8.4.1.2). Each piece starts without a
+history and ends at a byte boundary (RFC 1951, an empty stored block), so that its compressed bytes can follow any
+others. Unlike gzip's checksum, zlib's can be computed from those of the pieces, without reading each byte again for
+each client.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cached_property
 from typing import Final
 
 LEVEL: Final = 1
-RAW: Final = -zlib.MAX_WBITS  # deflate without a header of its own
+RAW: Final = -zlib.MAX_WBITS  # deflate without a header
 HEADER: Final = b"\x78\x01"
 LAST_BLOCK: Final = b"\x03\x00"
 ADLER_BASE: Final = 65_521
@@ -26,7 +27,7 @@ class Piece:
         self.plain = plain
 
     def __len__(self) -> int:
-        """Bytes before compression."""
+        """The number of bytes before compression."""
         return len(self.plain)
 
     @cached_property
@@ -40,7 +41,7 @@ class Piece:
 
 
 class Plain:
-    """The bytes of one client that accepts no compression."""
+    """Encodes the stream of one client that accepts no compression."""
 
     def of(self, pieces: Sequence[Piece]) -> bytes:
         return pieces[0].plain if len(pieces) == 1 else b"".join(each.plain for each in pieces)
@@ -50,7 +51,7 @@ class Plain:
 
 
 class Deflated:
-    """The bytes of one client that accepts `deflate`."""
+    """Encodes the stream of one client that accepts `deflate`."""
 
     def __init__(self) -> None:
         self._checksum = ADLER_START
@@ -69,7 +70,8 @@ class Deflated:
 
 
 def joined(first: int, second: int, length: int) -> int:
-    """The Adler-32 checksum of two parts behind each other, from theirs; `length` is that of the second in bytes."""
+    """Return the Adler-32 checksum of two concatenated parts, from their checksums; `length` is the length of the
+    second in bytes."""
     low, high = first & 0xFFFF, first >> 16
     low_2, high_2 = second & 0xFFFF, second >> 16
     sums = (high + high_2 + length * (low - 1)) % ADLER_BASE, (low + low_2 - 1) % ADLER_BASE

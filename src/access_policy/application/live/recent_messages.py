@@ -1,4 +1,5 @@
-"""The latest message about each thing of a tenant, ascending by position: what clients that connect again have missed."""
+"""The latest message about each subject of a tenant, ascending by position: the messages that reconnecting clients have
+missed."""
 
 from __future__ import annotations
 
@@ -12,21 +13,22 @@ KEPT_MAX: Final = 4_000  # messages for each tenant
 
 
 class RecentMessages:
-    """Holds every message after `floor`. A newer message about the same thing replaces the older one."""
+    """Holds the latest messages after `floor`. A newer message about a subject replaces the older one."""
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
         self._by_subject: dict[Subject, Message] = {}  # in the order of the positions
 
     def add(self, messages: Iterable[Message]) -> None:
-        """`messages` ascend, and come after all that were added before."""
+        """Add `messages`, which ascend and come after all that were added before."""
         for message in messages:
             self._by_subject.pop(message.subject, None)
             self._by_subject[message.subject] = message
         self._forget_oldest()
 
     def extend_back(self, floor: int, messages: Iterable[Message]) -> None:
-        """`messages` ascend, in `(floor, self.floor]`. Those about things with a newer message are not needed."""
+        """Add earlier `messages`, which ascend, in `(floor, self.floor]`. Those about subjects with a newer message are
+        dropped."""
         earlier = {each.subject: each for each in messages if each.subject not in self._by_subject}
         self._by_subject = earlier | self._by_subject
         self.floor = floor
@@ -36,7 +38,7 @@ class RecentMessages:
         return subject in self._by_subject
 
     def between(self, after: int, up_to: int, audience: Audience) -> list[Message]:
-        """Ascending, in `(after, up_to]`."""
+        """Return the messages in `(after, up_to]`, ascending."""
         return [each for each in self._by_subject.values() if after < each.position <= up_to and audience.admits(each)]
 
     def _forget_oldest(self) -> None:

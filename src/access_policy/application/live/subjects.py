@@ -1,4 +1,4 @@
-"""The things that the live stream shows, and which events change them."""
+"""The subjects that the live stream shows, and which events change them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`id` is that of the attempt, the charger, the import plan, the reservation or the depot whose energy it is; `generation`
-    counts the mode changes of the charger."""
+    """`id` is the id of the attempt, the charger, the import plan, the reservation or the depot whose energy it is;
+    `generation` counts the mode changes of the charger."""
 
     kind: Kind
     id: str
@@ -74,7 +74,7 @@ TYPES: Final = (
 
 
 def subjects_of(recorded: Recorded) -> list[Subject]:
-    """The things that read differently after this event, which is of `TYPES`. A vehicle that an import changes counts as
+    """Return the subjects whose state this event, of `TYPES`, changes. A vehicle that an import changes counts as
     progress of the import, whose plan caused the event."""
     event = recorded.event
     name = type(event).TYPE

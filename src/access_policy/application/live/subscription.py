@@ -1,4 +1,4 @@
-"""One client of the live stream: what it still has to receive, within bounds."""
+"""One client of the live stream: the messages that it still has to receive, within bounds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from access_policy.application.live.messages import Audience, EndReason
 from access_policy.application.live.pieces import Piece
 
-WAITING_MAX: Final = 4 * 1024 * 1024  # bytes for one client; the pieces are shared by all that read the same
+WAITING_MAX: Final = 4 * 1024 * 1024  # bytes for one client; clients with the same audience share the pieces
 
 
 class Subscription:
-    """`since`: messages up to this position come from the replay, later ones from the live stream. `floor`: up to this
-    position the client has everything, from a process that has followed the log further than this one."""
+    """`since`: messages up to this position come from the replay, later ones from the live stream. `floor`: the client
+    already has everything up to this position, from a process that has followed the log further than this one."""
 
     def __init__(self, audience: Audience, since: int, floor: int) -> None:
         self.audience = audience
@@ -31,7 +31,7 @@ class Subscription:
         return not self._pieces
 
     def put(self, piece: Piece) -> None:
-        """A reader that is too slow for it is cut off: its last id is where it goes on."""
+        """Queue the piece. A reader that is too slow is disconnected, and resumes from its last id."""
         if self.ended is not None:
             return
         if self._waiting + len(piece) > WAITING_MAX:
@@ -43,14 +43,15 @@ class Subscription:
         self._woken.set()
 
     def end(self, reason: EndReason) -> None:
-        """Send the waiting messages, then the reason; a reader that was too slow gets only the reason. The first one stays."""
+        """End the stream: send the waiting messages, then the reason; a reader that was too slow gets only the reason.
+        The first reason counts."""
         if self.ended is None:
             self.ended = reason
             self._woken.set()
             self._over.set()
 
     async def next(self) -> list[Piece]:
-        """All that wait, at least one; none at the end."""
+        """Return all waiting pieces, at least one; none at the end."""
         if not self._pieces and self.ended is None:
             self._woken.clear()
             await self._woken.wait()

@@ -1,10 +1,10 @@
-"""The entries of a charger's local list: the identifiers that would be allowed there now under managed access.
+"""The entries of a charger's local list: the identifiers that would be allowed at it now under managed access.
 
-An entry is a permission that the charger keeps. It ends no later than the next reservation of another holder begins. In the
-window of a reservation that names the charger only the holder is listed; a charger for reservations only lists holders at all
-times. Where energy narrows the charger to own vehicles, vehicles with an agreement are listed as holders only. Promises of
-groups are kept by decisions alone: they depend on which other chargers are free, and a charger that is offline cannot be kept
-for a holder.
+An entry is a permission that the charger stores. It ends no later than the begin of another holder's next reservation.
+In the window of a reservation that names the charger, only the holder is listed; a charger for reservations only lists
+holders at all times. Where energy narrows the charger to own vehicles, vehicles with an agreement are listed only as
+holders. Promises of groups are kept by decisions alone: they depend on which other chargers are free, and an offline
+charger cannot be held for a holder.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegistry
 
-LISTED_KINDS = frozenset(  # what a list can hold
+LISTED_KINDS = frozenset(  # the kinds that a list can contain
     {IdentifierKind.RFID, IdentifierKind.MAC, IdentifierKind.EMAID, IdentifierKind.OTHER}
 )
 
-AT_A_TIME = 100  # vehicles, before decisions get their turn
+AT_A_TIME = 100  # vehicles, before decisions can run
 
 
 class Entry(NamedTuple):
-    """`owner` is the key of the value in the vault: the vehicle, or a reservation for an identifier of its own, whose value is
-    `sealed` here. `until` (exclusive) is where a reservation ends the permission; None: none does, as far as is known."""
+    """`owner` is the key of the value in the vault: the vehicle or, for an identifier of a reservation, the
+    reservation, whose value is `sealed` here. `until` (exclusive) is the instant at which a reservation ends the
+    permission; None: no known reservation ends it."""
 
     owner: VehicleId
     ref: IdentifierRef
@@ -64,8 +65,8 @@ async def desired_entries(
     capacity: int,
     now: datetime,
 ) -> list[Entry]:
-    """At most `capacity` entries: holders of reservations that the registry does not know, own vehicles, and then other
-    vehicles by time of registration."""
+    """Return at most `capacity` entries: holders of reservations that the registry does not know, then own vehicles,
+    then other vehicles, by time of registration."""
     is_reserved = charger.policy.settings.reservation_only or bool(reservations_near(charger, book, now))
     found = list(_holders(charger, registry, book, now)) if is_reserved else []
     vehicles = list(registry.vehicles.values())
@@ -79,14 +80,15 @@ async def desired_entries(
 
 
 def agreements_here(registry: VehicleRegistry, charger_id: ChargerId, depot_id: DepotId) -> frozenset[AgreementId]:
-    """The inputs of this charger's list that can differ from those of another charger of the same depot."""
+    """Return the agreements that cover the charger: the input of its list that can differ from that of another charger
+    of the same depot."""
     return frozenset(
         each.agreement_id for each in registry.agreements.values() if each.covers_charger(charger_id, depot_id)
     )
 
 
 def reservations_near(charger: ChargerView, book: ReservationBook, now: datetime) -> list[ReservationEntry]:
-    """The reservations that the charger's list depends on until `PERMISSION_HORIZON` from now."""
+    """Return the reservations on which the charger's list depends until `PERMISSION_HORIZON` from now."""
     if not book.entries.by_id:
         return []
     charger_id = charger.policy.charger_id
@@ -97,7 +99,7 @@ def reservations_near(charger: ChargerView, book: ReservationBook, now: datetime
 
 
 def _holders(charger: ChargerView, registry: VehicleRegistry, book: ReservationBook, now: datetime) -> Iterator[Entry]:
-    """Identifiers of holders whose reservations admit here now, and that no vehicle has."""
+    """Yield the identifiers of holders whose reservations admit here now, unless a vehicle has the identifier."""
     seen: set[IdentifierRef] = set()
     for entry in reservations_near(charger, book, now):
         for held in entry.reservation.holder.identifiers if entry.holds(now) else ():
@@ -136,13 +138,13 @@ def _allowed(
 
 
 def _is_listed(reason: Reason, level: GateLevel) -> bool:
-    """Own vehicles, and holders of reservations, start at any level."""
+    """Return whether to list the identifier. Own vehicles, and holders of reservations, start at any level."""
     return reason in ALLOWING and not (reason is Reason.AGREEMENT_VEHICLE and level is GateLevel.OWN_ONLY)
 
 
 def reserved_until(inputs: DecisionInputs) -> datetime | None:
-    """The first instant within the horizon at which a reservation ends the permission: another holder's that begins, or the
-    holder's own that is over."""
+    """Return the first instant within the horizon at which a reservation ends the permission, because another holder's
+    begins or the holder's own is over."""
     if inputs.reservations is None:
         return None
     ahead = (each for each in inputs.reservations.instants() if inputs.at < each < inputs.at + PERMISSION_HORIZON)
@@ -177,7 +179,7 @@ def _inputs(
 def _here(
     charger: ChargerView, book: ReservationBook, ref: IdentifierRef, vehicle_id: VehicleId | None, now: datetime
 ) -> ReservationsHere:
-    """With every other charger free: see the module."""
+    """Return the reservations as if every other charger were free (see the module docstring)."""
     return charger.promises(book, now).for_attempt(
         book,
         charger.only_connector,

@@ -1,8 +1,8 @@
 """Keeps chargers' local lists up to date: level-triggered, by the list version that the charger reports.
 
-After each change of the registry or of reservations it checks all connected chargers, `BATCH` of them every `TICK_S`, so
-that decisions get their turn; an unresponsive charger delays no other. It checks each charger at each connection, at the
-instants of its reservations, and every `LOOK_AGAIN_S`, so that it notices a lost list.
+After each change of the registry or of reservations it checks all connected chargers, `BATCH` of them every `TICK_S`,
+so that decisions can run in between; an unresponsive charger does not delay the others. It checks each charger at each
+connection, at the instants of its reservations, and every `LOOK_AGAIN_S`, so that it notices a lost list.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from access_policy.domain.site_energy.gate import GateLevel
 log = logging.getLogger(__name__)
 
 _Moment = tuple[int, int, int, int, GateLevel, float]
-"""The connection, the versions of the policy, the registry and the depot's reservations, the level to which energy narrows the
-charger, and a monotonic instant."""
+"""The connection, the versions of the policy, the registry and the depot's reservations, the level to which energy
+narrows the charger, and a monotonic instant."""
 
 TICK_S = 0.05
 BATCH = 25  # 500 chargers a second
 SCAN_S = 0.5  # between two scans
-SCANNED_AT_A_TIME = 500  # per turn of the event loop
+SCANNED_AT_A_TIME = 500  # in one iteration of the event loop
 TRY_AGAIN_S = 2.0  # doubled for each further failure, up to
-LOOK_AGAIN_S = 300.0  # validity and hours change with time
+LOOK_AGAIN_S = 300.0  # validity and hours change over time
 
 
 @dataclass(slots=True)
@@ -48,7 +48,8 @@ class LocalListKeeper:
     updates: LocalListUpdates
     _due: deque[ChargerKey] = field(default_factory=deque)
     _seen: dict[ChargerKey, _Moment] = field(default_factory=dict)
-    _changes: dict[ChargerKey, datetime] = field(default_factory=dict)  # by reservations, at these instants
+    # the next instants at which reservations change the lists
+    _changes: dict[ChargerKey, datetime] = field(default_factory=dict)
     _in_work: dict[ChargerKey, asyncio.Task[None]] = field(default_factory=dict)
     _later: dict[ChargerKey, tuple[float, Backoff]] = field(default_factory=dict)
 
@@ -67,7 +68,7 @@ class LocalListKeeper:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _scan(self) -> None:
-        """Find the chargers whose list may have changed. Discards the shared results computed before."""
+        """Find the chargers whose list may have changed, and discard the shared results computed before."""
         self.wanted.forget()
         async for key in in_turns(list(self.lists.connected_chargers()), at_a_time=SCANNED_AT_A_TIME):
             if key not in self._in_work and not self._is_seen(key):

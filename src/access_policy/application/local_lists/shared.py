@@ -10,9 +10,8 @@ _Answer = TypeVar("_Answer")
 
 
 class Shared:
-    """Results by key, until `forget`. A caller that asks while a result is being computed waits for it; if the
-    computation fails or is cancelled, the next waiting caller computes it.
-    """
+    """Results by key, until `forget`. Callers that request a result while it is being computed wait for it; if the
+    computation fails or is cancelled, the next waiting caller computes it."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[asyncio.Lock, list[Any]]] = {}
@@ -25,5 +24,5 @@ class Shared:
         return cast("_Answer", answer[0])
 
     def forget(self) -> None:
-        """Later callers get new answers; callers that wait already get theirs."""
+        """Forget all results: later callers compute new ones, and waiting callers still get the current ones."""
         self._known.clear()

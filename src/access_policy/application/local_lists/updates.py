@@ -1,7 +1,7 @@
-"""Updates of one charger's local list: in full, or by the removal of identifiers that lost their permission.
+"""Updates of one charger's local list: a full list, or the removal of identifiers that lost their permission.
 
-The service trusts the list version that the charger reports. A charger that reports another version than that of the
-list sent last has another list, which is replaced. The version and a digest of the list sent last survive a restart, so
+The service trusts the list version that the charger reports. A charger that reports a version other than that of the
+last list sent has another list, which is replaced. The version and a digest of the last list sent survive a restart, so
 that an unchanged list is not sent again.
 """
 
@@ -22,7 +22,7 @@ from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
 
-READ_AGAIN_S = 300.0  # the version, of a list that did not change
+READ_AGAIN_S = 300.0  # interval for reading the version of an unchanged list
 CAPACITY_MAX = 5_000  # the longest list for any charger
 
 
@@ -32,11 +32,9 @@ class NotReadableYet(Exception):
 
 @dataclass(slots=True)
 class KeptList:
-    """The list sent to a charger (`asked`) and accepted by it (`entries`), as `version`. `limits`: the capacity it
-    reported in this connection; None: not read yet. `without`: it stores no list in this connection. `remembered`:
-    the list recorded by an earlier process. `left_out`: the number of `asked` entries that the protocol cannot
-    carry.
-    """
+    """The list sent to a charger (`asked`) and accepted by it (`entries`), as `version`. `limits` is what it reported
+    on this connection; None: not read yet. `without`: it stores no list on this connection. `remembered` is the list
+    recorded by an earlier process. `left_out` is the number of `asked` entries that the protocol cannot express."""
 
     epoch: int
     asked: Entries = ()
@@ -50,10 +48,10 @@ class KeptList:
     left_out: int = 0
 
     def seen(self, version: int) -> None:
-        """The charger reported `version`."""
+        """Note that the charger reported `version`."""
         self.version_seen_at = time.monotonic()
         if version != self.version:
-            self.asked, self.entries, self.version = (), (), 0  # it has another list
+            self.asked, self.entries, self.version = (), (), 0  # the charger has another list
 
 
 @dataclass(slots=True)
@@ -97,7 +95,7 @@ class LocalListUpdates:
         self._kept.pop(key, None)
 
     def leave_alone(self, key: ChargerKey, epoch: int) -> None:
-        """The charger stores no list in this connection."""
+        """Note that the charger stores no list on this connection."""
         self._kept[key] = KeptList(epoch, without=True)
 
     def _kept_in(self, key: ChargerKey, epoch: int) -> KeptList:
@@ -114,9 +112,8 @@ class LocalListUpdates:
         kept.remembered = None if kept.version else await self._remembered(key, kept.limits.version)
 
     async def _remembered(self, key: ChargerKey, version: int) -> ListSent | None:
-        """The list that this charger was sent before, if it still reports that version. Otherwise the list is sent
-        again.
-        """
+        """Return the list that this charger was sent before, if it still reports that version; otherwise the list is
+        sent again."""
         try:
             sent = await self.sent_before.latest(key)
         except StoreUnavailable as trouble:
@@ -137,15 +134,15 @@ class LocalListUpdates:
                 unreadable = len(wanted.entries) - len(values)
                 raise NotReadableYet(f"{unreadable} of {len(wanted.entries)} entries cannot be read yet")
         kept.asked = wanted.entries[: kept.capacity]
-        kept.entries = kept.asked if kept.entries == kept.asked else kept.entries  # one for all chargers alike
+        # share one tuple among chargers with equal lists
+        kept.entries = kept.asked if kept.entries == kept.asked else kept.entries
         if len(kept.entries) + kept.left_out >= len(kept.asked):  # a partly accepted list is sent again after a restart
             self.sent_before.remember(key, ListSent(kept.version, await self._digest(kept, wanted, kept.asked)))
         log.info("local list of %s: %d entries, version %d", key[1], len(kept.entries), kept.version)
 
     async def _remove(self, key: ChargerKey, kept: KeptList, version: int, wanted: Entries) -> bool:
-        """Remove the entries that are not wanted any more. False if that is not the whole update, or if a value to be
-        removed was erased, and so cannot be named any more: the list must be replaced.
-        """
+        """Remove the entries that are no longer wanted. Returns False if the update needs more than removals, or if an
+        erased value can no longer be named: the list must then be replaced."""
         assert kept.limits is not None
         stays = set(wanted)
         gone = tuple(entry for entry in kept.entries if entry not in stays)
@@ -160,7 +157,7 @@ class LocalListUpdates:
 
     async def _replace(self, key: ChargerKey, kept: KeptList, version: int, values: dict[Entry, Identifier]) -> None:
         if kept.version and kept.entries == tuple(values):
-            return  # nothing has become readable since
+            return  # no further value has become readable
         assert kept.limits is not None
         ends = {value: entry.until for entry, value in values.items() if entry.until is not None}
         sent = await self.lists.commands(key).send_list(kept.limits, version, list(values.values()), ends)

@@ -1,5 +1,4 @@
-"""The lists that chargers should have now, with their values and digests: worked out once for chargers with equal
-inputs."""
+"""The lists that chargers should have now, with their values and digests, computed once for chargers with equal inputs."""
 
 from __future__ import annotations
 
@@ -45,19 +44,19 @@ class WantedLists:
     _shared: Shared = field(default_factory=Shared)
 
     async def of(self, key: ChargerKey, capacity: int) -> WantedList:
-        """At most `capacity` entries. Raises `ChargerUnknown`."""
+        """Return at most `capacity` entries. Raises `ChargerUnknown`."""
         alike = self._alike(key, capacity)
         return WantedList(key[0], await self._shared.of(alike, lambda: self._entries(key, capacity)), alike)
 
     def changes_at(self, key: ChargerKey) -> datetime | None:
-        """The next instant at which a reservation changes the list by the time alone."""
+        """Return the next instant at which a reservation changes the list merely because time passes."""
         now = self.clock.now()
         near = reservations_near(self.view.charger(*key), self._book(key), now)
         instants = (instant for each in near for instant in (each.begins, each.lost_at, each.reservation.end))
         return min((instant for instant in instants if instant is not None and instant > now), default=None)
 
     async def values(self, wanted: WantedList) -> dict[Entry, Identifier]:
-        """The values of those entries whose values can be read, in the order of the list. Raises `StoreUnavailable`."""
+        """Return the readable values of the entries, in the order of the list. Raises `StoreUnavailable`."""
         return await self._shared.of((wanted.alike, "values"), lambda: self._read(wanted.tenant_id, wanted.entries))
 
     async def values_of(self, tenant_id: TenantId, entries: Entries) -> dict[Entry, Identifier]:
@@ -65,7 +64,7 @@ class WantedLists:
         return await self._shared.of((tenant_id, entries), lambda: self._read(tenant_id, entries))
 
     async def digest(self, wanted: WantedList, form: str, entries: Entries) -> str:
-        """The digest of `entries`, a prefix of the wanted list, so that their number identifies them."""
+        """Return the digest of `entries`, a prefix of the wanted list, so that their number identifies them."""
 
         async def work_out() -> str:
             return digest_of(form, entries)
@@ -73,7 +72,7 @@ class WantedLists:
         return await self._shared.of((wanted.alike, "digest", form, len(entries)), work_out)
 
     def forget(self) -> None:
-        """Work everything out again for later callers."""
+        """Compute everything again for later callers."""
         self._shared.forget()
 
     def _alike(self, key: ChargerKey, capacity: int) -> tuple[object, ...]:
@@ -96,7 +95,8 @@ class WantedLists:
         )
 
     def _reservations(self, key: ChargerKey) -> tuple[object, ...]:
-        """Empty unless the list depends on reservations: then it is the charger's own, up to the next of their instants."""
+        """Return the reservations on which the list depends, which are the charger's own up to their next instant;
+        empty if there are none."""
         charger, now = self.view.charger(*key), self.clock.now()
         near = reservations_near(charger, self._book(key), now)
         return (
@@ -124,7 +124,7 @@ class WantedLists:
         sealed = {entry: entry.sealed or stored.get(entry.ref.pseudonym) for entry in entries}
         readable = {entry: secret for entry, secret in sealed.items() if secret}
         values = await self.vault.unseal_many(tenant_id, [(entry.owner, secret) for entry, secret in readable.items()])
-        return {  # as it was sealed: the spelling that the charger is to compare with
+        return {  # as sealed: the charger compares with this spelling
             entry: Identifier(entry.ref.kind, value)
             for entry, value in zip(readable, values, strict=True)
             if value is not None
@@ -132,12 +132,13 @@ class WantedLists:
 
 
 def digest_of(form: str, entries: Sequence[Entry]) -> str:
-    """The digest of a list's entries, made of pseudonyms, which reveal no identifier."""
+    """Return the digest of a list's entries, computed from pseudonyms, which reveal no identifier."""
     listed = [form, *map(_told, entries)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def _told(entry: Entry) -> list[str]:
-    """An entry without an end is as in earlier releases, so that an unchanged list is not sent again after an upgrade."""
+    """Encode an entry. One without an end is encoded as in earlier releases, so that an unchanged list is not sent
+    again after an upgrade."""
     told = [entry.owner, entry.ref.kind, entry.ref.pseudonym]
     return told if entry.until is None else [*told, entry.until.isoformat()]

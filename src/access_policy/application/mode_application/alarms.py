@@ -1,4 +1,4 @@
-"""Alarms by key, so that finding the keys that are due costs nothing for the others."""
+"""Alarms by key: finding the due keys costs nothing for the others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _Instant = TypeVar("_Instant")  # ordered, all of one type
 
 
 class Alarms(Generic[_Key, _Instant]):
-    """At most one alarm for each key."""
+    """Holds at most one alarm for each key."""
 
     def __init__(self) -> None:
         self._due: dict[_Key, _Instant] = {}
-        self._queue: list[tuple[Any, int, _Key]] = []  # has entries of dropped and changed alarms too
+        self._queue: list[tuple[Any, int, _Key]] = []  # includes entries of dropped and changed alarms
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
@@ -31,7 +31,7 @@ class Alarms(Generic[_Key, _Instant]):
         self._due.pop(key, None)
 
     def next(self) -> _Instant | None:
-        """The instant of the next alarm; None without one."""
+        """Return the instant of the next alarm; None if there is none."""
         while self._queue:
             due, _, key = self._queue[0]
             if self._due.get(key) == due:
@@ -40,7 +40,7 @@ class Alarms(Generic[_Key, _Instant]):
         return None
 
     def ring(self, now: _Instant) -> Iterator[_Key]:
-        """The keys that are due, each once: its alarm is dropped."""
+        """Yield the keys that are due and drop their alarms."""
         while self._queue and self._queue[0][0] <= now:
             due, _, key = heapq.heappop(self._queue)
             if self._due.get(key) == due:

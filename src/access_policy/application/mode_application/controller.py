@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 Plan = tuple[int, tuple[ReservedWindow, ...], tuple[NarrowedWindow, ...]]
 """The version of the policy's plan, and the reserved and the narrowed windows that are joined to it."""
 
-STARTED_AT_A_TIME = 10  # chargers, in one turn of the event loop
+STARTED_AT_A_TIME = 10  # chargers, in one iteration of the event loop
 NARROWED_AT_A_TIME = 5  # each takes up to a millisecond
 
 
@@ -44,9 +44,9 @@ class ControllerTimings:
 
     tick_s: float = 0.5
     resync_s: float = 300.0
-    depot_per_s: float = 20.0  # chargers of a depot that are reconciled a second,
-    depot_burst: int = 100  # after this many at once: its network is bounded
-    per_s: float = 500.0  # of all depots, so that decisions have their turn
+    depot_per_s: float = 20.0  # chargers of one depot that are reconciled per second,
+    depot_burst: int = 100  # after this many at once: the depot's network is limited
+    per_s: float = 500.0  # chargers of all depots per second, so that decisions can run in between
     burst: int = 50
     deadline_s: float = 120.0
     waiting_s: float = 15.0
@@ -76,8 +76,12 @@ class ModeController:
     _limits: dict[tuple[str, str], AsyncLimiter] = field(default_factory=dict)
     _limit: AsyncLimiter = field(init=False)
     _boundaries: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)
-    _gates: Alarms[ChargerKey, datetime] = field(default_factory=Alarms)  # at which energy may narrow otherwise
-    _unread: set[ChargerKey] = field(default_factory=set)  # whose reading failed: the retry reads as well
+    _gates: Alarms[ChargerKey, datetime] = field(
+        default_factory=Alarms
+    )  # at which energy may narrow the plan differently
+    _unread: set[ChargerKey] = field(
+        default_factory=set
+    )  # chargers that could not be read: the retry reads them as well
     _plans: dict[ChargerKey, Plan] = field(default_factory=dict)  # at the last reconciliation
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -95,7 +99,7 @@ class ModeController:
         self._woken.set()
 
     async def run(self) -> None:
-        """Run until cancelled; the work under way is then cancelled and awaited."""
+        """Run until cancelled; running work is then cancelled and awaited."""
         resync_at = 0.0
         wall, monotonic = self.clock.now(), time.monotonic()
         try:
@@ -123,7 +127,7 @@ class ModeController:
             self.trigger((charger.tenant_id, charger.policy.charger_id), "resync", read_back=everything_read)
 
     def _policy_changed(self, key: ChargerKey) -> None:
-        """Records of the switching itself do not change the plan."""
+        """Trigger the charger if its plan changed; records of the switching itself do not change the plan."""
         charger = self.view.charger(*key)
         if _plan_of(charger) != self._plans.get(key):
             self.trigger(key, "policy changed")
@@ -136,7 +140,7 @@ class ModeController:
             self.trigger(key, "transition")
 
     async def _note_gates(self, now: datetime) -> None:
-        """Narrow the plans that energy may narrow otherwise by now: an event of a site makes hundreds of them due."""
+        """Narrow the plans that energy may narrow differently by now: one event of a site makes hundreds of them due."""
         async for key in in_turns(list(self._gates.ring(now)), at_a_time=NARROWED_AT_A_TIME):
             charger = self.view.charger(*key)
             charger.narrow_if_due(now)
@@ -151,7 +155,7 @@ class ModeController:
     # --- work --------------------------------------------------------------------------------------------------------
 
     async def _start_work(self) -> None:
-        """Start a few chargers in each turn of the event loop: a change of a whole depot makes thousands of them due."""
+        """Start a few chargers in each iteration of the event loop: a change of a whole depot makes thousands of them due."""
         async for key in in_turns(list(self._dirty), at_a_time=STARTED_AT_A_TIME):
             if key not in self._in_work and (work := self._dirty.pop(key, None)) is not None:
                 task = asyncio.create_task(self._reconcile(key, work), name=f"mode-control {key[1]}")
@@ -163,8 +167,8 @@ class ModeController:
         self._woken.set()
 
     async def _reconcile(self, key: ChargerKey, work: _Work) -> None:
-        """Reconcile the charger in its turn, for all triggers that arrive while it waits. A charger that does not answer delays
-        no other, and one that cannot be reached does not count against the rates."""
+        """Reconcile the charger when the rate limits allow it, for all triggers that arrive while it waits. An
+        unresponsive charger does not delay the others, and an unreachable one does not count against the rates."""
         began = self.clock.now()
         try:
             if self.reconciler.gateway.configurable_epoch(key) is not None:
@@ -197,8 +201,8 @@ class ModeController:
         self._watch_boundary(key, began)
 
     def _watch_boundary(self, key: ChargerKey, began: datetime) -> None:
-        """The next transition, or edge of a reserved or narrowed window, after the reconciliation began: it has not seen one
-        that came while it was under way."""
+        """Set an alarm for the next transition, or edge of a reserved or narrowed window, after the start of the
+        reconciliation: the reconciliation has not seen one that came while it was running."""
         charger = self.view.charger(*key)
         instants = [each.start for each in islice(charger.timeline_now(began).transitions(began), 1)]
         windows = charger.policy.reserved
@@ -226,7 +230,7 @@ class ModeController:
         return self._limits[depot]
 
     async def _wait(self, now: datetime) -> None:
-        """Until the next trigger, boundary or tick, whichever comes first."""
+        """Wait until the next trigger, boundary or tick, whichever comes first."""
         span = timedelta(seconds=self.timings.tick_s)
         nearest = min(
             (due for due in (self._boundaries.next(), self._gates.next()) if due is not None), default=now + span
@@ -251,5 +255,5 @@ def _plan_of(charger: ChargerView) -> Plan:
 
 
 def _limiter(per_s: float, burst: int) -> AsyncLimiter:
-    """At most `burst` acquisitions at once, and `per_s` a second in the long run."""
+    """Allow at most `burst` acquisitions at once, and `per_s` per second in the long run."""
     return AsyncLimiter(burst, burst / per_s)

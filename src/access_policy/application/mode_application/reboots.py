@@ -1,4 +1,4 @@
-"""Reboots of chargers that apply a switch only after one: while no charge is under way, and never in a loop."""
+"""Reboots of chargers that apply a switch only after one: only while no charge is running, and never in a loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from access_policy.domain.ids import ChargerKey
 log = logging.getLogger(__name__)
 
 REBOOTS_MAX = 3  # for one request; some chargers lose the new value with each boot
-BOOTS_WITHIN_S = 300.0  # a charger that has not booted by then is asked again
+BOOTS_WITHIN_S = 300.0  # a charger that has not booted by then gets another request
 
 
 @dataclass(slots=True)
@@ -26,10 +26,10 @@ class _Asked:
     times: int = 0
     at: float = 0.0  # monotonic
     boot_before: datetime | None = None
-    is_unanswered: bool = False  # a boot that follows counts all the same
+    is_unanswered: bool = False  # a boot that follows counts anyway
 
     def just_now(self, last_boot: datetime | None) -> bool:
-        """The charger answered, has not booted yet, and has time left for it."""
+        """Return whether the charger answered, has not booted yet, and still has time for it."""
         return self.times > 0 and last_boot == self.boot_before and time.monotonic() - self.at < BOOTS_WITHIN_S
 
 
@@ -41,13 +41,13 @@ class Reboots:
     _asked: dict[ChargerKey, _Asked] = field(default_factory=dict)
 
     def awaited(self, key: ChargerKey, application: ModeApplication) -> bool:
-        """A value was written that only a boot applies, and the charger has not booted since."""
+        """Return whether a value was written that only a boot applies, and the charger has not booted since."""
         since = application.reboot_awaited_since
         booted = self.conditions.booted_at(key)
         return since is not None and (booted is None or booted <= since)
 
     async def request(self, key: ChargerKey, generation: int) -> None:
-        """Ask for the boot, unless a charge is under way or the charger was asked a moment ago: call again then.
+        """Request a boot, unless a charge is running or the charger got a request a moment ago: call again then.
 
         Raises `SwitchRefused` (`reboot_in_vain` after `REBOOTS_MAX`) or `ChargerDidNotAnswer`.
         """

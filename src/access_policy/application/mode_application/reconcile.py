@@ -1,5 +1,5 @@
-"""Reconcile one charger: compare the expected mode with the verified one; where they differ, request, write, read back and
-record. Everything is read afresh each time, so a lost trigger costs time and nothing else."""
+"""Reconcile one charger: compare the expected mode with the verified one; if they differ, request, write, read back and
+record. Every run reads everything again, so that a lost trigger only costs time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ EVIDENCE_WITHOUT_SWITCH = {
 class ReconcileResult(StrEnum):
     SETTLED = "settled"  # nothing to do until something changes
     UNREACHABLE = "unreachable"  # reconciled again when it connects
-    WAITING = "waiting"  # for a reboot when no charge is under way: reconcile again after a while
+    WAITING = "waiting"  # for a reboot once no charge is running: reconcile again after a while
     FAILED = "failed"  # try again after a backoff
 
 
@@ -62,9 +62,9 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Safe:
-    """The connection in which permissions that the charger keeps were made safe, the policy for offline starts then, and the
-    generation at which the cache was cleared (-1: it is not under managed access), and the reservations and the energy level
-    for which it was."""
+    """The state in which permissions that the charger stores were made safe: the connection, the policy for offline
+    starts, the generation at which the cache was cleared (-1: not under managed access), the reservations and the
+    energy level."""
 
     epoch: int
     offline: OfflineStarts
@@ -73,7 +73,7 @@ class Safe:
     level: GateLevel = GateLevel.OPEN
 
     def begins_after(self, known: Safe | None) -> bool:
-        """A managed window has begun since, a reserved one, or one that energy narrows further."""
+        """Return whether a managed window, a reserved one, or one that energy narrows further has begun since."""
         if self.managed_since < 0:
             return False
         if known is None or known.managed_since != self.managed_since:
@@ -94,7 +94,8 @@ class Reconciler:
     _verified: dict[ChargerKey, Verified] = field(default_factory=dict)
 
     async def reconcile(self, key: ChargerKey, trigger: str, *, read_back: bool = False) -> ReconcileResult:
-        """`read_back`: read the charger even if nothing indicates a difference (evidence of drift, the slow resync).
+        """Reconcile the charger. `read_back`: read the charger even if nothing indicates a difference (evidence of
+        drift, the slow resync).
 
         Raises `VersionConflict` or `StoreUnavailable`: reconcile again later.
         """
@@ -158,7 +159,8 @@ class Reconciler:
             if found is expected.mode:
                 self._verified[key] = Verified(epoch, charger.policy.application.generation)
                 return ReconcileResult.SETTLED
-            if found is not None:  # a value that stands for neither mode proves no drift: it is written and read again
+            # a value that stands for neither mode is not evidence of drift: it is written and read again
+            if found is not None:
                 await self._record_drift(charger, found, evidence)
         elif self._awaits_reboot(key, charger, expected):
             await self.reboots.request(key, charger.policy.application.generation)
@@ -190,7 +192,8 @@ class Reconciler:
     async def _made_safe(
         self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int
     ) -> ReconcileResult:
-        """A charger that does not answer here is in its mode all the same: this is tried again, and nothing is recorded."""
+        """Make the stored permissions safe. A charger that does not answer here is in its mode anyway: this is retried,
+        and nothing is recorded."""
         try:
             await self._make_safe(key, charger, profile, epoch)
         except ChargerDidNotAnswer as silence:
@@ -199,9 +202,9 @@ class Reconciler:
         return ReconcileResult.SETTLED
 
     async def _make_safe(self, key: ChargerKey, charger: ChargerView, profile: CapabilityProfile, epoch: int) -> None:
-        """Clear the cache at the start of each managed, reserved and narrowed window, if the charger has one; watch the switch
-        at each connection and boot; and write who may start without asking then, and when that changes. Raises
-        `ChargerDidNotAnswer`."""
+        """Clear the cache, if the charger has one, at the start of each managed, reserved and narrowed window. Watch
+        the switch at each connection and boot. Write who may start without authorisation now, and whenever that
+        changes. Raises `ChargerDidNotAnswer`."""
         application = charger.policy.application
         is_managed = application.applied_mode is AccessMode.MANAGED
         now = self.clock.now()
