@@ -30,7 +30,7 @@ from access_policy.settings_values import (
 
 
 def written(text: str) -> Any:
-    """A default in the form of the environment; it is parsed as a value from there is."""
+    """A default written as an environment variable would be; it is parsed like one."""
     return text
 
 
@@ -41,7 +41,7 @@ class LogFormat(StrEnum):
 
 
 class Settings(ConsoleSettings):
-    """Read from variables `ACCESS_POLICY_…`; flags of the command line go before them."""
+    """The settings, read from variables `ACCESS_POLICY_…`; command-line flags take precedence."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACCESS_POLICY_", extra="ignore", validate_default=True, hide_input_in_errors=True
@@ -77,7 +77,8 @@ class Settings(ConsoleSettings):
     oidc_roles_claim: str = Field(
         default="roles",
         min_length=1,
-        description="Claim with the caller's roles, a list or a text with spaces; `cognito:groups` for Amazon Cognito",
+        description="Claim with the caller's roles: a list, or a string separated by spaces; `cognito:groups` for Amazon "
+        "Cognito",
     )
     oidc_role_map: RoleMap = Field(
         default=written(""),
@@ -85,8 +86,8 @@ class Settings(ConsoleSettings):
     )
     oidc_depots_claim: str = Field(
         default="",
-        description="Claim that limits a caller to some depots, a list or a text with spaces; empty, or a token without "
-        "it: all depots",
+        description="Claim that limits a caller to some depots: a list, or a string separated by spaces; empty, or a token "
+        "without it: all depots",
     )
     oidc_clock_skew_s: float = Field(
         default=30.0, ge=0, le=300, description="Seconds by which the issuer's clock may differ from this machine's"
@@ -95,43 +96,46 @@ class Settings(ConsoleSettings):
         default=500.0,
         gt=0,
         le=1_000_000,
-        description="Requests a second of one address, and of one API key or token, in the long run",
+        description="Average requests per second that one address, API key or token may send",
     )
     http_requests_burst: int = Field(
-        default=5000, ge=1, le=10_000_000, description="Requests that one address, key or token may send at once"
+        default=5000, ge=1, le=10_000_000, description="Requests that one address, API key or token may send in a burst"
     )
     ocpp: Listening = Field(default=written("127.0.0.1:9000"), description="Where chargers connect, HOST:PORT")
     ocpp_tls_certificate: Path | None = Field(
-        default=None, description="Certificate chain (PEM): chargers connect by TLS, security profile 2"
+        default=None,
+        description="Certificate chain (PEM) for chargers, which then connect over TLS (security profile 2)",
     )
     ocpp_tls_key: Path | None = Field(default=None, description="Private key of the certificate (PEM)")
     ocpp_tls_client_ca: Path | None = Field(
-        default=None, description="CA of the chargers' certificates (PEM): they present one, security profile 3"
+        default=None,
+        description="CA of the chargers' certificates (PEM), which chargers must then present (security profile 3)",
     )
     ocpp_messages_per_s: float = Field(
-        default=100.0, gt=0, le=100_000, description="Messages a second that are read from each charger in the long run"
+        default=100.0, gt=0, le=100_000, description="Average messages per second that are read from each charger"
     )
     ocpp_messages_burst: int = Field(
         default=1000,
         ge=1,
         le=1_000_000,
-        description="Messages that a charger may send at once, such as after an outage",
+        description="Messages that a charger may send in a burst, such as after an outage",
     )
     ocpp_messages_waiting: int = Field(
         default=16,
         ge=1,
         le=10_000,
-        description="Messages of a charger that wait while one is handled, before no more is read from its socket",
+        description="Messages of a charger that may wait while one is handled; beyond that, the gateway stops reading from "
+        "its socket",
     )
     ocpp_ping_interval_s: float = Field(
         default=20.0,
         ge=0,
-        description="Seconds between two WebSocket pings to a charger; 0: no pings, and silence ends no connection",
+        description="Seconds between two WebSocket pings to a charger; 0: no pings, and silent connections stay open",
     )
     ocpp_ping_timeout_s: float = Field(
         default=20.0,
         gt=0,
-        description="Seconds beyond the ping interval after which a charger that sent nothing at all is disconnected",
+        description="Seconds beyond the ping interval after which a silent charger is disconnected",
     )
     store_url: StoreLocation = Field(
         default="",
@@ -175,7 +179,7 @@ class Settings(ConsoleSettings):
     )
     webhook_networks: Networks = Field(
         default=written(""),
-        description="Networks,… with private addresses of webhooks' receivers and OCPI partners, such as 10.20.0.0/16",
+        description="Private networks in which webhook receivers and OCPI partners may be, such as 10.20.0.0/16,…",
     )
     ca_file: Path | None = Field(
         default=None,
@@ -185,27 +189,29 @@ class Settings(ConsoleSettings):
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(
         default=written("auto"),
-        description="json (one object a line), pretty, or auto: pretty on a terminal, else json",
+        description="json (one object per line), pretty, or auto (pretty on a terminal, otherwise json)",
     )
     traces_endpoint: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
-        description="OTLP/HTTP endpoint that traces are sent to, such as http://collector:4318; empty: nothing is traced",
+        description="OTLP/HTTP endpoint for traces, such as http://collector:4318; empty: no tracing",
     )
     traces_ratio: float = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="Share of traces that are recorded; one that a caller began is its choice",
+        description="Share of traces that are recorded; for a trace that a caller began, the caller decides",
     )
     mode_resync_s: float = Field(default=300.0, gt=0, description="Seconds between two inspections of every charger")
     unknown_identifier_days: int = Field(
         default=30, ge=1, le=400, description="Days for which the value of an unknown identifier is kept, encrypted"
     )
-    drain_s: float = Field(default=5.0, ge=0, description="Seconds over which charger connections close at a stop")
+    drain_s: float = Field(
+        default=5.0, ge=0, description="Seconds over which charger connections are closed when the service stops"
+    )
 
     def __init__(self, **values: Any) -> None:
-        """Values are given typed, or as text in the form of the environment."""
+        """Take typed values, or strings as in environment variables."""
         super().__init__(**values)
 
     @model_validator(mode="after")
@@ -237,12 +243,12 @@ class Settings(ConsoleSettings):
 
     @property
     def publishes_externally(self) -> bool:
-        """Whether events go to a bus outside, which receives the whole log once; one in the process receives new events."""
+        """Whether events go to an external bus, which receives the whole log once; the in-process bus receives only new events."""
         return self.bus_url is not None
 
     @property
     def bus_name(self) -> str:
-        """The bus without its options: a relay that reaches it in another way goes on at the position of the one before."""
+        """The bus without its options: a relay that reaches it in another way continues from the previous relay's position."""
         return IN_PROCESS if self.bus_url is None else f"{EVENTBRIDGE}://{self.bus_url.name}"
 
     @property

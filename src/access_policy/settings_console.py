@@ -27,12 +27,14 @@ def _origin(value: Any) -> Any:
 class ConsoleSettings(BaseSettings):
     public_url: Annotated[str, BeforeValidator(_origin)] = Field(
         default="",
-        description="Where browsers reach the service, such as https://access.example; empty: as their requests say",
+        description="Where browsers reach the service, such as https://access.example; empty: the address in each request",
     )
     oidc_console_client: str = Field(
         default="", description="Client (`client_id`) with which people sign in to the console at the issuer"
     )
-    oidc_console_secret: str = Field(default="", repr=False, description="Its secret; empty: a public client, by PKCE")
+    oidc_console_secret: str = Field(
+        default="", repr=False, description="Secret of that client; empty: a public client with PKCE"
+    )
     oidc_console_scopes: str = Field(default="openid", pattern=r"(^| )openid( |$)", description="Scopes of a sign-in")
     console_tenant: str = Field(
         default="default",
@@ -43,5 +45,5 @@ class ConsoleSettings(BaseSettings):
         default=60, ge=1, le=1440, description="Minutes without a request after which a session of the console ends"
     )
     session_hours: int = Field(
-        default=12, ge=1, le=720, description="Hours after which a session of the console ends however much it is used"
+        default=12, ge=1, le=720, description="Hours after which a session of the console ends, even if it is in use"
     )
