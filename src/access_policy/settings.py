@@ -248,7 +248,7 @@ class Settings(ConsoleSettings):
 
     @property
     def bus_name(self) -> str:
-        """The bus without its options: a relay that reaches it in another way continues from the previous relay's position."""
+        """The bus without its options: a relay that reaches it in another way continues from the position already reached."""
         return IN_PROCESS if self.bus_url is None else f"{EVENTBRIDGE}://{self.bus_url.name}"
 
     @property
