@@ -243,7 +243,7 @@ class Settings(ConsoleSettings):
 
     @property
     def publishes_externally(self) -> bool:
-        """Whether events go to an external bus, which receives the whole log once; the in-process bus receives only new events."""
+        """Whether events go to an external bus, which receives the whole log once; the in-process bus gets only new events."""
         return self.bus_url is not None
 
     @property
