@@ -229,7 +229,7 @@ class Reconciler:
     async def _request(
         self, charger: ChargerView, expected: Segment, due_at: datetime, switch: Switch, trigger: str
     ) -> None:
-        """Append the request before anything is sent. A request that is still valid is not repeated: it is carried on with."""
+        """Append the request before anything is sent. A request that is still valid is not repeated; its work continues."""
         application = charger.policy.application
         is_valid = application.requested_mode is expected.mode and application.applied_mode is not expected.mode
         if is_valid and application.drift_found is None:
@@ -249,7 +249,7 @@ class Reconciler:
         await self.recorder.append(charger, drift)
 
     async def _record_failure(self, charger: ChargerView, reason: str, detail: str) -> None:
-        """Record each reason once per generation: a charger that stays silent must not fill its stream."""
+        """Record each reason once per generation, so that an unresponsive charger does not fill its stream."""
         application = charger.policy.application
         known = application.failure == reason and (
             reason != REBOOT_REQUIRED
@@ -277,7 +277,8 @@ class Reconciler:
         )
 
     def _expected(self, charger: ChargerView) -> tuple[Segment, datetime]:
-        """The segment that is valid now, and the start of the run of its mode, or of the plan if that was seen later."""
+        """Return the segment that is valid now, and the start of the run of its mode, or of the plan if the plan was
+        seen later."""
         now = self.clock.now()
         timeline = charger.timeline_now(now)
         expected = timeline.at(now)
@@ -289,6 +290,6 @@ class Reconciler:
 
 
 def _offline_starts(policy: OfflineStarts, *, is_kept: bool) -> OfflineStarts:
-    """A charger that is kept for holders of reservations, or that energy narrows, starts nobody whom it does not know while it
-    is offline."""
+    """Return the policy for offline starts. A charger that is held for holders of reservations, or that energy narrows,
+    starts no unknown vehicle while it is offline."""
     return OfflineStarts.LIST if is_kept and policy is OfflineStarts.OPEN else policy

@@ -1,5 +1,5 @@
-"""Append the events of mode application to a charger's policy. The expected version is the fence: a controller that lost the
-race to another one or to an operator gets a conflict, drops its work and reconciles again."""
+"""Append the events of mode application to a charger's policy. The expected version is a fence: a controller that loses
+a race against another one or an operator gets a conflict, drops its work and reconciles again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class ModeRecorder:
         self._clock = clock
 
     async def append(self, charger: ChargerView, events: tuple[PolicyEvent, ...]) -> None:
-        """Append at the version the view has, and return once the view has seen the events. Does nothing without events.
+        """Append at the version that the view has, and return once the view has seen the events. Does nothing without
+        events.
 
         Raises `VersionConflict` or `StoreUnavailable`.
         """

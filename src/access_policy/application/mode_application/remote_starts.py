@@ -1,9 +1,9 @@
 """Freevend for chargers without a switch: the service starts the charge when a vehicle is plugged in (design 3.5).
 
-The vehicle's own identification comes first: the service waits a moment for it, so that a known vehicle's charge is recorded as
-its own. Level-triggered: every second the service checks the vehicles that are plugged in without a charge, so a vehicle that
-came in the managed window is started when freevend begins. Each plug-in is started once, in a few tries. Each charger has a
-task of its own, so a charger that does not answer delays no other.
+The vehicle's own identification comes first: the service waits a moment for it, so that a known vehicle's charge is
+recorded as its own. Level-triggered: every second the service checks the vehicles that are plugged in without a charge,
+so a vehicle that was plugged in during a managed window is started when freevend begins. Each plug-in is started once,
+in a few tries. Each charger has its own task, so that an unresponsive charger does not delay the others.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _PluggedIn:
 
 @dataclass(slots=True)
 class _StatusRequest:
-    """A charger whose connectors' statuses are to be triggered. `due` is a monotonic instant."""
+    """A charger that should report the status of its connectors. `due` is a monotonic instant."""
 
     due: float = 0.0
     tries: int = 0
@@ -69,7 +69,7 @@ class RemoteStarts:
     _tasks: ChargerTasks = field(default_factory=lambda: ChargerTasks("remote starts"))
 
     async def run(self) -> None:
-        """Run until cancelled; the tasks under way are then cancelled and awaited."""
+        """Run until cancelled; running tasks are then cancelled and awaited."""
         try:
             while True:
                 try:
@@ -81,12 +81,13 @@ class RemoteStarts:
             await self._tasks.cancel()
 
     def connected(self, key: ChargerKey) -> None:
-        """The charger has connected or booted. By itself it reports only what has changed since it was away."""
+        """The charger has connected or booted. By itself it reports only changes since it disconnected, so its statuses
+        are requested."""
         if self._is_remotely_started(key):
             self._status_requests[key] = _StatusRequest()
 
     def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
-        """A connector reports that a vehicle waits at it, or that no vehicle is there any more."""
+        """A connector reports that a vehicle waits at it, or that no vehicle is plugged in any more."""
         if not self._is_remotely_started(key):
             return
         if plugged_in:
@@ -95,7 +96,7 @@ class RemoteStarts:
             self._plugged.pop((key, connector_id), None)
 
     def look(self) -> None:
-        """Begin to trigger statuses of chargers that are back, and to start vehicles that are due. Returns at once."""
+        """Start to request the statuses of chargers that reconnected, and to start vehicles that are due. Returns at once."""
         due: defaultdict[ChargerKey, list[tuple[int, _PluggedIn]]] = defaultdict(list)
         for spot, waiting in self._plugged.items():
             if self._is_start_due(spot, waiting):
@@ -107,7 +108,7 @@ class RemoteStarts:
             self._tasks.begin(key, partial(self._serve, due[key]))
 
     async def finish(self) -> None:
-        """Wait for the requests under way."""
+        """Wait for the running requests."""
         await self._tasks.finish()
 
     async def _serve(self, due: Sequence[tuple[int, _PluggedIn]], key: ChargerKey) -> None:
@@ -145,7 +146,7 @@ class RemoteStarts:
         log.info("charger %s was asked to start at connector %d: %s", key[1], connector_id, answer)
 
     async def _trigger_statuses(self, key: ChargerKey, request: _StatusRequest) -> None:
-        """Until the charger answers, in a few tries."""
+        """Request the statuses, in a few tries, until the charger answers."""
         request.tries += 1
         request.due = self.monotonic() + AGAIN_AFTER_S
         try:

@@ -1,1 +1,1 @@
-"""Notices: looks regularly for noteworthy states, and records each once."""
+"""Notices: check regularly for noteworthy states, and record each once."""

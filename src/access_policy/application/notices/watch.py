@@ -1,4 +1,4 @@
-"""Look every half minute for transitions at which a charger was unreachable, and for agreements that end soon."""
+"""Check every half minute for transitions at which a charger was unreachable, and for agreements that end soon."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from access_policy.domain.notices.notices import AgreementEndsSoon, Notice, endi
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 30.0
-AT_A_TIME: Final = 10  # chargers in one turn of the event loop
+AT_A_TIME: Final = 10  # chargers in one iteration of the event loop
 
 
 class NoticeWatch:
-    """Several processes may look at once: the stream of a notice takes one event."""
+    """Several processes may check at once: the stream of a notice accepts one event."""
 
     def __init__(self, view: DecisionView, store: EventStore, clock: Clock) -> None:
         self._view = view
         self._store = store
         self._clock = clock
-        self._noted: set[StreamId] = set()  # of the notices that the last look found
+        self._noted: set[StreamId] = set()  # streams of the notices that the last check found
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         while True:
             try:
                 await self.look()
@@ -46,7 +46,7 @@ class NoticeWatch:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Record the noteworthy states that are not recorded yet. Raises `StoreUnavailable`: look again later."""
+        """Record the noteworthy states that are not recorded yet. Raises `StoreUnavailable`: check again later."""
         now = self._clock.now()
         found: dict[StreamId, tuple[TenantId, Notice]] = {}
         tenants: set[TenantId] = set()

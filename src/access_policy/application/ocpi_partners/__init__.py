@@ -1,1 +1,1 @@
-"""OCPI partners: who they are, the exchange of credentials, their bookings, and pushes to them."""
+"""OCPI partners: their records, the exchange of credentials, their bookings, and pushes to them."""

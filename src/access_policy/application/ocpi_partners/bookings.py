@@ -1,4 +1,4 @@
-"""The Bookings module, operator's side: a partner's request becomes a reservation, a change of it, or its end."""
+"""The operator's side of the Bookings module: a partner's request makes, changes or cancels a reservation."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from access_policy.domain.reservations.errors import (
 from access_policy.domain.reservations.reservation import PartnerRequest, ReservationSource
 from access_policy.domain.reservations.terms import ReservationTerms
 
-BOOKINGS_MAX: Final = 20_000  # records of a partner
-REQUESTS_MAX: Final = 50  # of a booking
+BOOKINGS_MAX: Final = 20_000  # records per partner
+REQUESTS_MAX: Final = 50  # per booking
 OVERTAKEN: Final = "It was cancelled before it was received."
 
 Handle = Callable[[Context, Any], Awaitable[Done]]
@@ -56,8 +56,8 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class BookingDesk:
-    """Requests of one booking are handled one after the other in this process, and versions of the record guard it against
-    other processes. All methods raise `StoreUnavailable`; the partner sends the request again."""
+    """Handles requests of one booking one after the other in this process; the version of the record guards it against
+    other processes. All methods raise `StoreUnavailable`; the partner then sends the request again."""
 
     bookings: OcpiBookings
     places: BookingPlaces
@@ -70,10 +70,10 @@ class BookingDesk:
     _locks: WeakValueDictionary[Key, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def ask(self, context: Context, partner: OcpiPartner, wish: BookingWish) -> Answered:
-        """A request that came before answers with the booking as it is.
+        """Handle the request. A repeated request returns the booking as it is.
 
-        Raises `LocationUnknown`, `TooManyBookings`, `TooBusy`, or an `Invalid` refusal: nothing is recorded then. A refusal by
-        the state of the depot (a slot that is taken, a deadline) is recorded as a declined request.
+        Raises `LocationUnknown`, `TooManyBookings`, `TooBusy`, or an `Invalid` refusal, and then records nothing. A
+        refusal because of the state of the depot (a slot that is taken, a deadline) is recorded as a declined request.
         """
         key = (*partner.key, wish.request_id.upper())
         lock = self._locks.setdefault(key, asyncio.Lock())
@@ -148,8 +148,8 @@ class BookingDesk:
     def _request(
         self, partner: OcpiPartner, request_id: str, place: BookingPlace, known: BookingRecord | None
     ) -> PartnerRequest:
-        """Versions follow the order of arrival: requests of OCPI have none of their own. The book may know a later one than the
-        record, which is written after it."""
+        """Return the request with the next version. Requests of OCPI have no versions, so they follow the order of
+        arrival. The book may know a later version than the record, which is written after it."""
         request_id = request_id if known is None else known.request_id
         book = self.view.book(partner.tenant_id, place.depot_id)
         reservation_id = book.entries.by_request.get((partner.partner_id, request_id))
@@ -167,7 +167,8 @@ class BookingDesk:
         place: BookingPlace,
         known: BookingRecord | None,
     ) -> Answered:
-        """The end of a booking that was never made is remembered, so that its belated beginning is not promised."""
+        """Cancel the booking. A cancellation of a booking that was never made is recorded, so that a belated request
+        does not make it."""
         if known is None:
             record = replace(self._with(wish, place, None, partner, RequestStatus.ACCEPTED), is_cancelled=True)
             await self._put(record, None)
@@ -191,7 +192,7 @@ class BookingDesk:
     async def _end_if_cancelled_meanwhile(
         self, context: Context, partner: OcpiPartner, place: BookingPlace, request_id: str
     ) -> None:
-        """Another process recorded a request of this booking first: its cancellation wins."""
+        """Let the cancellation win if another process recorded it first."""
         stored = await self.bookings.find(partner.key, request_id)
         if stored is not None and stored.is_cancelled:
             await self._end_overtaken(context, partner, place, stored)
@@ -199,7 +200,7 @@ class BookingDesk:
     async def _end_overtaken(
         self, context: Context, partner: OcpiPartner, place: BookingPlace, cancelled: BookingRecord
     ) -> None:
-        """End what was promised for a booking while its cancellation was recorded; nothing, where nothing was."""
+        """End a reservation that was made for the booking while its cancellation was recorded, if there is one."""
         request = self._request(partner, cancelled.request_id, place, cancelled)
         command = CancelBooking(depot_id=place.depot_id, request=request, reason=OVERTAKEN)
         with contextlib.suppress(ReservationUnknown, ReservationOver, TooLateToChange):
@@ -208,7 +209,7 @@ class BookingDesk:
     # --- records --------------------------------------------------------------------------------------------------
 
     def _is_over(self, known: BookingRecord) -> str:
-        """Empty while it may be changed."""
+        """Return why the booking may no longer be changed; empty while it may."""
         stage = self.state(known).stage
         return "" if stage is Stage.RESERVED else f"This booking is over ({stage.value}); use a new request_id."
 
@@ -228,7 +229,7 @@ class BookingDesk:
         status: RequestStatus,
         because: str = "",
     ) -> BookingRecord:
-        """The record with the request; a new one where there is none."""
+        """Return the record with the request; a new record if there is none."""
         now = self.clock.now()
         request = BookingRequestRecord(
             message_id=wish.message_id, body=wish.body, status=status, because=because, received_at=now
@@ -258,7 +259,7 @@ class BookingDesk:
 
 
 def _check_room(found: BookingRecord | int) -> None:
-    """For a request of the booking, or for one booking more."""
+    """Check that there is room for one more request of the booking, or for one more booking."""
     if isinstance(found, int):
         if found >= BOOKINGS_MAX:
             raise TooManyBookings(f"This service keeps {BOOKINGS_MAX} bookings of a partner; cancel some.")
@@ -267,25 +268,26 @@ def _check_room(found: BookingRecord | int) -> None:
 
 
 def _came_before(known: BookingRecord, wish: BookingWish) -> bool:
-    """The same message again, or the same content as the latest accepted one."""
+    """Return whether the request has the same message id as an earlier one, or the same content as the latest accepted
+    one."""
     if any(each.message_id == wish.message_id for each in known.requests):
         return True
     return known.requests[-1].body == wish.body and known.requests[-1].status is RequestStatus.ACCEPTED
 
 
 def _named(terms: ReservationTerms | None) -> dict[str, Any]:
-    """All terms by name, in place of the depot's; none for the depot's own."""
+    """Return all terms by name, which override the depot's; empty to use the depot's terms."""
     return {} if terms is None else {each.name: getattr(terms, each.name) for each in fields(terms)}
 
 
 def _told(refusal: Conflict) -> str:
-    """The partner may not learn which reservations, of whom, are in the way."""
+    """Return the refusal in words that do not reveal to the partner which reservations, and whose, are in the way."""
     if isinstance(refusal, PromisedAlready):
         return "The slot is not free; read the calendar."
     return refusal.detail if isinstance(refusal, TooLateToChange) else "The booking cannot be made."
 
 
 def _never_promised(partner: OcpiPartner, request_id: str) -> ReservationId:
-    """The id of a booking without a reservation: no other has it."""
+    """Return the id of a booking without a reservation, which is unique."""
     named = f"{partner.tenant_id}/{partner.partner_id}/{request_id.upper()}"
     return ReservationId(hashlib.sha256(named.encode()).hexdigest()[:CREATED_ID_LENGTH])

@@ -1,4 +1,4 @@
-"""The free windows of bookable places, computed in turns of the event loop."""
+"""The free windows of bookable places, computed in slices on the event loop."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Calendars:
     view: DecisionView
 
     def horizon(self, tenant_id: TenantId, place: BookingPlace) -> timedelta:
-        """How far ahead of now a calendar reaches."""
+        """Return how far ahead of now a calendar reaches."""
         return timedelta(days=self.view.book(tenant_id, place.depot_id).settings.horizon_days)
 
     async def windows(self, tenant_id: TenantId, place: BookingPlace, start: datetime, end: datetime) -> list[Window]:
-        """The windows within `[start, end)` that could be promised under the place's terms; none for an empty span."""
+        """Return the windows within `[start, end)` that could be promised under the place's terms; none for an empty span."""
         if end <= start:
             return []
         book = self.view.book(tenant_id, place.depot_id)

@@ -23,7 +23,8 @@ from access_policy.domain.ocpi_partners.partner import OcpiPartner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerCredentials:
-    """Credentials that a partner sent: `token` is this service's at the partner. `parties` are those of its roles."""
+    """Credentials that a partner sent: `token` is this service's token at the partner; `parties` are the parties of its
+    roles."""
 
     token: str
     versions_url: str
@@ -46,13 +47,14 @@ class OcpiCredentials:
     peers: OcpiPeers
 
     async def authenticate(self, presented: str) -> Authenticated | None:
-        """The partner that holds the token, sent as it is or in Base64; None for any other text, and for a partner that is
-        switched off."""
+        """Return the partner that holds the token, sent as it is or in Base64; None for any other string, and for a
+        partner that is switched off."""
         found = await self.change.holder(digests_of(presented))
         return Authenticated(*found) if found is not None and found[0].settings.enabled else None
 
     async def register(self, context: Context, by: Authenticated, sent: PartnerCredentials, url: str) -> OwnCredentials:
-        """Token A and the partner's token B become B and a new token C. Raises `AlreadyRegistered`, or what `renew` raises."""
+        """Replace token A: the partner's token B and a new token C are used from now on. Raises `AlreadyRegistered`, or
+        what `renew` raises."""
         if not by.token.registers:
             raise AlreadyRegistered("You are registered already; send PUT to renew the credentials.")
         return await self._exchanged(context, by, sent, url)
@@ -87,7 +89,7 @@ class OcpiCredentials:
         except PeerFailed as failed:
             raise PartnerNotReached(f"Your API cannot be used: {failed}.") from failed
         token = new_token()
-        # The token of this request stays valid until the new one is used: this answer may get lost.
+        # The token of this request stays valid until the new one is used, because this answer may be lost.
         after = partner.connected(connection, digest_of(token), now=self.change.clock.now(), former=by.token)
         await self.change.put(context, after, connection_changed(after), expected=partner.version)
         return own_credentials(after, token, url)

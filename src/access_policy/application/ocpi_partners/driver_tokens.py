@@ -14,7 +14,7 @@ from access_policy.domain.errors import Conflict
 from access_policy.domain.identifiers import Identifier, IdentifierRef
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
 
-TOKENS_MAX: Final = 100_000  # of a partner
+TOKENS_MAX: Final = 100_000  # per partner
 
 
 class TooManyTokens(Conflict):
@@ -23,7 +23,7 @@ class TooManyTokens(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """`to_review`: bookings that name the token may admit by it and must not, or the reverse."""
+    """`to_review`: bookings that name the token may need to withhold it, or to admit by it again."""
 
     ref: IdentifierRef
     is_new: bool
@@ -43,7 +43,7 @@ class OcpiDriverTokens:
     async def put(
         self, partner: OcpiPartner, named: Identifier, body: str, *, is_valid: bool, updated_at: datetime
     ) -> Pushed:
-        """A token that is older than the stored one changes nothing. Raises `TooManyTokens`."""
+        """Store the token; one older than the stored one changes nothing. Raises `TooManyTokens`."""
         ref = self.pseudonyms.ref(partner.tenant_id, named)
         known = await self.tokens.find(partner.key, ref)
         if known is not None and updated_at < known.updated_at:
@@ -62,11 +62,11 @@ class OcpiDriverTokens:
         return Pushed(ref, is_new=known is None, to_review=to_review)
 
     async def invalid_among(self, key: PartnerKey, refs: Iterable[IdentifierRef]) -> frozenset[IdentifierRef]:
-        """Those that the partner has declared invalid: an invalid token opens nothing."""
+        """Return those that the partner has declared invalid, which admit no one."""
         return frozenset(ref for ref, is_valid in (await self.known(key, refs)).items() if not is_valid)
 
     async def known(self, key: PartnerKey, refs: Iterable[IdentifierRef]) -> dict[IdentifierRef, bool]:
-        """Whether each of these tokens that the partner has pushed is valid."""
+        """Return, for each of these tokens that the partner has pushed, whether it is valid."""
         asked = {(each.kind, each.pseudonym): each for each in refs}
         found = await self.tokens.find_many(key, list(asked.values())) if asked else []
         return {asked[each.ref.kind, each.ref.pseudonym]: each.is_valid for each in found}

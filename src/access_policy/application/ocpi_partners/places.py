@@ -21,8 +21,8 @@ OCPI_ID_MAX: Final = 36  # characters (OCPI, CiString(36))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingPlace:
-    """A charger, or a group of chargers, of a depot. `id` is that of the booking location, `location_id` of the depot.
-    `terms` are those of the partner's bookings there."""
+    """A charger, or a group of chargers, of a depot. `id` is the id of the booking location, `location_id` that of the
+    depot. `terms` are those of the partner's bookings there."""
 
     id: str
     location_id: str
@@ -41,7 +41,7 @@ class BookingPlaces:
     view: DecisionView
 
     def of(self, partner: OcpiPartner) -> list[BookingPlace]:
-        """In a fixed order: by depot, its groups before its chargers. Retired chargers are left out."""
+        """Return the places in a fixed order: by depot, its groups before its chargers, without retired chargers."""
         in_service: defaultdict[DepotId, list[ChargerId]] = defaultdict(list)
         for view in self.view.chargers_of(partner.tenant_id):
             if view.policy.retired_at is None:
@@ -53,8 +53,8 @@ class BookingPlaces:
         ]
 
     def wanted(self, partner: OcpiPartner, wish: BookingWish) -> BookingPlace:
-        """The place that the wish names: by its booking location, by its charger (EVSE), or the only one of its location.
-        Raises `LocationUnknown`."""
+        """Return the place that the request names: by its booking location, by its charger (EVSE), or the only place of
+        its location. Raises `LocationUnknown`."""
         here = [each for each in self.of(partner) if _same(each.location_id, wish.location_id)]
         if wish.booking_location_id is not None:
             found = [each for each in here if _same(each.id, wish.booking_location_id)]
@@ -106,16 +106,16 @@ class BookingPlaces:
 
 
 def ocpi_id(own_id: str) -> str:
-    """The id itself where OCPI can carry it, and a fingerprint of it otherwise."""
+    """Return the id itself if OCPI can express it, otherwise a fingerprint of it."""
     fits = len(own_id) <= OCPI_ID_MAX and own_id.isascii() and own_id.isprintable()
     return own_id if fits else hashlib.sha256(own_id.encode()).hexdigest()[:OCPI_ID_MAX]
 
 
 def booking_location_id(depot_id: DepotId, kind: str, place_id: str) -> str:
-    """Unique among all depots: two of them may have a charger or a group of the same id."""
+    """Return an id that is unique among all depots, because two depots may use the same id for a charger or a group."""
     return f"{kind}-{hashlib.sha256(f'{depot_id}/{kind}/{place_id}'.encode()).hexdigest()[:20]}"
 
 
 def _same(one: str, other: str) -> bool:
-    """OCPI compares ids without regard to case."""
+    """Compare without regard to case, as OCPI does."""
     return one.casefold() == other.casefold()

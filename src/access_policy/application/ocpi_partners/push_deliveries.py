@@ -18,7 +18,8 @@ BOOKINGS_KEPT = timedelta(days=7)  # after the end of the window, as the book ke
 
 @dataclass(frozen=True, slots=True)
 class OcpiPushTargets:
-    """The partners that are pushed to, and the end of their bookings' records. All methods raise `StoreUnavailable`."""
+    """Lists the partners that receive pushes, and deletes old records of their bookings. All methods raise
+    `StoreUnavailable`."""
 
     partners: OcpiPartners
     bookings: OcpiBookings

@@ -1,7 +1,8 @@
-"""Pushes of bookings to partners: from the log into a queue of each partner, and from there to its server.
+"""Pushes of bookings to partners: from the log into a queue for each partner, and from there to its server.
 
-The queue, its order, its retries for a day and its dead letters are those of webhooks (ADR 0032). A row names a booking only:
-the booking is sent as it stands when its turn comes, so that the last push of a booking always carries its last state.
+The queue, its order, its retries for a day and its dead letters are those of webhooks (ADR 0032). A row contains only
+the name of a booking. The booking is sent in its state at the time of sending, so that the last push of a booking
+always carries its last state.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ CAUGHT_UP_S: Final = 10.0
 
 
 def queue_key(partner: PartnerKey) -> WebhookKey:
-    """No id of a webhook contains a slash."""
+    """Return the key of the partner's queue. Its slash sets it apart: no webhook id contains one."""
     return partner[0], f"ocpi/{partner[1]}"
 
 
@@ -65,12 +66,13 @@ class PushTarget:
 
 class BookingSender(Protocol):
     async def push(self, partner: OcpiPartner, state: BookingState, *, now: datetime) -> Attempt:
-        """PUT the booking once to the partner, which is connected. Never raises for a failure of the partner or the network."""
+        """PUT the booking once to the partner, which is connected. A failure of the partner or the network is part of
+        the returned attempt and is never raised."""
         ...
 
 
 class PushQueueing:
-    """Follows the log. Several processes may: a row is enqueued once."""
+    """Follows the log. Several processes may run it, because a row is enqueued only once."""
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class PushQueueing:
         return await self._positions.position()
 
     async def handle(self, batch: Sequence[Recorded], reached: int) -> None:
-        """Raises `StoreUnavailable`: the batch comes again."""
+        """Enqueue the batch's pushes. Raises `StoreUnavailable`: the batch is delivered again."""
         for each in batch:
             await self._enqueue(each)
         await self._positions.advance(reached)
@@ -121,8 +123,8 @@ class PushQueueing:
             callback(key)
 
     async def _named(self, tenant_id: TenantId, recorded: Recorded) -> tuple[str, str] | None:
-        """The partner and the request of the booking; None for another reservation. A reservation that was just made may be
-        older than the record of its booking, and names both itself."""
+        """Return the partner and the request of the booking; None for another reservation. A reservation that was just
+        made may precede the record of its booking, and so names both itself."""
         event = recorded.event
         if isinstance(event, events.ReservationMade | events.ReservationChanged):
             reservation = event.reservation
@@ -142,7 +144,7 @@ class PushQueueing:
 
 @dataclass(frozen=True, slots=True)
 class BookingPush:
-    """One try of one push. `caught_up` waits until everything up to a log position can be read here."""
+    """One try of one push. `caught_up` waits until this process can read everything up to a log position."""
 
     desk: BookingDesk
     sender: BookingSender
@@ -150,7 +152,7 @@ class BookingPush:
     counts: PushCounts = field(default_factory=PushCounts)
 
     async def __call__(self, target: PushTarget, delivery: Delivery) -> Attempt:
-        """Raises `StoreUnavailable`: the push is tried again."""
+        """Try the push once. Raises `StoreUnavailable`: the push is retried."""
         attempt = await self._tried(target, delivery)
         self.counts.count(attempt)
         return attempt

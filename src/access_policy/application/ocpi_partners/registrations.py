@@ -1,4 +1,4 @@
-"""What an admin does with OCPI partners: put, invite, register with, disconnect, remove."""
+"""An admin's operations on OCPI partners: put, invite, register with, disconnect, remove."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from access_policy.domain.ocpi_partners.partner import (
 )
 from access_policy.domain.reservations.book import ReservationBook
 
-PARTNERS_MAX = 100  # of a tenant
+PARTNERS_MAX = 100  # per tenant
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class OcpiPartnerRegistrations:
-    """All methods raise `StoreUnavailable`; a change may have been made then, and its event follows."""
+    """All methods raise `StoreUnavailable`; the change may have been made then, and its event is appended later."""
 
     change: ChangePartner
     peers: OcpiPeers
@@ -60,8 +60,8 @@ class OcpiPartnerRegistrations:
     async def put(
         self, context: Context, party: Party, settings: PartnerSettings, expected_version: int | None
     ) -> tuple[OcpiPartner, str | None]:
-        """A new partner comes with its registration token (A), which exists nowhere else. Raises `OcpiPartnerInvalid`,
-        `TooManyOcpiPartners`, `VersionMismatch` or `TooBusy`."""
+        """Create or change the partner. A new partner is returned with its registration token (A), which is not stored.
+        Raises `OcpiPartnerInvalid`, `TooManyOcpiPartners`, `VersionMismatch` or `TooBusy`."""
         settings.check()
         self._check_places(context.tenant_id, settings)
         before = await self.change.partners.find((context.tenant_id, str(party)))
@@ -89,8 +89,8 @@ class OcpiPartnerRegistrations:
         return await self.change.put(context, made, put, expected=0), token
 
     async def invite(self, context: Context, partner_id: str, expected_version: int | None) -> tuple[OcpiPartner, str]:
-        """A new registration token (A): tokens issued before, and the connection, end. Raises `OcpiPartnerUnknown`,
-        `VersionMismatch` or `TooBusy`."""
+        """Issue a new registration token (A), which ends the connection and all earlier tokens. Raises
+        `OcpiPartnerUnknown`, `VersionMismatch` or `TooBusy`."""
         before = await self._expected(context, partner_id, expected_version)
         token = new_token()
         after = before.invited(digest_of(token), now=self.change.clock.now())
@@ -99,7 +99,7 @@ class OcpiPartnerRegistrations:
     async def register(
         self, context: Context, partner_id: str, versions_url: str, token: str, own_versions_url: str
     ) -> OcpiPartner:
-        """Exchange credentials at the partner, with the registration token that it gave. Raises `OcpiPartnerUnknown`,
+        """Exchange credentials at the partner, with the registration token that it issued. Raises `OcpiPartnerUnknown`,
         `OcpiPartnerInvalid`, `AlreadyRegistered`, `PartnerNotReached` or `TooBusy`."""
         before = await self._expected(context, partner_id, None)
         if before.state is ConnectionState.CONNECTED:
@@ -107,7 +107,7 @@ class OcpiPartnerRegistrations:
         self._check_peer(versions_url, token)
         issued = new_token()
         expected = IssuedToken(digest=digest_of(issued), registers=False)
-        # The partner calls back with the new token during the request, so that it is valid before it is sent.
+        # The partner calls back with the new token during the request, so the token must be valid before it is sent.
         former = before.former or before.token
         waiting = replace(before, token=expected, former=former, version=before.version + 1)
         await self.change.put(context, waiting, None, expected=before.version)
@@ -125,13 +125,13 @@ class OcpiPartnerRegistrations:
         return await self.change.put(context, after, connection_changed(after), expected=current.version)
 
     async def remove(self, context: Context, partner_id: str, expected_version: int | None) -> EndedBookings:
-        """Also deletes its bookings' records and its drivers' tokens. Reservations that have not begun are cancelled;
-        those that have begun run to their end. Raises `OcpiPartnerUnknown`, `VersionMismatch` or `TooBusy`."""
+        """Remove the partner, its bookings' records and its drivers' tokens. Reservations that have not begun are
+        cancelled; those that have begun run to their end. Raises `OcpiPartnerUnknown`, `VersionMismatch` or `TooBusy`."""
         await self.change.settle((context.tenant_id, partner_id))
         partner = await self._expected(context, partner_id, expected_version)
         before = await self._end_bookings(context, partner_id)
         await self.change.drop(context, partner)
-        after = await self._end_bookings(context, partner_id)  # what it booked meanwhile
+        after = await self._end_bookings(context, partner_id)  # bookings that the partner made meanwhile
         if partner.connection is not None:
             try:
                 await self.peers.unregister(partner.connection)
@@ -141,7 +141,7 @@ class OcpiPartnerRegistrations:
         return EndedBookings(cancelled=cancelled, kept=after.kept, position=position)
 
     async def _end_bookings(self, context: Context, partner_id: str) -> EndedBookings:
-        """At the depots that have bookings of the partner by now, as far as this process has followed the log."""
+        """End the partner's bookings at all depots that have any, as far as this process has followed the log."""
         await self.caught_up()
         cancelled = kept = position = 0
         reason = f"The OCPI partner {partner_id} was removed."
@@ -160,7 +160,7 @@ class OcpiPartnerRegistrations:
         return partner
 
     def _check_places(self, tenant_id: TenantId, settings: PartnerSettings) -> None:
-        """A retired charger may be named: it was bookable before."""
+        """Check the places; a retired charger may be named, because it was bookable before."""
         for number, place in enumerate(settings.bookable):
             at, depot_id = f"/bookable/{number}", place.depot_id
             if self.view.depot(tenant_id, depot_id) is None:

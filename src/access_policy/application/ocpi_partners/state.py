@@ -1,4 +1,4 @@
-"""A partner's booking as it stands: its record together with its reservation in the book."""
+"""The current state of a partner's booking: its record together with its reservation in the book."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ class Stage(StrEnum):
     RESERVED = "reserved"
     FULFILLED = "fulfilled"  # a charge of the holder began
     CANCELLED = "cancelled"
-    NO_SHOW = "no_show"  # the holder came too late, or not at all until the end
+    NO_SHOW = "no_show"  # the holder came too late, or not before the end
     REJECTED = "rejected"  # never promised
     UNKNOWN = "unknown"  # the reservation is over and forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingState:
-    """`charger_id`: the promised charger, or the one of the group at which the holder charged; None: not known yet.
-    `kinds`: of the identifiers that admit its holder; none where nobody is admitted, or the reservation is forgotten."""
+    """`charger_id` is the promised charger, or the group's charger at which the holder charged; None: not known yet.
+    `kinds` are the kinds of the identifiers that admit the holder; empty if no one is admitted or the reservation is
+    forgotten."""
 
     record: BookingRecord
     stage: Stage
@@ -36,7 +37,7 @@ class BookingState:
 
 
 def state_of(record: BookingRecord, book: ReservationBook, at: datetime) -> BookingState:
-    """As of the instant: a no-show holds from its time on, whether or not its event has been appended (ADR 0047)."""
+    """Return the state at the instant. A no-show counts from its time on, even before its event is appended (ADR 0047)."""
     entry = book.entries.by_id.get(record.reservation_id)
     if entry is None:
         stage = Stage.CANCELLED if record.is_cancelled else Stage.UNKNOWN if record.is_promised else Stage.REJECTED

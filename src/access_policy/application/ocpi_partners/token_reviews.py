@@ -1,7 +1,8 @@
-"""Bookings follow the tokens that they name: one that its partner declares invalid is withheld, and admits again once valid.
+"""Bookings follow the tokens that they name: a token that its partner declares invalid is withheld, and admits again
+once it is valid.
 
-The token is stored first and the bookings are read after it; a booking that is made at the same moment is recorded first and
-its tokens are read after it. So one of both sees the other. The regular review repeats what a crash has left undone.
+The token is stored before the bookings are read, and a booking made at the same moment is recorded before its tokens
+are read, so that at least one of the two sees the other. The regular review completes what a crash left undone.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class TokenReviews:
     clock: Clock
 
     async def token(self, context: Context, partner: OcpiPartner, ref: IdentifierRef) -> int:
-        """Let the partner's bookings at all depots follow the token as it is stored; returns the log position of the last
-        change, or 0."""
+        """Update the partner's bookings at all depots to the stored state of the token. Returns the log position of the
+        last change, or 0."""
         depots = {depot_id for (tenant_id, depot_id), _ in self.view.books() if tenant_id == partner.tenant_id}
         depots |= {each.depot_id for each in partner.settings.bookable}
         position, done = 0, None
@@ -67,7 +68,7 @@ class TokenReviews:
         refs: Iterable[IdentifierRef],
         withheld: frozenset[IdentifierRef],
     ) -> int:
-        """A booking was recorded with these tokens, of which some were withheld: follow what has changed since."""
+        """Update a booking, recorded with these tokens, of which some were withheld, to what has changed since."""
         position, invalid = 0, await self.tokens.invalid_among(partner.key, refs)
         for ref in invalid ^ withheld:
             done = await self._at(context, partner.key, depot_id, ref, is_valid=ref not in invalid)
@@ -75,7 +76,7 @@ class TokenReviews:
         return position
 
     async def all(self) -> int:
-        """Review every live booking by OCPI; returns how many tokens had not been followed."""
+        """Review every live booking made by OCPI. Returns the number of tokens that the bookings had not followed."""
         behind = 0
         for ((tenant_id, party), depot_id), named in (await self._named()).items():
             context = Context(tenant_id=tenant_id, actor=SYSTEM, correlation_id=new_id())
@@ -103,7 +104,7 @@ class TokenReviews:
         return (await self.review(context, command)).position
 
     async def _named(self) -> _Named:
-        """The tokens of live bookings, and whether they admit: in all of them, in none, or in some."""
+        """Return the tokens of live bookings, and whether they admit: in all bookings, in none, or in some."""
         now = self.clock.now()
         named: _Named = defaultdict(dict)
         for (tenant_id, depot_id), book in self.view.books():

@@ -1,7 +1,7 @@
-"""Credentials tokens of OCPI: how they are made, and how a header's token is read.
+"""Credentials tokens of OCPI: how they are created, and how a header's token is read.
 
-The underscore of the prefix belongs to no Base64 text, so that a token sent as it is and one sent in Base64, as OCPI 2.2.1 and
-later want it, cannot be confused.
+The underscore of the prefix does not occur in Base64, so that a token sent as it is and one sent in Base64, as OCPI
+2.2.1 and later require, cannot be confused.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ HEADER_MAX: Final = 200
 
 
 def new_token() -> str:
-    """61 characters; it exists nowhere else afterwards."""
+    """Return a token of 61 characters, which is not stored."""
     return random_token(PREFIX)
 
 
 def digests_of(presented: str) -> tuple[str, str]:
-    """The hashes of the text as it is and of the text that it spells in Base64; both the same if it spells none."""
+    """Return the hashes of the string itself and of the string that it encodes in Base64; the same hash twice if it
+    encodes none."""
     as_it_is = digest_of(presented)
     try:
         decoded = base64.b64decode(presented, validate=True).decode("ascii")
@@ -34,7 +35,7 @@ def digests_of(presented: str) -> tuple[str, str]:
 
 
 def presented_text(presented: str, digest: str) -> str:
-    """The token with this hash that the text is, or spells in Base64."""
+    """Return the token with this hash: the string itself, or the string that it encodes in Base64."""
     if hmac.compare_digest(digest_of(presented), digest):
         return presented
     return base64.b64decode(presented).decode("ascii")

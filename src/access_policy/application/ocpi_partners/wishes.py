@@ -10,8 +10,9 @@ from access_policy.domain.identifiers import Identifier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingWish:
-    """`location_id`, `booking_location_id` and `evse_uid` are ids of OCPI. `identifiers` admit the holder, and may be none.
-    `cancelled_because`: the request ends the booking. `body` is the request as JSON with the names of edition 1.1."""
+    """`location_id`, `booking_location_id` and `evse_uid` are OCPI ids. `identifiers` admit the holder, and may be
+    empty. `cancelled_because` is set if the request cancels the booking. `body` is the request as JSON with the names
+    of edition 1.1."""
 
     request_id: str
     message_id: str

@@ -22,7 +22,7 @@ class ChangeProvider(PartnerChanges[OscpProvider]):
         return found
 
     async def connect(self, context: Context, after: OscpProvider, *, expected: int, new: bool = True) -> OscpProvider:
-        """Store a changed connection; `new`: with new tokens."""
+        """Store a changed connection; `new` says that it has new tokens."""
         event = connection_changed(after, with_new_tokens=new)
         return await self.put(context, after, event, expected=expected)
 

@@ -1,7 +1,7 @@
 """Forecasts of groups, turned into operating envelopes of nodes.
 
-The forecast is stored before the site is changed, and marked as settled afterwards: whatever is cut off in between is done by
-the next message of the group, or by `settle_all`. Each step can be repeated.
+The forecast is stored before the site is changed, and marked as settled afterwards. Steps that were interrupted are
+completed by the next message of the group, or by `settle_all`. Each step can be repeated.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class ForecastDesk:
         kind: ForecastType,
         blocks: Sequence[CapacityBlock],
     ) -> None:
-        """A message that came before changes nothing. Raises `GroupUnknown`, `ForecastInvalid` or `TooBusy`."""
+        """Store the forecast and send its envelopes. A repeated message changes nothing. Raises `GroupUnknown`,
+        `ForecastInvalid` or `TooBusy`."""
         binding = bound_group(provider, group_id)
         now = self.clock.now()
         series = series_of(blocks, binding) if kind in LIMITING else ()
@@ -78,7 +79,7 @@ class ForecastDesk:
             await self._change(context, provider, known.group_id, None, lambda before: before)
 
     async def settle_all(self) -> None:
-        """Do what was cut off. Raises `TooBusy`."""
+        """Complete interrupted steps. Raises `TooBusy`."""
         for each in await self.forecasts.unsettled():
             context = Context(tenant_id=each.tenant_id, actor=SYSTEM, correlation_id=new_id())
             await self._settle(context, each)
@@ -110,7 +111,7 @@ class ForecastDesk:
         return before.bound(node_id, now=self.clock.now(), new_id=new_envelope_id)
 
     async def _settle(self, context: Context, forecast: GroupForecast) -> None:
-        """The new envelopes come first: no limit is missing in between."""
+        """Send the new envelopes first and then withdraw the old ones, so that a limit always applies."""
         if forecast.is_settled:
             return
         after, depot_id = forecast, DepotId(forecast.provider.partition("/")[0])
@@ -119,14 +120,14 @@ class ForecastDesk:
                 await self.receive(context, _received(forecast, envelope))
                 after = after.sent(envelope.envelope_id)
         for envelope_id in forecast.to_withdraw:
-            with contextlib.suppress(EnvelopeUnknown):  # it had no effect there, or ended, or went with its node
+            with contextlib.suppress(EnvelopeUnknown):  # it had no effect, has ended, or was removed with its node
                 await self.withdraw(context, WithdrawEnvelope(envelope_id=envelope_id, depot_id=depot_id))
             after = after.withdrawn(envelope_id)
         await self.forecasts.put(after.settled(), expected=forecast.version)
 
 
 def bound_group(provider: OscpProvider, group_id: str) -> GroupBinding:
-    """Raises `GroupUnknown`."""
+    """Return the group's binding. Raises `GroupUnknown`."""
     binding = provider.settings.group(group_id)
     if binding is None:
         raise GroupUnknown("This group is bound to no node; ask the operator to bind it.", pointer="/group_id")

@@ -1,4 +1,4 @@
-"""What a provider says about itself: it registers, shakes hands, and sends heartbeats."""
+"""A provider's messages about itself: it registers, shakes hands, and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from access_policy.domain.site_energy.errors import EnergyNotOptedIn
 VERSION: Final = "2.0"
 MISSED_MAX: Final = 3  # heartbeats, after which a side counts as offline
 TRIES: Final = 5
-AHEAD_MAX: Final = timedelta(days=1)  # a heartbeat is good for no longer
+AHEAD_MAX: Final = timedelta(days=1)  # the longest time for which a heartbeat counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRegistration:
-    """`token` is this service's at the provider from now on. `versions` are pairs of a version and its base URL."""
+    """`token` is this service's token at the provider from now on. `versions` are pairs of a version and its base URL."""
 
     token: str
     versions: Sequence[tuple[str, str]]
@@ -59,14 +59,14 @@ class OscpExchange:
     report: ReportEnergySourceHandler
 
     async def authenticate(self, presented: str) -> Authenticated | None:
-        """The provider that holds the token; None for any other text, and for a provider that is switched off."""
+        """Return the provider that holds the token; None for any other string, and for a provider that is switched off."""
         found = await self.change.holder((digest_of(presented),))
         return Authenticated(*found) if found is not None and found[0].settings.enabled else None
 
     async def register(self, context: Context, by: Authenticated, sent: ProviderRegistration, own_url: str) -> None:
-        """A provider that used its registration token gets a token of its own by a registration in return, which is queued. The
-        registration token ends with the first use of that. Raises `OscpVersionUnsupported`, `OscpProviderInvalid` or
-        `TooBusy`."""
+        """Register the provider. A provider that used its registration token gets a token of its own by a registration
+        in return, which is queued. The registration token ends with the first use of the new one. Raises
+        `OscpVersionUnsupported`, `OscpProviderInvalid` or `TooBusy`."""
         base_url = next((url.rstrip("/") for version, url in sent.versions if version == VERSION), None)
         if base_url is None:
             offered = ", ".join(version for version, _ in sent.versions)[:100]
@@ -85,8 +85,8 @@ class OscpExchange:
     async def handshake(
         self, context: Context, provider: OscpProvider, message_id: str, required: RequiredBehaviour
     ) -> None:
-        """The provider is there until it has missed some heartbeats; it gets an acknowledgement with what this service
-        requires. Raises `TooBusy`."""
+        """Accept the handshake: the provider counts as online until it has missed some heartbeats, and gets an
+        acknowledgement with this service's requirements. Raises `TooBusy`."""
         now = self.change.clock.now()
         after = await self._changed(context, provider, lambda each: each.shaken(required, now=now))
         interval_s = provider.settings.heartbeat_interval_s
@@ -98,14 +98,14 @@ class OscpExchange:
         await self.queueing.add(after, HANDSHAKE_ACKNOWLEDGE, behaviour, correlation_id=message_id, once=once)
 
     async def heartbeat(self, context: Context, provider: OscpProvider, offline_at: datetime) -> None:
-        """The provider is there until `offline_at`, at most a day. One that came later than the one before said has to shake
-        hands. Raises `HandshakeMissing`."""
+        """Accept a heartbeat: the provider counts as online until `offline_at`, at most a day. If the previous
+        heartbeat has expired, the provider must shake hands first. Raises `HandshakeMissing`."""
         await self.check_there(provider)
         latest = self.change.clock.now() + AHEAD_MAX
         await self._there_until(context, provider, min(offline_at, latest))
 
     async def check_there(self, provider: OscpProvider) -> None:
-        """Raises `HandshakeMissing`."""
+        """Check that the provider counts as online. Raises `HandshakeMissing`."""
         until = await self.forecasts.there_until(provider.key)
         if until is None or until <= self.change.clock.now():
             why = (
@@ -121,7 +121,7 @@ class OscpExchange:
         *,
         is_connection: bool = False,
     ) -> OscpProvider:
-        """The registration in return for this one may be under way, which changes the provider too."""
+        """Change the provider, and retry if a concurrent registration in return changes it too."""
         for _ in range(TRIES):
             after = change(provider)
             if after is provider:
@@ -133,8 +133,8 @@ class OscpExchange:
         raise TooBusy("the provider keeps being changed by others; send it again")
 
     async def _there_until(self, context: Context, provider: OscpProvider, at: datetime) -> None:
-        """The site knows it first: it may only be stricter."""
+        """Tell the site first, because the site may only be the stricter of the two."""
         source = ReportEnergySource(depot_id=provider.depot_id, source=provider.source, offline_at=at)
-        with contextlib.suppress(EnergyNotOptedIn):  # no gate depends on it
+        with contextlib.suppress(EnergyNotOptedIn):  # no gate depends on the source
             await self.report(context, source)
         await self.forecasts.put_there_until(provider.key, at)

@@ -19,14 +19,14 @@ from access_policy.domain.oscp_providers.provider import ConnectionState, OscpPr
 
 @dataclass(frozen=True, slots=True)
 class OscpPush:
-    """Raises `StoreUnavailable`: the message is tried again."""
+    """Sends messages. A call raises `StoreUnavailable`: the message is retried."""
 
     change: ChangeProvider
     peers: OscpPeers
     counts: PushCounts = field(default_factory=PushCounts)
 
     async def connected(self) -> dict[WebhookKey, PushTarget]:
-        """The providers to which messages go."""
+        """Return the providers that receive messages."""
         found = [PushTarget(each) for each in await self.change.partners.all() if each.receives_pushes]
         return {each.key: each for each in found}
 
@@ -45,7 +45,7 @@ class OscpPush:
         return await self.peers.send(provider.connection, message_in(delivery.message), now=now)
 
     async def _register(self, provider: OscpProvider, connection: ProviderConnection) -> Attempt:
-        """Register in return, with a new token in each try: the one of a failed try may have been lost on its way."""
+        """Register in return, with a new token in each try: the token of a failed try may have been lost on the way."""
         now, issued = self.change.clock.now(), new_token()
         context = Context(tenant_id=provider.tenant_id, actor=SYSTEM, correlation_id=new_id())
         waiting = provider.registering(connection, digest_of(issued), now=now)
@@ -62,6 +62,6 @@ class OscpPush:
 
 
 def registration_of(connection: ProviderConnection, issued: str) -> OscpMessage:
-    """`issued` is what the provider has to use here from now on."""
+    """Return the registration; `issued` is the token that the provider must use here from now on."""
     body = {"token": issued, "version_url": [{"version": VERSION, "base_url": connection.own_url}]}
     return OscpMessage(path=REGISTER, body=body, message_id=new_id())

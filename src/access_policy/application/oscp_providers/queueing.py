@@ -22,7 +22,7 @@ MEASUREMENTS: Final = "update_group_measurements"
 
 
 def queue_key(provider: PartnerKey) -> WebhookKey:
-    """No id of a webhook contains a slash."""
+    """Return the key of the provider's queue. Its slash sets it apart: no webhook id contains one."""
     return provider[0], f"oscp/{provider[1]}"
 
 
@@ -47,7 +47,8 @@ class PushTarget:
 
 @dataclass(frozen=True, slots=True)
 class OscpQueueing:
-    """A row of `register` names no token: one is made when its turn comes, and exists nowhere here."""
+    """Queues messages to providers. A `register` message contains no token: the token is created when the message is
+    sent, and is not stored."""
 
     queue: WebhookQueue
     clock: Clock
@@ -66,8 +67,8 @@ class OscpQueueing:
         correlation_id: str = "",
         once: str = "",
     ) -> None:
-        """Messages of one path and subject (`about`) are sent in order. A message of the same `once` is queued once. Raises
-        `StoreUnavailable`."""
+        """Queue a message. Messages of one path and subject (`about`) are sent in order; messages with the same `once`
+        are queued once. Raises `StoreUnavailable`."""
         key = queue_key(provider.key)
         content = {"path": path, "body": body, "correlation_id": correlation_id}
         message = Message(

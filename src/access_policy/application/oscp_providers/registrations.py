@@ -1,4 +1,4 @@
-"""What an admin does with OSCP providers: put, invite, register with, remove."""
+"""An admin's operations on OSCP providers: put, invite, register with, remove."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from access_policy.domain.oscp_providers.provider import (
     record_id,
 )
 
-PROVIDERS_MAX = 100  # of a tenant
+PROVIDERS_MAX = 100  # per tenant
 
 
 @dataclass(frozen=True, slots=True)
 class OscpProviderRegistrations:
-    """All methods raise `StoreUnavailable`; a change may have been made then, and its event follows."""
+    """All methods raise `StoreUnavailable`; the change may have been made then, and its event is appended later."""
 
     change: ChangeProvider
     desk: ForecastDesk
@@ -57,7 +57,7 @@ class OscpProviderRegistrations:
         return await self.change.get(tenant_id, depot_id, provider_id)
 
     async def shown(self, provider: OscpProvider) -> tuple[dict[str, GroupForecast], datetime | None, datetime]:
-        """The forecasts by group id, the instant from which the provider is offline, and now."""
+        """Return the forecasts by group id, the instant from which the provider is offline, and now."""
         forecasts = self.desk.forecasts
         by_group = {each.group_id: each for each in await forecasts.of_provider(provider.key)}
         return by_group, await forecasts.there_until(provider.key), self.change.clock.now()
@@ -70,8 +70,8 @@ class OscpProviderRegistrations:
         settings: ProviderSettings,
         expected_version: int | None,
     ) -> tuple[OscpProvider, str | None]:
-        """A new provider comes with its registration token, which exists nowhere else. Raises `DepotUnknown`,
-        `OscpProviderInvalid`, `TooManyOscpProviders`, `VersionMismatch` or `TooBusy`."""
+        """Create or change the provider. A new provider is returned with its registration token, which is not stored.
+        Raises `DepotUnknown`, `OscpProviderInvalid`, `TooManyOscpProviders`, `VersionMismatch` or `TooBusy`."""
         checked_provider_id(provider_id)
         settings.check()
         self._check_depot(context.tenant_id, depot_id)
@@ -95,10 +95,11 @@ class OscpProviderRegistrations:
     async def invite(
         self, context: Context, depot_id: DepotId, provider_id: str, expected_version: int | None
     ) -> tuple[OscpProvider, str]:
-        """A new registration token: tokens issued before, and the connection, end. Its envelopes stay until their ends, and the
-        source falls silent. Raises `OscpProviderUnknown`, `VersionMismatch` or `TooBusy`."""
+        """Issue a new registration token, which ends the connection and all earlier tokens. The provider's envelopes
+        stay until their ends, and the source becomes silent. Raises `OscpProviderUnknown`, `VersionMismatch` or
+        `TooBusy`."""
         before = await self._expected(context, depot_id, provider_id, expected_version)
-        await self.desk.forecasts.put_there_until(before.key, None)  # it has to shake hands anew
+        await self.desk.forecasts.put_there_until(before.key, None)  # the provider must shake hands again
         token = new_token()
         after = before.invited(digest_of(token), now=self.change.clock.now())
         return await self.change.connect(context, after, expected=before.version), token
@@ -106,15 +107,15 @@ class OscpProviderRegistrations:
     async def register(
         self, context: Context, depot_id: DepotId, provider_id: str, base_url: str, token: str, own_url: str
     ) -> OscpProvider:
-        """Register at the provider, with the token that was agreed; it registers here in return. Raises `OscpProviderUnknown`,
-        `OscpProviderInvalid`, `OscpAlreadyRegistered`, `OscpProviderNotReached` or `TooBusy`."""
+        """Register at the provider, with the agreed token; the provider registers here in return. Raises
+        `OscpProviderUnknown`, `OscpProviderInvalid`, `OscpAlreadyRegistered`, `OscpProviderNotReached` or `TooBusy`."""
         before = await self._expected(context, depot_id, provider_id, None)
         if before.state is ConnectionState.CONNECTED:
             raise OscpAlreadyRegistered("This provider is connected; issue a new token first, which disconnects it.")
         self._check_peer(base_url, token)
         connection = ProviderConnection(base_url=base_url.rstrip("/"), own_url=own_url, token=token)
         issued, now = new_token(), self.change.clock.now()
-        # The provider may call with the new token before it answers, so that it is valid before it is sent.
+        # The provider may call with the new token before it answers, so the token must be valid before it is sent.
         waiting = before.registering(connection, digest_of(issued), now=now)
         await self.change.connect(context, waiting, expected=before.version)
         tried = await self.peers.send(connection, registration_of(connection, issued), now=now)
@@ -125,7 +126,7 @@ class OscpProviderRegistrations:
         return await self.get(context.tenant_id, depot_id, provider_id)
 
     async def remove(self, context: Context, depot_id: DepotId, provider_id: str, expected_version: int | None) -> None:
-        """Also withdraws its envelopes. Raises `OscpProviderUnknown`, `VersionMismatch` or `TooBusy`."""
+        """Remove the provider and withdraw its envelopes. Raises `OscpProviderUnknown`, `VersionMismatch` or `TooBusy`."""
         provider = await self._expected(context, depot_id, provider_id, expected_version)
         await self.change.settle(provider.key)
         await self.desk.forget(context, provider)

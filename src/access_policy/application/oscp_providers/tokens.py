@@ -1,4 +1,4 @@
-"""Tokens of OSCP, which are sent as they are."""
+"""Tokens of OSCP, which are sent without encoding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from access_policy.application.partners.tokens import random_token
 
 PREFIX: Final = "oscp_"
-LENGTH_MAX: Final = 255  # characters of a token of a provider
+LENGTH_MAX: Final = 255  # characters of a provider's token
 
 
 def new_token() -> str:

@@ -1,6 +1,7 @@
-"""What this service tells its providers by itself: heartbeats, measurements of their groups, and that a limit is exceeded.
+"""Messages that this service sends to its providers by itself: heartbeats, measurements of their groups, and reports of
+an exceeded limit.
 
-It runs in the process that delivers the pushes, for the providers to which it delivers.
+It runs in the process that delivers the pushes, for the providers to which that process delivers.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from access_policy.domain.site_energy.site import SiteEnergy
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
-SETTLED_EVERY: Final = 30  # looks of a process that delivers to no provider
+SETTLED_EVERY: Final = 30  # iterations of a process that delivers to no provider
 MEASURED_EVERY: Final = timedelta(minutes=1)
 CONTINUOUS: Final = "CONTINUOUS"
 
@@ -56,7 +57,7 @@ class ProviderState:
 
 @dataclass(slots=True)
 class OscpWatch:
-    """`watched` are the providers of this process; `running` the chargers of a depot at which charges run."""
+    """`watched` returns the providers of this process; `running` returns the chargers of a depot at which charges run."""
 
     watched: Callable[[], Collection[OscpProvider]]
     desk: ForecastDesk
@@ -83,7 +84,8 @@ class OscpWatch:
             await asyncio.gather(*beating, return_exceptions=True)
 
     async def look(self) -> None:
-        """Do once what is due. Raises `StoreUnavailable`, `TooBusy` or `Refused`; the next look does the rest."""
+        """Send everything that is due once. Raises `StoreUnavailable`, `TooBusy` or `Refused`; the next call sends the
+        rest."""
         providers = [each for each in self.watched() if each.state is ConnectionState.CONNECTED]
         self.states = {each.key: self.states.get(each.key) or ProviderState() for each in providers}
         for provider in providers:
@@ -96,7 +98,7 @@ class OscpWatch:
             await self._look_at(provider, self.states[provider.key])
 
     def _beat(self, provider: OscpProvider, state: ProviderState, required: RequiredBehaviour) -> None:
-        """A heartbeat that fails is not repeated: the next one says the same."""
+        """Send a heartbeat if it is due. A failed heartbeat is not repeated, because the next one says the same."""
         now, interval_s = self.clock.now(), required.heartbeat_interval_s
         if interval_s is None or provider.connection is None or (state.beating and not state.beating.done()):
             return
@@ -141,18 +143,18 @@ class OscpWatch:
         }
         body = {"group_id": binding.group_id, "measurements": [measurement]}
         await self.queueing.add(provider, MEASUREMENTS, body, about=binding.group_id)
-        if CONTINUOUS not in required.measurements:  # a continuous reading goes on from its first start
+        if CONTINUOUS not in required.measurements:  # a continuous reading keeps its first start
             group.meter.begin()
 
     async def _check(self, provider: OscpProvider, binding: GroupBinding, site: SiteEnergy) -> None:
-        """Tell the provider once for each envelope that the demand is above its limit."""
+        """Report to the provider, once per envelope, that the demand exceeds its limit."""
         slack = self._slack(provider, binding, site)
         if slack is None or slack.effective_w >= 0 or slack.envelope is None:
             return
         forecast = await self.desk.forecasts.find((*provider.key, binding.group_id))
         issued = None if forecast is None else _issued(forecast, slack.envelope.envelope_id)
         if issued is None:
-            return  # of another source
+            return  # the limit is of another source
         limit_w = slack.effective_w + slack.committed_w
         body = {
             "message": f"The demand is {slack.committed_w} W; the forecast allows {limit_w} W.",

@@ -21,7 +21,7 @@ Of = TypeVar("Of", bound=Partner[Any, Any])
 
 @dataclass(frozen=True, slots=True)
 class PartnerChanges(Generic[Of]):
-    """All methods raise `StoreUnavailable`; a change may have been made then, and its event follows."""
+    """All methods raise `StoreUnavailable`; the change may have been made then, and its event is appended later."""
 
     partners: Partners[Of]
     changes: RecordChanges
@@ -29,7 +29,8 @@ class PartnerChanges(Generic[Of]):
     stream_of: Callable[[PartnerKey], StreamId]
 
     async def put(self, context: Context, after: Of, event: Any, *, expected: int) -> Of:
-        """`event` None: the change has none. Raises `TooBusy`: another request changed the partner."""
+        """Store the changed record; `event` None: the change has no event. Raises `TooBusy`: another request changed
+        the partner."""
         stream = self.stream_of(after.key)
         pending = None if event is None else pending_event(context, stream, event, now=self.clock.now())
         if not await self.partners.put(after, expected=expected, event=pending):
@@ -44,12 +45,12 @@ class PartnerChanges(Generic[Of]):
         await self.changes.append(stream)
 
     async def settle(self, key: PartnerKey) -> None:
-        """Append what is pending of the partner to the log."""
+        """Append the pending events of the partner to the log."""
         await self.changes.append(self.stream_of(key))
 
     async def holder(self, digests: Sequence[str]) -> tuple[Of, IssuedToken] | None:
-        """The partner that holds a token with one of these hashes, and the token. The first use of the latest token ends the
-        one before. Equal work for a right and a wrong token, apart from the row."""
+        """Return the partner that holds a token with one of these hashes, and the token. The first use of the latest
+        token ends the previous one. Apart from reading the row, a right and a wrong token take the same work."""
         partner = await self.partners.with_token(digests)
         if partner is None:
             return None
@@ -66,4 +67,4 @@ class PartnerChanges(Generic[Of]):
         after = partner.confirmed(now=self.clock.now())
         if await self.partners.put(after, expected=partner.version, event=None):
             return after
-        return partner  # another request did it at the same moment
+        return partner  # another request confirmed it at the same moment

@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 
 
 class PushLoops(Generic[Of]):
-    """Several processes may run one each; `lease` keeps all but one waiting. Two at once repeat pushes, and lose none.
+    """Several processes may each run one; `lease` keeps all but one waiting. If two run at once, they repeat pushes but
+    lose none.
 
-    `targets` are the connected partners; `send` tries one delivery once; `tidy` runs once an hour. `on_enqueued` takes the
-    function that is called with the key of a queue when it gets a row.
+    `targets` returns the connected partners; `send` tries one delivery once; `tidy` runs once an hour. `on_enqueued`
+    receives a function to call with the key of a queue that gets a row.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class PushLoops(Generic[Of]):
         return self._loops.targets
 
     async def run(self) -> None:
-        """Push until cancelled, whenever this process has the lease and there is a connected partner."""
+        """Push until cancelled, whenever this process has the lease and a partner is connected."""
         tidy_at = asyncio.get_running_loop().time()
         try:
             while True:
@@ -90,7 +91,7 @@ class PushLoops(Generic[Of]):
 
 
 async def _ignore_gone(target: Target, because: str) -> None:
-    """A partner's server that answers 410 is tried again: the connection ends by its own protocol."""
+    """Keep retrying a partner's server that answers 410, because the connection ends by its own protocol."""
 
 
 async def _nothing_to_follow() -> None:

@@ -1,6 +1,6 @@
-"""Tokens of other servers: 224 random bits in hex behind a prefix.
+"""Tokens of other servers: 224 random bits in hex after a prefix.
 
-Because such a token cannot be guessed, one SHA-256 of it is a sufficient hash (NIST SP 800-63B, 5.1.1.2).
+Such a token cannot be guessed, so a single SHA-256 is a sufficient hash (NIST SP 800-63B, 5.1.1.2).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 
 
 def random_token(prefix: str) -> str:
-    """56 characters behind the prefix; it exists nowhere else afterwards."""
+    """Return the prefix and 56 more characters. The token is not stored."""
     return f"{prefix}{secrets.token_hex(28)}"
 
 

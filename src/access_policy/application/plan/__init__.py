@@ -1,1 +1,1 @@
-"""The plan: reservations of the past and of the days to come, each with its status, the same for every reader."""
+"""The plan: past and future reservations, each with its status, the same for every reader."""

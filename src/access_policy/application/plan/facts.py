@@ -1,4 +1,4 @@
-"""The facts that the status of a reservation is based on, each with the instant from which it is known."""
+"""The facts on which the status of a reservation is based, each with the instant from which it is known."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from access_policy.domain.vehicle_registry.registry import Vehicle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A charge at a charger. `ended_at` None: it runs. `energy_kwh` and `soc` (percent) are None where the charger has not
-    reported them; `measured_at` is the instant of the reading."""
+    """A charge at a charger. `ended_at` None: it is running. `energy_kwh` and `soc` (percent) are None if the charger
+    has not reported them; `measured_at` is the instant of the reading."""
 
     attempt_id: str
     charger_id: ChargerId
@@ -35,9 +35,9 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerFacts:
-    """`is_in_mode` False: it was seen in another mode than the expected one, or could not be switched. `openings` are the
-    overrides that open it to everyone. `lets_finish`: a charge goes on into a managed window. `known_at`: for a charger that
-    is not connected, the instant of its disconnection."""
+    """`is_in_mode` False: the charger was seen in a mode other than the expected one, or could not be switched.
+    `openings` are the overrides that open it to everyone. `lets_finish`: a charge may continue into a managed window.
+    `known_at`: for a charger that is not connected, the instant of its disconnection."""
 
     charger_id: ChargerId
     known_at: datetime | None
@@ -56,9 +56,9 @@ class ChargerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The facts about one reservation. `chargers` are the named one or those of the group. `charge` is that of the recorded
-    start. `promised` is how many promises of the group hold at the start of the window, this one among them. `vehicles` are the
-    holder's, by id; None for one that the registry does not have."""
+    """The facts about one reservation. `chargers` are the named charger or those of the group. `charge` is the one of
+    the recorded start. `promised` is the number of the group's promises that hold at the start of the window, including
+    this one. `vehicles` are the holder's, by id; None for a vehicle that is not in the registry."""
 
     chargers: Mapping[ChargerId, ChargerFacts] = field(default_factory=dict)
     vehicles: Mapping[VehicleId, Vehicle | None] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The windows in which a depot's chargers could still be promised, found in turns."""
+"""The windows in which a depot's chargers can still be promised, computed in slices on the event loop."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class FreeWindows:
     async def __call__(
         self, tenant_id: TenantId, depot_id: DepotId, start: datetime, end: datetime, group_id: str | None = None
     ) -> list[Free]:
-        """Of the group as a whole, or of each charger of the depot that can be managed, by name, within `[start, end)` and
-        under the depot's default terms. Raises `DepotUnknown`, `GroupUnknown` or `ReservationInvalid`."""
+        """Return the free windows of the group as a whole, or of each charger of the depot that can be managed, by id,
+        within `[start, end)` and under the depot's default terms. Raises `DepotUnknown`, `GroupUnknown` or
+        `ReservationInvalid`."""
         if self.view.depot(tenant_id, depot_id) is None:
             raise DepotUnknown.named(depot_id)
         start = max(start, self.clock.now())
@@ -53,13 +54,13 @@ class FreeWindows:
         return [await self.at(tenant_id, depot_id, Place(charger_id=each), start, end) for each in sorted(chargers)]
 
     def _can_be_managed(self, tenant_id: TenantId, charger_id: ChargerId) -> bool:
-        """Another charger cannot keep others out, so it cannot be reserved."""
+        """Return whether the charger can keep others out; one that cannot be managed cannot be reserved."""
         policy = self.view.charger(tenant_id, charger_id).policy
         profile = self.profiles.get(tenant_id, policy.settings.profile)
         return profile is not None and profile.mode_control is not ControlWithoutSwitch.UNSUPPORTED
 
     async def at(self, tenant_id: TenantId, depot_id: DepotId, place: Place, start: datetime, end: datetime) -> Free:
-        """Of one place, as promised at this moment."""
+        """Return the free windows of one place, with the reservations of this moment."""
         now = self.clock.now()
         book = self.view.book(tenant_id, depot_id)
         terms = book.settings.terms
@@ -71,7 +72,7 @@ class FreeWindows:
 
 
 def chargers_free(free: list[Free], start: datetime, end: datetime) -> list[ChargerId]:
-    """The chargers that are free throughout `[start, end)`."""
+    """Return the chargers that are free throughout `[start, end)`."""
     return [
         each.place.charger_id
         for each in free

@@ -1,4 +1,4 @@
-"""Gather the facts about many reservations of one tenant with few questions: chargers, charges under way and past, vehicles."""
+"""Gather the facts about many reservations of one tenant with few queries: chargers, running and past charges, vehicles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
-AT_A_TIME: Final = 10  # chargers, or entries, in one turn of the event loop
+AT_A_TIME: Final = 10  # chargers, or entries, in one iteration of the event loop
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -35,7 +35,7 @@ class Placed:
 
 
 Connected = Callable[[ChargerKey, Row], bool]
-"""Tells whether a charger is connected, given its key and its row in the read model."""
+"""Returns whether a charger is connected, given its key and its row in the read model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class FactsGatherer:
         connected: Connected,
         now: datetime,
     ) -> list[Facts]:
-        """The facts about each, in the same order."""
+        """Return the facts about each entry, in the same order."""
         open_ = [each for each in placed if each.entry.outcome is None or each.entry.charges_on]
         ids = {charger_id for each in open_ for charger_id in self._chargers_at(tenant_id, each)}
         chargers = await self.chargers(tenant_id, ids, connected, now)
@@ -145,7 +145,7 @@ class FactsGatherer:
     async def _charges(
         self, tenant_id: TenantId, placed: Sequence[Placed], chargers: Mapping[ChargerId, ChargerFacts]
     ) -> dict[str, Charge]:
-        """The charges of reservations that were fulfilled, by reservation."""
+        """Return the charges of reservations that were fulfilled, by reservation."""
         came = [each.entry.reservation.reservation_id for each in placed if each.entry.fulfilled_at is not None]
         rows = await self.views.reservations_of(tenant_id, came)
         attempts = {row["reservation_id"]: row["attempt_id"] for row in rows if row["attempt_id"] is not None}
@@ -175,6 +175,6 @@ class FactsGatherer:
         )
 
     def _session(self, tenant_id: TenantId, charger_id: ChargerId, row: Row) -> Session | None:
-        """The charge in this process's memory, if the charger is connected here."""
+        """Return the charge from this process's memory, if the charger is connected here."""
         sessions = self.activity.sessions_at((tenant_id, charger_id))
         return next((each for each in sessions if each.attempt_id == row["attempt_id"]), None)

@@ -1,7 +1,7 @@
-"""The plan as every reader sees it: API, command line, console and files show these rows and no others.
+"""The plan as every reader sees it: API, command line, console and files all show these rows.
 
-Live reservations come from the depots' books, which are never behind; those that a book has forgotten come from the read
-model. Rows are ordered by the start of their window and then by id.
+Live reservations come from the depots' books, which are always current; reservations that a book has forgotten come
+from the read model. Rows are ordered by the start of their window and then by id.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.errors import ReservationUnknown
 from access_policy.domain.reservations.operating_days import begin_of, operating_day
 
-AT_ONCE: Final = 200  # rows expanded with one set of questions
-ENTRIES_AT_A_TIME: Final = 500  # looked at in one turn of the event loop
+AT_ONCE: Final = 200  # rows expanded with one set of queries
+ENTRIES_AT_A_TIME: Final = 500  # inspected in one iteration of the event loop
 
 After = tuple[datetime, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFilter:
-    """`where` limits the period and the place. `holder`: a vehicle's id, or the pseudonym of an identifier. None, or no
-    status, leaves a condition out."""
+    """`where` limits the period and the place. `holder` contains ids of vehicles, or pseudonyms of identifiers. An
+    empty condition matches everything."""
 
     where: ReservationFilter = field(default_factory=ReservationFilter)
     statuses: frozenset[PlanStatus] = frozenset()
@@ -52,7 +52,7 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanPage:
-    """`horizon_until`: how far ahead a list reaches that names no end."""
+    """`horizon_until` is how far ahead a list without an end reaches."""
 
     items: list[PlanRow]
     next_cursor: str | None
@@ -69,19 +69,19 @@ class PlanReader:
     depots: DepotScope = None
 
     def within(self, depots: DepotScope) -> PlanReader:
-        """The same of these depots only."""
+        """Return a reader of these depots only."""
         views = self.views.within(depots)
         return replace(self, views=views, gather=replace(self.gather, views=views), depots=depots)
 
     async def one(self, tenant_id: TenantId, reservation_id: ReservationId, connected: Connected) -> PlanRow:
-        """Raises `ReservationUnknown`."""
+        """Return the reservation's row. Raises `ReservationUnknown`."""
         placed = await self.find(tenant_id, [reservation_id])
         if not placed:
             raise ReservationUnknown.named(reservation_id)
         return (await self.expand(tenant_id, placed, connected))[0]
 
     async def find(self, tenant_id: TenantId, reservation_ids: Iterable[ReservationId]) -> list[Placed]:
-        """Those of them that exist, in the same order."""
+        """Return those that exist, in the same order."""
         found = []
         for each in reservation_ids:
             placed = self._in_book(tenant_id, each) or await self._in_read_model(tenant_id, each)
@@ -90,7 +90,7 @@ class PlanReader:
         return found
 
     async def expand(self, tenant_id: TenantId, placed: Sequence[Placed], connected: Connected) -> list[PlanRow]:
-        """The rows of these entries, in the same order."""
+        """Return the rows of these entries, in the same order."""
         now = self.clock.now()
         facts = await self.gather(tenant_id, placed, connected, now)
         return [
@@ -101,7 +101,7 @@ class PlanReader:
     async def page(
         self, tenant_id: TenantId, wanted: PlanFilter, connected: Connected, *, cursor: str | None, limit: int
     ) -> PlanPage:
-        """Raises `DepotUnknown` or `CursorInvalid`."""
+        """Return one page of rows. Raises `DepotUnknown` or `CursorInvalid`."""
         now = self.clock.now()
         horizon = self.horizon(tenant_id, wanted.where.depot_id, now)
         wanted = replace(wanted, where=self._bounded(tenant_id, wanted.where, now, horizon))
@@ -118,7 +118,7 @@ class PlanReader:
         return PlanPage(found[:limit], more, now, horizon)
 
     async def all(self, tenant_id: TenantId, wanted: PlanFilter, connected: Connected) -> PlanPage:
-        """All rows on one page, for files and pictures."""
+        """Return all rows on one page, for files and pictures."""
         page = await self.page(tenant_id, wanted, connected, cursor=None, limit=AT_ONCE)
         items = list(page.items)
         while page.next_cursor is not None:
@@ -127,18 +127,19 @@ class PlanReader:
         return replace(page, items=items)
 
     def horizon(self, tenant_id: TenantId, depot_id: str | None, now: datetime) -> datetime:
-        """How far ahead lists of the depot reach; of several depots, the farthest. Raises `DepotUnknown`."""
+        """Return how far ahead lists of the depot reach; for several depots, the farthest. Raises `DepotUnknown`."""
         depots = self._depots(tenant_id, depot_id)
         days = (self.view.book(tenant_id, each).settings.horizon_days for each in depots)
         return now + timedelta(days=max(days, default=7))
 
-    # --- where they are -----------------------------------------------------------------------------------------------
+    # --- depots and positions
+    # --------------------------------------------------------------------------------------------
 
     def _covers(self, depot_id: str) -> bool:
         return self.depots is None or depot_id in self.depots
 
     def _day_began(self, tenant_id: TenantId, depot_id: DepotId, now: datetime) -> datetime:
-        """The start of the depot's present operating day."""
+        """Return the start of the depot's current operating day."""
         starts_at, zone = (
             self.view.book(tenant_id, depot_id).settings.day_starts_at,
             self.view.zone_of(tenant_id, depot_id),
@@ -155,7 +156,8 @@ class PlanReader:
     def _bounded(
         self, tenant_id: TenantId, where: ReservationFilter, now: datetime, horizon: datetime
     ) -> ReservationFilter:
-        """Without a beginning a list starts with the present operating day, without an end it reaches to the horizon."""
+        """Fill in the bounds: a list without a beginning starts with the current operating day, and one without an end
+        reaches to the horizon."""
         since = where.since
         if since is None:
             starts = (self._day_began(tenant_id, each, now) for each in self._depots(tenant_id, where.depot_id))
@@ -173,7 +175,7 @@ class PlanReader:
         return _placed(rows[0]) if rows else None
 
     async def _next(self, tenant_id: TenantId, wanted: PlanFilter, after: After | None) -> list[Placed]:
-        """The next entries in order, of books and read model, at most `AT_ONCE`."""
+        """Return the next entries in order, from books and read model, at most `AT_ONCE`."""
         in_books: list[Placed] = []
         for depot_id in self._depots(tenant_id, wanted.where.depot_id):
             entries = list(self.view.book(tenant_id, depot_id).entries.by_id.values())
@@ -188,7 +190,7 @@ class PlanReader:
         return sorted((*in_books, *kept), key=lambda each: _key(each.entry))[:AT_ONCE]
 
     async def _forgotten(self, tenant_id: TenantId, wanted: PlanFilter, after: After | None) -> list[Placed]:
-        """The next entries of the read model that no book has."""
+        """Return the next entries of the read model that no book has."""
         found: list[Placed] = []
         while True:
             rows = await self.views.reservations(tenant_id, wanted.where, after=after, limit=AT_ONCE)

@@ -14,11 +14,11 @@ from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.reservation import Reservation
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
-MAY_STILL_RUN_FOR: Final = timedelta(hours=12)  # a charge that nothing ends, as seen from now
+MAY_STILL_RUN_FOR: Final = timedelta(hours=12)  # a charge without a known end, counted from now
 
 
 class ReasonCode(StrEnum):
-    """Why a reservation has its status. The first ones are risks."""
+    """Why a reservation has its status. The codes up to `VEHICLE_NOT_VALID` are risks."""
 
     NO_TOKEN = "no_token"  # noqa: S105  (not a secret)
     TOKEN_NOT_VALID = "token_not_valid"  # noqa: S105

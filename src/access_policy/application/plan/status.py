@@ -1,6 +1,7 @@
 """The status of a reservation: one pure function for every list, page, file and report (status contract of the plan).
 
-Only the future can be at risk: once the window has begun, or the holder has come, the status says what happened.
+Only a future reservation can be at risk: once the window has begun, or the holder has arrived, the status says what
+happened.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class BasedOn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Data that the status is based on, as known at `at`; None: never reported."""
+    """Data on which the status is based, as known at `at`; None: never reported."""
 
     what: BasedOn
     at: datetime | None
@@ -51,7 +52,7 @@ class Expanded:
 
 
 def expanded(entry: Entry, facts: Facts, now: datetime) -> Expanded:
-    """The status of the entry at `now`."""
+    """Return the status of the entry at `now`."""
     charge = facts.charge or _running_charge(entry, facts)
     status, reasons = _status(entry, facts, charge, now)
     return Expanded(status, reasons, charge, _based_on(entry, facts, status, charge, now))
@@ -71,7 +72,7 @@ def _status(entry: Entry, facts: Facts, charge: Charge | None, now: datetime) ->
 
 
 def _running_charge(entry: Entry, facts: Facts) -> Charge | None:
-    """The holder's charge at the place, where its start has not been recorded with the reservation yet."""
+    """Return the holder's charge at the place if its start has not been recorded with the reservation yet."""
     if entry.outcome is not None:
         return None
     holder, begins, end = entry.reservation.holder, entry.begins, entry.reservation.end
@@ -109,7 +110,8 @@ def _of_charge(entry: Entry, charge: Charge | None) -> tuple[PlanStatus, tuple[R
 
 
 def _is_reached(needed: Assignment, charge: Charge | None) -> bool | None:
-    """None where no needed value was reported. Of both, either one that is reached is enough to be ready."""
+    """Return whether a target is reached; None if no needed value was reported. If both targets are set, reaching
+    either is enough."""
     if charge is None:
         return None
     pairs = ((needed.needed_kwh, charge.energy_kwh), (needed.needed_soc, charge.soc))

@@ -14,7 +14,7 @@ from access_policy.domain.ids import ActorId, TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """`expires_at` is exclusive. `last_used_at` is up to two minutes old. A revoked key stays on record."""
+    """`expires_at` is exclusive. `last_used_at` may lag by up to two minutes. A revoked key stays on record."""
 
     key_id: str
     tenant_id: TenantId
@@ -32,31 +32,31 @@ class ApiKey:
         return self.revoked_at is None and now < self.expires_at
 
     def is_within(self, depots: DepotScope) -> bool:
-        """Whether a caller limited to `depots` may create, see and revoke it: it opens no other depot."""
+        """Return whether a caller limited to `depots` may create, see and revoke the key, because it opens no other depot."""
         return depots is None or (self.depots is not None and self.depots <= depots)
 
 
 class ApiKeys(Protocol):
-    """The keys by the SHA-256 of their text, never the text. All methods raise `StoreUnavailable`."""
+    """Keys by the SHA-256 of their text; the text is never stored. All methods raise `StoreUnavailable`."""
 
     async def put(self, key: ApiKey, digest: str, *, event: PendingEvent | None) -> None:
-        """Add the key, and its event to the pending ones, in one transaction. A key of the same id is replaced: its command
-        runs again because the answer was lost, and its event is on record already (None)."""
+        """Add the key, and its event to the pending ones, in one transaction. A key with the same id is replaced: its
+        command runs again because the answer was lost, and its event is already on record (`event` None)."""
         ...
 
     async def find(self, key_id: str) -> tuple[ApiKey, str] | None:
-        """The key as every process sees it now, and its digest."""
+        """Return the key, as every process sees it now, and its digest."""
         ...
 
     async def of_tenant(self, tenant_id: TenantId) -> Sequence[ApiKey]:
-        """The newest first."""
+        """Return the tenant's keys, newest first."""
         ...
 
     async def revoke(self, key_id: str, *, by: ActorId, at: datetime, event: PendingEvent) -> None:
-        """From now on no process accepts it. The first revocation counts, and only its event becomes a pending one, in the same
-        transaction."""
+        """Revoke the key: no process accepts it from now on. The first revocation counts, and only its event becomes
+        pending, in the same transaction."""
         ...
 
     async def used(self, last_uses: Mapping[str, datetime]) -> None:
-        """Record the last use of each key; one that was recorded within the minute before is left as it is."""
+        """Record the last use of each key, unless a use was recorded within the minute before."""
         ...

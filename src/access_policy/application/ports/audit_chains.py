@@ -1,4 +1,4 @@
-"""The audit chain: per tenant a chain of links, each of which covers some stored events, and a head (ADR 0029)."""
+"""The audit chain: each tenant has a chain of links, each of which covers some stored events, and a head (ADR 0029)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Chained(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """`number` counts from 1 in the tenant's chain; `entries` ascend; `total` counts the events that the chain covers with
-    this link. `hash` seals the link and the hash of the link before it."""
+    """`number` counts from 1 in the tenant's chain; `entries` ascend; `total` counts the events that the chain covers
+    up to this link. `hash` seals the link and the hash of the link before it."""
 
     tenant_id: TenantId
     number: int
@@ -32,7 +32,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainHead:
-    """The last link of a chain. `position` is that of the last event it covers."""
+    """The last link of a chain. `position` is the position of the last event it covers."""
 
     tenant_id: TenantId
     number: int
@@ -63,20 +63,20 @@ class AuditChains(Protocol):
     async def state(self) -> ChainState: ...
 
     async def tenants(self) -> frozenset[TenantId]:
-        """The tenants with links, also those without a head. It reads all links."""
+        """Return the tenants with links, including those without a head. Reads all links."""
         ...
 
     async def extend(self, links: Sequence[Link], heads: Sequence[StoredHead], *, after: int, reached: int) -> bool:
-        """Append the links, store the heads, and set the position reached from `after` to `reached`. False, and no change,
-        if another process has moved it: read the state again."""
+        """Append the links, store the heads, and set the position reached from `after` to `reached`. Returns False
+        without a change if another process has moved the position: read the state again."""
         ...
 
     async def links(self, tenant_id: TenantId, *, after: int, limit: int) -> list[Link]:
-        """At most `limit` links with a number greater than `after`, ascending."""
+        """Return at most `limit` links with a number greater than `after`, ascending."""
         ...
 
     async def erase(self, tenant_id: TenantId) -> None:
-        """Delete the tenant's chain, with the events that it covers. A repeated call has no effect."""
+        """Delete the tenant's chain, whose events are deleted with it. A repeated call has no effect."""
         ...
 
 
@@ -90,22 +90,22 @@ class ExportedHeads:
 
 
 class HeadsRefused(Exception):
-    """The text is not a head that this installation signed. The message says what is wrong."""
+    """The string is not a head that this installation signed. The message says what is wrong."""
 
 
 class AuditSeals(Protocol):
     """Seals made with keys of the installation, which are not stored in any database."""
 
     def link_hash(self, before: bytes, link: bytes) -> bytes:
-        """The hash of a link: keyed, over the previous link's hash and this link's content."""
+        """Return the hash of a link: keyed, over the previous link's hash and this link's content."""
         ...
 
     def head_seal(self, head: bytes) -> bytes: ...
 
     def sign(self, heads: ExportedHeads) -> str:
-        """The heads as a signed text of one line."""
+        """Return the heads as a signed string of one line."""
         ...
 
     def read(self, signed: str) -> ExportedHeads:
-        """Raises `HeadsRefused`."""
+        """Return the heads in the signed string. Raises `HeadsRefused`."""
         ...

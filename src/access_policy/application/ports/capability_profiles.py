@@ -1,4 +1,4 @@
-"""The capability profiles that a charger may be registered with."""
+"""The capability profiles with which a charger may be registered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from access_policy.domain.ids import TenantId
 
 
 class CapabilityProfiles(Protocol):
-    """Those that always exist, and those that operators of the tenant have put."""
+    """Returns the built-in profiles, and those that operators of the tenant have created."""
 
     def get(self, tenant_id: TenantId, name: str) -> CapabilityProfile | None: ...
 

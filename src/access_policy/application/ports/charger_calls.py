@@ -1,4 +1,4 @@
-"""Calls of people to a connected charger, and the frames that it exchanged with this gateway."""
+"""Calls that people send to a connected charger, and the frames that it exchanged with this gateway."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Payload = Mapping[str, Any]
 
 
 class CallInvalid(Invalid):
-    """The charger's version has no such call, or its schema does not allow the payload."""
+    """The charger's OCPP version has no such call, or its schema does not allow the payload."""
 
     code = "call-invalid"
 
 
 class CallConflicts(Conflict):
-    """The service itself sets what the call would change."""
+    """The call would change something that the service itself sets."""
 
     code = "call-conflicts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedCall:
-    """`shown` is the payload as it may be recorded. `is_harmless`: operators may send it, not only admins. `interrupts`: it
-    must not be sent while the charger is being switched."""
+    """`shown` is the payload in the form that may be recorded. `is_harmless`: operators may send the call, not only
+    admins. `interrupts`: the call must not be sent while the charger is being switched."""
 
     action: str
     payload: Payload
@@ -64,17 +64,17 @@ class OperatorCallCommands(Protocol):
     def protocol(self) -> str: ...
 
     async def check_call(self, action: str, payload: Payload, reserved: Reserved) -> CheckedCall:
-        """Nothing is sent. Raises `CallInvalid` or `CallConflicts`."""
+        """Check the call without sending it. Raises `CallInvalid` or `CallConflicts`."""
         ...
 
     async def send_call(self, checked: CheckedCall) -> Payload | CallRefused:
-        """The charger's answer as it may be shown and recorded. Raises `ChargerDidNotAnswer`."""
+        """Return the charger's answer in the form that may be shown and recorded. Raises `ChargerDidNotAnswer`."""
         ...
 
 
 class CalledChargers(Protocol):
     def commands(self, key: ChargerKey) -> OperatorCallCommands:
-        """Over the charger's connection to this process, as it is now. Raises `ChargerNotConnected`."""
+        """Return the commands over the charger's current connection to this process. Raises `ChargerNotConnected`."""
         ...
 
 
@@ -92,8 +92,8 @@ class FrameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """`action` of an answer is that of its call, None if that is no longer kept. `payload` has identifiers masked and no
-    secrets; None for a frame that cannot be read or was too long to be kept (`size` bytes)."""
+    """The `action` of an answer is that of its call, None if the call is no longer stored. `payload` has identifiers
+    masked and no secrets; None for a frame that cannot be read or was too long to be stored (`size` bytes)."""
 
     at: datetime
     direction: Direction
@@ -107,5 +107,5 @@ class Frame:
 
 class RecentFrames(Protocol):
     async def of(self, key: ChargerKey) -> Sequence[Frame]:
-        """The latest frames of the charger on this gateway, newest first; empty if it was never connected here."""
+        """Return the latest frames of the charger on this gateway, newest first; empty if it was never connected here."""
         ...

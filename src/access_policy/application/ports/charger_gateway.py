@@ -1,6 +1,7 @@
-"""Commands to connected chargers, in the application's terms. The gateway that holds a charger's connection implements them.
+"""Commands to connected chargers, in the application's terms. The gateway that holds a charger's connection implements
+them.
 
-One look-up returns the commands of a charger; each user of it states the few that it needs as a protocol of its own.
+One look-up returns the commands of a charger; each caller declares the few that it needs as a protocol of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ StillWanted = Callable[[], bool]
 
 
 class Written(StrEnum):
-    """The charger's answer to a write. It proves nothing: read back."""
+    """The charger's answer to a write. It proves nothing: read the switch back."""
 
     IN_FORCE = "in_force"
     AFTER_REBOOT = "after_reboot"
@@ -29,15 +30,15 @@ class Written(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettingsSeen:
-    """A charger's own settings, by the protocol's names: the value of each one that reads as wanted, and for each other one
-    the reason why it does not."""
+    """A charger's own settings, by the protocol's names: the value of each setting that reads as wanted, and for each
+    other setting the reason why it does not."""
 
     in_force: Mapping[str, str]
     refused: Mapping[str, str]
 
 
 class SwitchRefused(Exception):
-    """The charger refused the write or does not have the switch. The same write will hardly succeed soon.
+    """The charger refused the write or does not have the switch. The same write is unlikely to succeed soon.
 
     `reason` is short and stable (`rejected`, `not_supported`, `read_only`); `detail` is the charger's answer.
     """
@@ -49,11 +50,12 @@ class SwitchRefused(Exception):
 
 
 class NoLongerWanted(Exception):
-    """The mode of the write went out of date while the write waited for its turn; nothing was sent."""
+    """The mode of the write went out of date while the write was queued; nothing was sent."""
 
 
 class ChargerDidNotAnswer(Exception):
-    """The connection was lost or no answer came in time. The charger may have carried out a write: read back."""
+    """The connection was lost or no answer arrived in time. The charger may have carried out a write: read the switch
+    back."""
 
 
 class ChargerNotConnected(ChargerDidNotAnswer):
@@ -61,15 +63,15 @@ class ChargerNotConnected(ChargerDidNotAnswer):
 
 
 class ConnectedChargers(Protocol[Commands_co]):
-    """The chargers that are connected to this process. `Commands_co` are the operations that the user of the port needs."""
+    """The chargers that are connected to this process. `Commands_co` are the operations that the port's user needs."""
 
     def serving_epoch(self, key: ChargerKey) -> int | None:
-        """A number that grows with each connection and boot of the charger; None while it is not connected, not yet
-        booted, or still settling after a boot."""
+        """Return a number that grows with each connection and boot of the charger; None while it is not connected, not
+        yet booted, or still settling after a boot."""
         ...
 
     def commands(self, key: ChargerKey) -> Commands_co:
-        """The operations on the charger, over its connection as it is now. Raises `ChargerNotConnected`."""
+        """Return the operations on the charger, over its current connection. Raises `ChargerNotConnected`."""
         ...
 
 
@@ -77,59 +79,59 @@ class ModeChargers(ConnectedChargers["ModeCommands"], Protocol):
     """The connected chargers, for the mode controller."""
 
     def configurable_epoch(self, key: ChargerKey) -> int | None:
-        """As `serving_epoch`, and also while a booted charger is kept from serving until its mode is in force."""
+        """Like `serving_epoch`, but also set while a booted charger is kept from serving until its mode is in force."""
         ...
 
     async def let_serve(self, key: ChargerKey) -> None:
-        """The charger's mode is in force: let a charger that was kept from serving serve. Does nothing for any other."""
+        """Let a charger serve that was kept from serving until its mode was in force. Does nothing for any other."""
         ...
 
 
 class ModeCommands(Protocol):
     async def write_switch(self, at: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
-        """Ask the charger to be in `mode`, if that is still `wanted` when it is the write's turn. Raises `SwitchRefused`,
-        `ChargerDidNotAnswer` or `NoLongerWanted`."""
+        """Request the charger to be in `mode`, if that is still `wanted` when the write is sent. Raises
+        `SwitchRefused`, `ChargerDidNotAnswer` or `NoLongerWanted`."""
         ...
 
     async def read_switch(self, at: Switch) -> tuple[AccessMode | None, str]:
-        """The mode that the switch stands for now, None for an absent value or one that stands for neither, and the raw
-        evidence.
+        """Return the mode that the switch stands for now (None for an absent value or one that stands for neither
+        mode), and the raw evidence.
 
         Raises `SwitchRefused` or `ChargerDidNotAnswer`.
         """
         ...
 
     async def watch_switch(self, at: DeviceVariable) -> str:
-        """Ask the charger to report every change of the switch; returns its answer's status. A refusal does no harm: the
-        switch is read from time to time. Raises `ChargerDidNotAnswer`."""
+        """Ask the charger to report every change of the switch; return its answer's status. A refusal does no harm,
+        because the switch is also read from time to time. Raises `ChargerDidNotAnswer`."""
         ...
 
     async def reboot(self) -> str:
-        """Ask the charger to reboot without ending a charge; returns its answer's status, which is not a boot yet. Raises
-        `SwitchRefused` or `ChargerDidNotAnswer`."""
+        """Ask the charger to reboot without ending a charge; return its answer's status, which does not mean that it
+        has booted. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
         ...
 
     async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
-        """Set who may start without asking the service: nobody while the charger is online, and by `offline` while it is
-        not. Raises `ChargerDidNotAnswer`."""
+        """Set who may start without authorisation by the service: no one while the charger is online, and according to
+        `offline` while it is offline. Raises `ChargerDidNotAnswer`."""
         ...
 
     async def clear_cache(self) -> str:
-        """Ask the charger to delete cached permissions; returns its answer's status. A refusal does no harm: there may be no
-        cache. Raises `ChargerDidNotAnswer`."""
+        """Ask the charger to delete cached permissions; return its answer's status. A refusal does no harm: the charger
+        may have no cache. Raises `ChargerDidNotAnswer`."""
         ...
 
 
 class SessionCommands(Protocol):
     async def stop_session(self, transaction_id: str) -> str:
-        """Ask the charger to end a charge; returns its answer's status, which does not prove that the charge ends. Raises
-        `ChargerDidNotAnswer`."""
+        """Ask the charger to end a charge; return its answer's status, which does not prove that the charge ends.
+        Raises `ChargerDidNotAnswer`."""
         ...
 
 
 class StartCommands(Protocol):
     async def start_freely(self, connector_id: int) -> str:
-        """Ask the charger to start a charge without a vehicle's identifier; returns its answer's status. Raises
+        """Ask the charger to start a charge without a vehicle's identifier; return its answer's status. Raises
         `ChargerDidNotAnswer`."""
         ...
 

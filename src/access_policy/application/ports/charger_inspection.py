@@ -11,7 +11,7 @@ from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 
 @dataclass(frozen=True, slots=True)
 class SettingSeen:
-    """`value` is None if the charger reports none or an empty one, `writable` if it does not say."""
+    """`value` is None if the charger reports no value or an empty one; `writable` is None if it does not say."""
 
     name: str
     value: str | None
@@ -20,8 +20,8 @@ class SettingSeen:
 
 @dataclass(frozen=True, slots=True)
 class ChargerSettingsSeen:
-    """Settings by lower-case name: configuration keys of 1.6, `Component.Variable` of 2.x. `all_told`: the charger reported
-    all its settings, not only those that a profile names."""
+    """Settings by lower-case name: configuration keys of 1.6, `Component.Variable` of 2.x. `all_told`: the charger
+    reported all its settings, not just those that a profile names."""
 
     protocol: str
     settings: Mapping[str, SettingSeen]

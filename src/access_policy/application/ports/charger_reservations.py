@@ -14,12 +14,12 @@ from access_policy.domain.ids import ChargerKey
 
 
 class ReserveStatus(StrEnum):
-    """A charger's answer to ReserveNow, by what the service can do about it."""
+    """A charger's answer to ReserveNow, classified by what the service can do about it."""
 
     ACCEPTED = "accepted"
-    OCCUPIED = "occupied"  # ask again when the connector is free
-    OUT_OF_SERVICE = "out_of_service"  # faulted or unavailable: ask again later
-    REFUSED = "refused"  # rejected, not supported, or answered by an error: the same request will hardly succeed
+    OCCUPIED = "occupied"  # send it again when the connector is free
+    OUT_OF_SERVICE = "out_of_service"  # faulted or unavailable: send it again later
+    REFUSED = "refused"  # rejected, not supported, or answered by an error: the same request is unlikely to succeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +36,20 @@ class Reserved:
 
 class ReservationCommands(Protocol):
     async def supports_reservations(self) -> bool:
-        """The charger reports that it supports reservations. Raises `ChargerDidNotAnswer`."""
+        """Return whether the charger reports that it supports reservations. Raises `ChargerDidNotAnswer`."""
         ...
 
     async def reserve(
         self, number: int, connector_id: int, identifier: Identifier, until: datetime, wanted: StillWanted
     ) -> Reserved:
-        """Reserve the connector (0: the charger as a whole) for `identifier` from now until `until` (exclusive), if that is
-        still `wanted` when it is the message's turn. A reservation with the same `number`, 1 to 2^31 - 1, is replaced.
-        Raises `ChargerDidNotAnswer` or `NoLongerWanted`.
-        """
+        """Reserve the connector (0: the charger as a whole) for `identifier` from now until `until` (exclusive), if
+        that is still `wanted` when the message is sent. A reservation with the same `number`, 1 to 2^31 - 1, is
+        replaced. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
         ...
 
     async def cancel_reservation(self, number: int) -> str:
-        """Return the charger's status; any status but `Accepted` means that it has no such reservation. Raises
-        `ChargerDidNotAnswer`."""
+        """Cancel the reservation and return the charger's status; any status but `Accepted` means that the charger has
+        no such reservation. Raises `ChargerDidNotAnswer`."""
         ...
 
 

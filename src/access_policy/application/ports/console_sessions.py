@@ -1,4 +1,4 @@
-"""Sessions of people in a browser, and sign-ins under way at the OIDC issuer."""
+"""Sessions of people in a browser, and sign-ins in progress at the OIDC issuer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from access_policy.application.ports.identity import Identity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSession:
-    """`used_at` is up to a minute old; `expires_at` is exclusive, whatever the use. `id_token` is the issuer's, which ends its
-    own session on it; empty for a session of a one-time link."""
+    """`used_at` may lag by up to a minute; `expires_at` is exclusive and does not depend on use. `id_token` is the
+    issuer's, which needs it to end its own session; empty for a session of a one-time link."""
 
     identity: Identity
     created_at: datetime
@@ -33,32 +33,32 @@ class SignIn:
 
 
 class ConsoleSessions(Protocol):
-    """The sessions by the SHA-256 of their id, never the id. All methods raise `StoreUnavailable`."""
+    """Sessions by the SHA-256 of their id; the id is never stored. All methods raise `StoreUnavailable`."""
 
     async def put(self, digest: str, session: ConsoleSession) -> None: ...
 
     async def find(self, digest: str) -> ConsoleSession | None:
-        """The session as every process sees it now, expired or not."""
+        """Return the session, expired or not, as every process sees it now."""
         ...
 
     async def used(self, digest: str, at: datetime) -> None: ...
 
     async def end(self, digest: str) -> ConsoleSession | None:
-        """Delete the session, and return it; None if there is none."""
+        """Delete the session and return it; None if there is none."""
         ...
 
     async def forget_old(self, *, used_before: datetime, now: datetime) -> None:
-        """Delete the sessions that were last used before then, or have expired, and the sign-ins that have."""
+        """Delete the sessions that were last used before `used_before` or have expired, and expired sign-ins."""
         ...
 
 
 class SignIns(Protocol):
-    """Sign-ins under way by the SHA-256 of their `state`. All methods raise `StoreUnavailable`."""
+    """Sign-ins in progress by the SHA-256 of their `state`. All methods raise `StoreUnavailable`."""
 
     async def put(self, digest: str, sign_in: SignIn, *, now: datetime) -> None:
-        """Raises `TooBusy` if too many are under way: anybody can begin one."""
+        """Store the sign-in. Raises `TooBusy` if too many are in progress, because anyone can begin one."""
         ...
 
     async def take(self, digest: str) -> SignIn | None:
-        """Delete the sign-in and return it: of two callers in any process only one receives it."""
+        """Delete the sign-in and return it. If several callers, in any process, do so at once, only one receives it."""
         ...

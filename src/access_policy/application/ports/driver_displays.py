@@ -12,7 +12,7 @@ from access_policy.domain.access.denial import Denial
 
 @dataclass(frozen=True, slots=True)
 class Displayed:
-    """`status` is the charger's answer; `Accepted` means that it shows the text."""
+    """`status` is the charger's answer; `Accepted` means that it shows the message."""
 
     status: str
     text: str
@@ -25,15 +25,16 @@ class Displayed:
 
 class DisplayCommands(Protocol):
     async def has_display(self) -> bool:
-        """The charger shows texts. Raises `ChargerDidNotAnswer`."""
+        """Return whether the charger can show messages. Raises `ChargerDidNotAnswer`."""
         ...
 
     async def show_denial(
         self, connector_id: int | None, denial: Denial, until: datetime, wanted: StillWanted
     ) -> Displayed:
-        """Replace the text that was shown for this connector before. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
+        """Show the denial, replacing an earlier message for this connector. Raises `ChargerDidNotAnswer` or
+        `NoLongerWanted`."""
         ...
 
     async def clear_denial(self, connector_id: int | None) -> str:
-        """Returns the charger's status. Raises `ChargerDidNotAnswer`."""
+        """Remove the message and return the charger's status. Raises `ChargerDidNotAnswer`."""
         ...

@@ -1,4 +1,4 @@
-"""The event bus that published events go to. Entries, results and limits are those of Amazon EventBridge."""
+"""The event bus to which published events go. Entries, results and limits are those of Amazon EventBridge."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TIME_BYTES: Final = 14  # EventBridge's size of an entry's time
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event to publish: `detail` is the JSON text of an object, `time` is UTC. `event_id` is also in the detail, for
-    consumers to recognise a repetition."""
+    """One event to publish: `detail` is a JSON object as a string, `time` is in UTC. `event_id` is also in the detail,
+    so that consumers recognise a repetition."""
 
     event_id: str
     source: str
@@ -29,7 +29,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """In bytes, as EventBridge counts them (user guide, "Calculating PutEvents event entry size")."""
+        """The size in bytes, as EventBridge counts it (user guide, "Calculating PutEvents event entry size")."""
         texts = (self.source, self.detail_type, self.detail, *self.resources)
         return TIME_BYTES + sum(len(text.encode()) for text in texts)
 
@@ -50,8 +50,8 @@ ACCEPTED: Final = PublishResult(PublishStatus.ACCEPTED)
 
 
 class BusUnavailable(Exception):
-    """The bus did not answer or accepts no entries now (unreachable, throttling, no permission). It may have accepted some of
-    the entries: publish all of them again later."""
+    """The bus did not answer or does not accept entries now (unreachable, throttling, no permission). It may have
+    accepted some of the entries: publish all of them again later."""
 
 
 class EventBus(Protocol):
@@ -77,9 +77,10 @@ class Rules(Protocol):
         *,
         since: int | None = None,
     ) -> None:
-        """Deliver matching events to `target`, in place of a rule of the same name: those after the log position `since`, also
-        if they happened while this process was down; None: from now on. An event for which the target raises is delivered
-        again later. Raises `ValueError` for a pattern that EventBridge refuses."""
+        """Deliver matching events to `target`; the rule replaces one with the same name. `since` is the log position
+        after which events are delivered, including events from while this process was down; None: from now on. An event
+        for which the target raises is delivered again later. Raises `ValueError` for a pattern that EventBridge
+        refuses."""
         ...
 
     def remove_rule(self, name: str) -> None: ...
@@ -90,19 +91,19 @@ class Subscribers(Protocol):
 
     @property
     def since(self) -> int | None:
-        """The log position after which the earliest of them receives events; None if each begins now."""
+        """The log position after which the earliest subscriber receives events; None if each begins now."""
         ...
 
     @property
     def present(self) -> bool:
-        """True if there is at least one. Publishing to a bus without subscribers is wasted work."""
+        """True if there is a subscriber. Publishing to a bus without subscribers is wasted work."""
         ...
 
     async def until_present(self) -> None: ...
 
 
 def check_size(entries: Sequence[Entry]) -> None:
-    """Raises `ValueError`."""
+    """Check the number and the size of the entries. Raises `ValueError`."""
     if not 1 <= len(entries) <= ENTRIES_MAX:
         raise ValueError(f"{len(entries)} entries in one call; 1 to {ENTRIES_MAX} fit")
     if (size := sum(entry.size for entry in entries)) >= BYTES_MAX:

@@ -13,15 +13,15 @@ from access_policy.application.ports.incoming_events import IncomingEvent
 class IntakeStatus(StrEnum):
     APPLIED = "applied"
     DUPLICATE = "duplicate"  # received before
-    OUTDATED = "outdated"  # a newer event of its subject came first: recorded, without effect
-    REFUSED = "refused"  # it can never be applied
-    NOT_YET = "not_yet"  # it contradicts the current state; a later event may make it applicable
+    OUTDATED = "outdated"  # a newer event about its subject arrived first: recorded, without effect
+    REFUSED = "refused"  # can never be applied
+    NOT_YET = "not_yet"  # contradicts the current state; a later event may make it applicable
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """Of a refusal, `reason` is for people, `code` is stable, and `pointer` is the RFC 6901 pointer to the faulty part of the
-    event's data, if there is one."""
+    """For a refusal, `reason` is for people, `code` is stable, and `pointer` is the JSON Pointer (RFC 6901) to the
+    faulty part of the event's data, if there is one."""
 
     status: IntakeStatus
     reason: str = ""
@@ -50,8 +50,8 @@ class IntakeRecords(Protocol):
     """All methods are atomic and durable, and raise `StoreUnavailable`."""
 
     async def begin(self, event: IncomingEvent, *, now: datetime) -> Standing:
-        """Record the event as begun, which makes older events of its subject outdated, or as outdated itself. An event that
-        was begun and not ended, or was refused, is new again."""
+        """Record the event as begun, which makes older events about its subject outdated, or as outdated itself. An
+        event that was begun and not ended, or was refused, is new again."""
         ...
 
     async def end(self, event: IncomingEvent, result: IntakeResult) -> None:
@@ -59,7 +59,7 @@ class IntakeRecords(Protocol):
         ...
 
     async def unseen_cancellation(self, event: IncomingEvent) -> int | None:
-        """The version of a newer event about the event's subject that found nothing to cancel (`NOTHING_TO_CANCEL`)."""
+        """Return the version of a newer event about the same subject that found nothing to cancel (`NOTHING_TO_CANCEL`)."""
         ...
 
     async def close(self) -> None: ...

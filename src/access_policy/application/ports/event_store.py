@@ -15,7 +15,7 @@ StreamId = NewType("StreamId", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The request that an event comes from: the caller's network address, the API operation, and the idempotency key."""
+    """The request that caused an event: the caller's network address, the API operation, and the idempotency key."""
 
     address: str
     operation: str
@@ -24,9 +24,9 @@ class Origin:
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """The metadata of an event. `event_id` is unique and the deduplication key of all consumers; `occurred_at` is when the
-    event happened, `recorded_at` when the service recorded it, `traceparent` (W3C Trace Context) the span that recorded it.
-    `origin` is None for an event that no request made."""
+    """The metadata of an event. `event_id` is unique and the deduplication key of all consumers; `occurred_at` is when
+    the event happened, `recorded_at` when the service recorded it, `traceparent` (W3C Trace Context) the span that
+    recorded it. `origin` is None for an event that no request caused."""
 
     event_id: str
     tenant_id: TenantId
@@ -49,7 +49,7 @@ class NewEvent:
 
 @cheap_dataclass(frozen=True, slots=True)
 class Append:
-    """`events` follow event number `expected_version` of the stream; 0 for a new stream."""
+    """`events` follow event number `expected_version` of the stream; it is 0 for a new stream."""
 
     stream: StreamId
     expected_version: int
@@ -76,17 +76,17 @@ class Unreadable:
 
 
 def name_of(recorded: Recorded) -> str:
-    """The stored name of the event, also of an `Unreadable` one."""
+    """Return the stored name of the event, even if it is `Unreadable`."""
     event = recorded.event
     return event.name if isinstance(event, Unreadable) else str(type(event).TYPE)
 
 
 class VersionConflict(Exception):
-    """Another writer appended to one of the streams first; nothing was written. Load again and decide again."""
+    """Another writer appended to one of the streams first; the call wrote nothing. Load again and decide again."""
 
 
 class AppendTooLarge(Exception):
-    """The appends exceed one transaction of this store; nothing was written. Append them in parts."""
+    """The appends exceed one transaction of this store; the call wrote nothing. Append them in parts."""
 
 
 class StoreUnavailable(Exception):
@@ -96,7 +96,7 @@ class StoreUnavailable(Exception):
 
 class Appends(Protocol):
     async def append(self, appends: Sequence[Append]) -> int:
-        """Write all appends durably in one transaction; returns the position of the last event.
+        """Write all appends durably in one transaction; return the position of the last event.
 
         Raises `VersionConflict` or `AppendTooLarge` (nothing written), or `StoreUnavailable`.
         """
@@ -105,12 +105,12 @@ class Appends(Protocol):
 
 class Streams(Protocol):
     async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
-        """The stream's events with a version greater than `after_version`, in order; empty for a stream never seen."""
+        """Return the stream's events with a version greater than `after_version`, in order; empty for an unknown stream."""
         ...
 
 
 class EventStore(Appends, Streams, Protocol):
-    """Atomic appends to any number of streams. No event appears in the log behind a position that a reader has passed."""
+    """Atomic appends to any number of streams. No event appears in the log before a position that a reader has passed."""
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
         """Like `Streams.load`, but at most the first `limit` events."""
@@ -125,7 +125,8 @@ class EventStore(Appends, Streams, Protocol):
         up_to: int | None = None,
         with_unreadable: bool = False,
     ) -> list[Recorded]:
-        """At most `limit` events with positions in `(after, up_to]`, ascending; only of `types` when any are named.
+        """Return at most `limit` events with positions in `(after, up_to]`, ascending; only of `types` if any are
+        given.
 
         An event that cannot be decoded raises an error with its position; with `with_unreadable` it is returned as
         `Unreadable`, with the readable part of its envelope.
@@ -133,10 +134,10 @@ class EventStore(Appends, Streams, Protocol):
         ...
 
     async def last_position(self) -> int:
-        """The position of the last committed event; 0 for an empty log."""
+        """Return the position of the last committed event; 0 for an empty log."""
         ...
 
     def on_appended(self, listener: Callable[[frozenset[str]], None]) -> None:
         """Call `listener` on the event loop after each commit of this process, with the types of the events committed.
-        It may be missed: followers also poll."""
+        A call may be missed, so followers also poll."""
         ...

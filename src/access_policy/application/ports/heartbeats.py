@@ -14,11 +14,11 @@ class Heartbeats(Protocol):
         ...
 
     async def counts(self) -> Mapping[str, int]:
-        """The number of heartbeats by gateway. A gateway whose number stops growing has died."""
+        """Return the number of heartbeats by gateway. A gateway whose number stops growing has died."""
         ...
 
     async def forget(self, name: str, *, at_count: int | None = None) -> None:
-        """Delete the gateway's heartbeats because it has ended; not if it has exceeded `at_count` meanwhile."""
+        """Delete the heartbeats of a gateway that has ended, unless it has exceeded `at_count` meanwhile."""
         ...
 
     async def close(self) -> None: ...

@@ -1,4 +1,5 @@
-"""Commands sent under the caller's Idempotency-Key: the key is recorded before the command runs, its answer afterwards."""
+"""Commands sent under the caller's Idempotency-Key: the key is recorded before the command runs, and its answer
+afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """`fingerprint` stands for the request: method, path and body, as `fingerprint_of` makes it."""
+    """`fingerprint` identifies the request (method, path and body), as `fingerprint_of` computes it."""
 
     fingerprint: str
     status: int
@@ -20,8 +21,8 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The caller may run the command. Whatever it creates takes its ids from `seed`: every run of the same command under
-    the same key receives the same one, in this process and in others."""
+    """The caller may run the command. The ids of objects that it creates derive from `seed`: every run of the same
+    command under the same key receives the same seed, in this process and in others."""
 
     seed: str
 
@@ -42,18 +43,19 @@ class IdempotencyRecords(Protocol):
     """All methods raise `StoreUnavailable`. `scope` is the tenant."""
 
     def fingerprint_of(self, request: bytes) -> str:
-        """A keyed hash: a request may hold a PIN, which an unkeyed hash would reveal to anyone who tries them all."""
+        """Return a keyed hash: a request may contain a PIN, which an unkeyed hash would reveal to anyone who tries all
+        PINs."""
         ...
 
     async def begin(
         self, scope: str, key: str, fingerprint: str, *, holder: str, now: datetime
     ) -> Begun | UnderWay | UsedOtherwise | StoredAnswer:
-        """Record that `holder` runs the command of the key, unless it was answered within the last day or another holder
-        runs it. Atomic: of several that begin at once, one receives `Begun`."""
+        """Record that `holder` runs the command of the key, unless it was answered within the last day or another
+        holder runs it. Atomic: if several callers begin at once, one receives `Begun`."""
         ...
 
     async def find(self, scope: str, key: str, *, now: datetime) -> StoredAnswer | None:
-        """The answer given under the key within the last day."""
+        """Return the answer given under the key within the last day."""
         ...
 
     async def keep(self, scope: str, key: str, answer: StoredAnswer, *, now: datetime) -> None:
@@ -61,9 +63,10 @@ class IdempotencyRecords(Protocol):
         ...
 
     async def release(self, scope: str, key: str, *, holder: str) -> None:
-        """`holder` gives up the command without an answer. The seed stays: the command may have had its effect."""
+        """Release the command, which `holder` gives up without an answer. The seed stays, because the command may have
+        had its effect."""
         ...
 
     async def forget(self, scope: str, key: str, *, holder: str) -> None:
-        """As `release`, for a command that certainly had no effect: the key may be used for another request."""
+        """Like `release`, for a command that certainly had no effect: the key may be used for another request."""
         ...

@@ -13,21 +13,21 @@ class Role(StrEnum):
     VIEWER = "viewer"  # reads
     OPERATOR = "operator"  # reads and commands
     ADMIN = "admin"  # everything
-    SERVICE = "service"  # reads, and asks for recorded decisions
-    AUDITOR = "auditor"  # reads everything, the audit included; changes nothing
-    INSTALLATION = "installation"  # metrics of all tenants together; no access to any tenant's data
+    SERVICE = "service"  # reads, and requests recorded decisions
+    AUDITOR = "auditor"  # reads everything, including the audit; changes nothing
+    INSTALLATION = "installation"  # reads metrics across all tenants; no access to any tenant's data
 
 
 NO_TENANT: Final = TenantId("")
 
 DepotScope = frozenset[DepotId] | None
-"""The depots to which a caller is limited; None: no limit, and an empty set: no depot."""
+"""The depots to which a caller is limited. None: no limit; an empty set: no depot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`tenant_id` is `NO_TENANT` for the role `installation`, and never otherwise. `credential` names what the caller
-    presented, such as the client of an OIDC token or the id of an API key; it is not a secret."""
+    """`tenant_id` is `NO_TENANT` exactly for the role `installation`. `credential` names the caller's credential, such
+    as the client of an OIDC token or the id of an API key; it is not a secret."""
 
     tenant_id: TenantId
     role: Role
@@ -41,18 +41,20 @@ class TokenRefused(Exception):
 
 
 class VerifierUnavailable(Exception):
-    """No token can be verified at present; the message says why. The caller may try again."""
+    """No token can be verified at the moment; the message says why. The caller may try again."""
 
 
 class BearerTokens(Protocol):
-    """Verify tokens of one kind."""
+    """Verifies tokens of one kind."""
 
     def recognises(self, token: str) -> bool:
-        """Whether the token has the form of this kind; its validity does not matter."""
+        """Return whether the token has the form of this kind, valid or not."""
         ...
 
     async def verify(self, token: str, *, is_use: bool = True) -> Identity:
-        """`is_use` False only looks whether the token is still valid: a session does not last longer because of it.
+        """Return the identity of a valid token. With `is_use` False, only check whether the token is still valid, which
+        does not prolong a session.
 
-        Raises `TokenRefused`; `VerifierUnavailable`, or `StoreUnavailable` if the verifier's store cannot be read."""
+        Raises `TokenRefused`; `VerifierUnavailable`, or `StoreUnavailable` if the verifier's store cannot be read.
+        """
         ...

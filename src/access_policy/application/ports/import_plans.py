@@ -13,24 +13,25 @@ Plan = TypeVar("Plan", bound=PlannedFile)
 
 
 class ImportPlans(Protocol[Plan]):
-    """Rows contain identifiers from the file: they are stored encrypted, and no longer than needed. All methods raise
-    `StoreUnavailable`."""
+    """Rows contain identifiers from the file, so they are stored encrypted, and no longer than needed. All methods
+    raise `StoreUnavailable`."""
 
     def fingerprint_of(self, tenant_id: TenantId, file: bytes) -> str:
-        """Equal for equal files of a tenant. The hash is keyed: it stays in the log for ever, and an unkeyed hash of a short
-        file would reveal a forgotten identifier to anyone who tries them all. Thread-safe."""
+        """Return a fingerprint that is equal for equal files of a tenant. The hash is keyed: it stays in the log
+        forever, and an unkeyed hash of a short file would reveal a forgotten identifier to anyone who tries all values.
+        Thread-safe."""
         ...
 
     async def keep(self, record: PlanRecord, plan: Plan) -> None:
-        """Store the plan, in place of an earlier one with the same tenant and id."""
+        """Store the plan; it replaces an earlier one with the same tenant and id."""
         ...
 
     async def find(self, tenant_id: TenantId, plan_id: str, *, now: datetime) -> PlanRecord | None:
-        """None if unknown or expired. A plan that is being applied does not expire."""
+        """Return the record; None if unknown or expired. A plan that is being applied does not expire."""
         ...
 
     async def rows(self, record: PlanRecord) -> Plan | None:
-        """The plan with its rows; None once it has ended."""
+        """Return the plan with its rows; None once it has ended."""
         ...
 
     async def update(self, record: PlanRecord) -> None:
@@ -42,7 +43,7 @@ class ImportPlans(Protocol[Plan]):
         ...
 
     async def unfinished(self) -> Sequence[PlanRecord]:
-        """The plans of all tenants that are being applied."""
+        """Return the plans of all tenants that are being applied."""
         ...
 
     async def forget_old(self, *, now: datetime) -> int:

@@ -83,7 +83,7 @@ class DemandReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergySourceSilent:
-    """The source of envelopes is silent from `offline_at` on, which may be ahead."""
+    """The source of envelopes is silent from `offline_at` on, which may be in the future."""
 
     depot_id: DepotId
     source: str
@@ -114,7 +114,7 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of an event. Its version orders the events of one source about it."""
+    """The subject of an event. The event's version orders the events of one source about it."""
 
     kind: SubjectKind
     id: str
@@ -146,6 +146,6 @@ class IncomingEvent:
             case EnvelopeWithdrawn(envelope_id=envelope_id):
                 return Subject(SubjectKind.ENVELOPE, envelope_id)
             case DemandReceived():
-                return Subject(SubjectKind.DEMAND, self.event_id)  # none is outdated: its instants order measurements
+                return Subject(SubjectKind.DEMAND, self.event_id)  # never outdated: its instants order measurements
             case EnergySourceSilent(depot_id=depot_id, source=source):
                 return Subject(SubjectKind.ENERGY_SOURCE, f"{depot_id}/{source}")

@@ -14,8 +14,9 @@ from access_policy.domain.ids import ChargerKey
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """`version` is the charger's; 0 means that it has no list yet. `capacity` entries fit in the list, `per_message` in one
-    message. `form` names the form in which identifiers are sent: a list that was sent in another form is another list."""
+    """`version` is the charger's; 0 means that it has no list yet. The list holds `capacity` entries, and a message
+    `per_message`. `form` names the form in which identifiers are sent; the same list in another form counts as another
+    list."""
 
     version: int
     capacity: int
@@ -25,8 +26,8 @@ class ListState:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The sent identifiers that are on the charger's list now, and the version that the charger reads back. `left_out` counts
-    identifiers that the protocol cannot carry in a list; they do not depend on the charger's room."""
+    """The sent identifiers that are on the charger's list now, and the version that the charger reads back. `left_out`
+    counts identifiers that the protocol cannot express in a list, regardless of the charger's capacity."""
 
     version: int
     taken: list[Identifier]
@@ -42,22 +43,22 @@ class ListSent:
 
 
 class ListsSent(Protocol):
-    """The list that each charger was sent last, kept across restarts. It has no identifiers. Losing it means that the list
+    """The last list sent to each charger, stored across restarts. It contains no identifiers. If it is lost, the list
     is sent once more."""
 
     async def latest(self, key: ChargerKey) -> ListSent | None:
-        """Raises `StoreUnavailable`."""
+        """Return the last list sent. Raises `StoreUnavailable`."""
         ...
 
     def remember(self, key: ChargerKey, sent: ListSent) -> None:
-        """Returns at once, and is written soon. A list that could not be written is sent again after a restart."""
+        """Return at once and write soon. A list that could not be written is sent again after a restart."""
         ...
 
     async def close(self) -> None: ...
 
 
 class ListNotKept(Exception):
-    """The charger has no local list, or refused what was sent; the message says which."""
+    """The charger has no local list, or refused the one sent; the message says which."""
 
 
 class LocalListCommands(Protocol):
@@ -66,19 +67,19 @@ class LocalListCommands(Protocol):
         ...
 
     async def list_version(self) -> int:
-        """The version that the charger has now. Raises as `list_state`."""
+        """Return the version that the charger has now. Raises what `list_state` raises."""
         ...
 
     async def send_list(
         self, state: ListState, version: int, identifiers: Sequence[Identifier], ends: Mapping[Identifier, datetime]
     ) -> Sent:
-        """Replace the charger's list by `identifiers`, in as many messages as needed, the first as `version`. An entry with one
-        of `ends` is not valid from that instant on. A charger that has no room for all stores the first ones. Raises
+        """Replace the charger's list by `identifiers`, in as many messages as needed, the first with `version`. An
+        entry in `ends` is not valid from that instant on. A charger without room for all stores the first ones. Raises
         `ListNotKept` or `ChargerDidNotAnswer`."""
         ...
 
     async def remove_from_list(self, state: ListState, version: int, identifiers: Sequence[Identifier]) -> int:
-        """As `send_list`, for identifiers that must leave the list; returns the version that is read back."""
+        """Like `send_list`, but remove `identifiers` from the list; return the version that is read back."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""One-time links that open a session of the console where the embedded key signs tokens."""
+"""One-time links that open a session of the console if the embedded key signs tokens."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class LoginLink:
 
 
 class LoginLinks(Protocol):
-    """The links by the SHA-256 of their code, never the code. All methods raise `StoreUnavailable`."""
+    """Links by the SHA-256 of their code; the code is never stored. All methods raise `StoreUnavailable`."""
 
     async def put(self, digest: str, link: LoginLink, *, now: datetime) -> None:
         """Add the link, and delete the expired ones."""
         ...
 
     async def take(self, digest: str) -> LoginLink | None:
-        """Delete the link and return it: of two callers in any process only one receives it."""
+        """Delete the link and return it. If several callers, in any process, do so at once, only one receives it."""
         ...

@@ -29,7 +29,7 @@ class RequestStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingRequestRecord:
-    """A request of a partner as it came: `body` is JSON with the names of edition 1.1. `message_id` is its X-Request-ID."""
+    """A partner's request as received: `body` is JSON with the names of edition 1.1. `message_id` is its X-Request-ID."""
 
     message_id: str
     body: str = field(repr=False)
@@ -40,10 +40,11 @@ class BookingRequestRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingRecord:
-    """A partner's booking beside its reservation: what OCPI repeats and the reservation does not need.
+    """A partner's booking: the data that OCPI returns and its reservation does not contain.
 
-    `reservation_id` is the reservation's and the booking's id. `is_promised`: a reservation was made of it. `end`: the end
-    of its window, after which the record is kept for a while. `number` orders the bookings of a partner by their creation.
+    `reservation_id` is the id of the reservation and of the booking. `is_promised`: a reservation was made for it.
+    `end` is the end of its window, after which the record is kept for a while. `number` orders the bookings of a
+    partner by their creation.
     """
 
     tenant_id: TenantId
@@ -70,7 +71,7 @@ class BookingRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingPage:
-    """`total` counts all that match, before offset and limit."""
+    """`total` counts all matches, before offset and limit."""
 
     bookings: tuple[BookingRecord, ...]
     total: int
@@ -84,25 +85,26 @@ class OcpiBookings(Protocol):
     async def of_reservation(self, tenant_id: TenantId, reservation_id: ReservationId) -> BookingRecord | None: ...
 
     async def put(self, booking: BookingRecord, *, expected: int) -> bool:
-        """Store the booking in place of its version `expected` (0: there is none). False, and no change, for another."""
+        """Store the booking, replacing version `expected` (0: there is none). Return False without a change if another
+        version is stored."""
         ...
 
     async def touch(self, booking: BookingRecord, at: datetime) -> None:
-        """The booking's reservation changed at `at`: its `updated_at` is not earlier than that."""
+        """Note that the booking's reservation changed at `at`: its `updated_at` becomes at least that."""
         ...
 
     async def page(
         self, key: PartnerKey, *, since: datetime | None, until: datetime | None, offset: int, limit: int
     ) -> BookingPage:
-        """Bookings updated in `[since, until)`, in the order of their creation."""
+        """Return bookings updated in `[since, until)`, in the order of their creation."""
         ...
 
     async def find_or_count(self, key: PartnerKey, request_id: str) -> BookingRecord | int:
-        """The booking, or the number of all the partner's where there is none."""
+        """Return the booking or, if there is none, the number of the partner's bookings."""
         ...
 
     async def forget_ended(self, *, before: datetime) -> int:
-        """Delete bookings whose window ended before the instant; returns their number."""
+        """Delete bookings whose window ended before the instant; return their number."""
         ...
 
 
@@ -111,7 +113,7 @@ class OcpiBookings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverToken:
-    """A token of a driver that the partner pushed. `ref` stands for its uid; `body` is the whole object as JSON."""
+    """A driver's token that the partner pushed. `ref` stands for its uid; `body` is the whole object as JSON."""
 
     tenant_id: TenantId
     partner_id: str
@@ -132,12 +134,12 @@ class OcpiTokens(Protocol):
     async def find(self, key: PartnerKey, ref: IdentifierRef) -> DriverToken | None: ...
 
     async def find_many(self, key: PartnerKey, refs: Sequence[IdentifierRef]) -> list[DriverToken]:
-        """Those of these tokens that the partner has pushed, in any order."""
+        """Return those of these tokens that the partner has pushed, in any order."""
         ...
 
     async def put(self, token: DriverToken, *, tokens_max: int) -> bool:
-        """Store the token, in place of the one with its pseudonym. False, and no change, if the partner has `tokens_max`
-        others already."""
+        """Store the token, replacing one with its pseudonym. Return False without a change if the partner already has
+        `tokens_max` others."""
         ...
 
 
@@ -145,7 +147,7 @@ class OcpiTokens(Protocol):
 
 
 class PeerFailed(Exception):
-    """The partner could not be reached, or did not answer as OCPI says. The message says how; it contains no token."""
+    """The partner could not be reached, or did not answer as OCPI requires. The message says how; it contains no token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +162,12 @@ class OwnCredentials:
 
 
 class OcpiPeers(Protocol):
-    """Calls to partners. A URL whose host may not be connected to is refused, as for webhooks."""
+    """Calls to partners. A URL is refused if its host may not be contacted, as for webhooks."""
 
     def refusal_of(self, url: str) -> str | None: ...
 
     async def discover(self, versions_url: str, token: str) -> PartnerConnection:
-        """Read the versions and the endpoints of the version that both speak. Raises `PeerFailed`."""
+        """Read the versions and the endpoints of the version that both sides speak. Raises `PeerFailed`."""
         ...
 
     async def register(self, found: PartnerConnection, own: OwnCredentials) -> tuple[PartnerConnection, frozenset[str]]:
@@ -174,5 +176,5 @@ class OcpiPeers(Protocol):
         ...
 
     async def unregister(self, connection: PartnerConnection) -> None:
-        """Raises `PeerFailed`."""
+        """End the connection at the partner. Raises `PeerFailed`."""
         ...

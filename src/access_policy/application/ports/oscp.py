@@ -17,27 +17,28 @@ OscpProviders = Partners[OscpProvider]
 
 
 class OscpForecasts(Protocol):
-    """The forecasts of groups, and until when providers are there. All methods are atomic and durable, and raise
-    `StoreUnavailable`. The contents are encrypted."""
+    """The forecasts of groups, and the instant until which each provider counts as online. All methods are atomic and
+    durable, and raise `StoreUnavailable`. The contents are encrypted."""
 
     async def find(self, key: tuple[TenantId, str, str]) -> GroupForecast | None: ...
 
     async def of_provider(self, key: PartnerKey) -> list[GroupForecast]:
-        """In the order of their group ids."""
+        """Return the provider's forecasts, by group id."""
         ...
 
     async def unsettled(self) -> list[GroupForecast]:
-        """Those of all tenants whose envelopes the site may not have as they should be."""
+        """Return the forecasts of all tenants whose envelopes may not have been sent to the site or withdrawn from it yet."""
         ...
 
     async def put(self, forecast: GroupForecast, *, expected: int) -> bool:
-        """Store the forecast in place of its version `expected` (0: there is none). False, and no change, for another."""
+        """Store the forecast, replacing version `expected` (0: there is none). Return False without a change if another
+        version is stored."""
         ...
 
     async def remove(self, forecast: GroupForecast) -> None: ...
 
     async def there_until(self, key: PartnerKey) -> datetime | None:
-        """The instant from which the provider is offline; None before its first handshake."""
+        """Return the instant from which the provider is offline; None before its first handshake."""
         ...
 
     async def put_there_until(self, key: PartnerKey, at: datetime | None) -> None: ...
@@ -45,7 +46,7 @@ class OscpForecasts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OscpMessage:
-    """`path` is that of the message, such as `heartbeat`. `correlation_id` is the id of the message that it answers."""
+    """`path` is the message's path, such as `heartbeat`. `correlation_id` is the id of the message that it answers."""
 
     path: str
     body: Mapping[str, Any]
@@ -54,10 +55,11 @@ class OscpMessage:
 
 
 class OscpPeers(Protocol):
-    """Calls to providers. A URL whose host may not be connected to is refused, as for webhooks."""
+    """Calls to providers. A URL is refused if its host may not be contacted, as for webhooks."""
 
     def refusal_of(self, url: str) -> str | None: ...
 
     async def send(self, connection: ProviderConnection, message: OscpMessage, *, now: datetime) -> Attempt:
-        """POST the message once. Never raises for a failure of the provider or the network."""
+        """POST the message once. A failure of the provider or the network is part of the returned attempt and is never
+        raised."""
         ...

@@ -11,7 +11,7 @@ from access_policy.application.ports.event_store import NewEvent, StreamId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingEvent:
-    """`event` belongs to the end of `stream`. `number` orders the pending events; 0 before it is stored."""
+    """`event` will be appended to the end of `stream`. `number` orders the pending events; 0 before it is stored."""
 
     stream: StreamId
     event: NewEvent
@@ -19,13 +19,13 @@ class PendingEvent:
 
 
 class PendingEvents(Protocol):
-    """The events that a store of records has written in the transactions of its changes. All methods are atomic and durable,
+    """The events that a store of records writes in the transactions of its changes. All methods are atomic and durable,
     and raise `StoreUnavailable`."""
 
     async def oldest(self, limit: int, stream: StreamId | None = None) -> Sequence[PendingEvent]:
-        """Those of the stream, or of all streams, in the order of the changes."""
+        """Return the oldest events of the stream, or of all streams, in the order of the changes."""
         ...
 
     async def forget(self, number: int) -> None:
-        """The event is in the log."""
+        """Delete the event, which is in the log now."""
         ...

@@ -1,4 +1,4 @@
-"""The log as it is stored: bytes, which need not be decodable."""
+"""The log in its stored form: bytes, which need not be decodable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from access_policy.application.ports.event_store import Recorded, StreamId
 
 
 class StoredBytes(NamedTuple):
-    """An event as the store keeps it. `position` is that in the log, `version` that in its stream."""
+    """An event in its stored form. `position` is its position in the log, `version` its version in the stream."""
 
     position: int
     stream: StreamId
@@ -25,19 +25,19 @@ class StoredBytes(NamedTuple):
 
 class RawLog(Protocol):
     async def read_raw(self, *, after: int, limit: int, up_to: int | None = None) -> list[StoredBytes]:
-        """At most `limit` stored events with positions in `(after, up_to]`, ascending. Raises `StoreUnavailable`."""
+        """Return at most `limit` stored events with positions in `(after, up_to]`, ascending. Raises `StoreUnavailable`."""
         ...
 
     async def read_damaged(self, *, after: int, limit: int, up_to: int) -> list[StoredBytes]:
-        """As `read_raw`, of a log that may have been damaged: missing events stay out, where `read_raw` may wait for
-        it. Raises `StoreUnavailable`."""
+        """Like `read_raw`, for a log that may have been damaged: missing events are skipped, whereas `read_raw` may
+        wait for them. Raises `StoreUnavailable`."""
         ...
 
     async def read_damaged_of(self, types: Collection[str]) -> list[Recorded]:
-        """All events with these names, in order, of a log that may have been damaged: missing events stay out, and one
-        that cannot be decoded is `Unreadable`. Reads the whole log. Raises `StoreUnavailable`."""
+        """Return all events with these names, in order, from a log that may have been damaged: missing events are
+        skipped, and one that cannot be decoded is `Unreadable`. Reads the whole log. Raises `StoreUnavailable`."""
         ...
 
     async def last_position(self) -> int:
-        """The position of the last committed event; 0 for an empty log. Raises `StoreUnavailable`."""
+        """Return the position of the last committed event; 0 for an empty log. Raises `StoreUnavailable`."""
         ...

@@ -1,4 +1,5 @@
-"""Pseudonyms, sealed values and passwords. Identifiers pass the edge as pseudonyms only; values are sealed per vehicle."""
+"""Pseudonyms, sealed values and passwords. Beyond the edge, identifiers exist only as pseudonyms; values are sealed per
+vehicle."""
 
 from __future__ import annotations
 
@@ -11,14 +12,15 @@ from access_policy.domain.ids import ChargePointId, ChargerId, ReservationId, Te
 
 class Pseudonyms(Protocol):
     def ref(self, tenant_id: TenantId, identifier: Identifier) -> IdentifierRef:
-        """The identifier as events carry it: HMAC-SHA-256 over kind and normal form, 128 bits in hex, under a key that is
-        stored outside the database. Equal identifiers have equal pseudonyms within a tenant and different ones across
-        tenants. A PIN is known by this keyed hash only: its value is never stored."""
+        """Return the form in which events contain the identifier: HMAC-SHA-256 over kind and normal form, 128 bits in
+        hex, with a key that is stored outside the database. Equal identifiers have equal pseudonyms within a tenant and
+        different ones across tenants. A PIN exists only as this keyed hash: its value is never stored."""
         ...
 
 
 def refs_of(pseudonyms: Pseudonyms, tenant_id: TenantId, identifier: Identifier) -> tuple[IdentifierRef, ...]:
-    """The refs of all readings of the identifier, its own first. A vehicle may hold the identifier under any of them."""
+    """Return the refs of all readings of the identifier, its own first. A vehicle may hold the identifier under any of
+    them."""
     return tuple([pseudonyms.ref(tenant_id, reading) for reading in identifier.readings])
 
 
@@ -28,7 +30,7 @@ class VehicleVault(Protocol):
     async def seal(self, tenant_id: TenantId, vehicle_id: VehicleId, value: str) -> str: ...
 
     async def unseal(self, tenant_id: TenantId, vehicle_id: VehicleId, sealed: str) -> str | None:
-        """The value; None after `forget`."""
+        """Return the value; None after `forget`."""
         ...
 
     async def forget(self, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
@@ -36,11 +38,11 @@ class VehicleVault(Protocol):
         ...
 
     async def seal_many(self, tenant_id: TenantId, values: Sequence[tuple[VehicleId, str]]) -> list[str]:
-        """`seal` for many values in few transactions; pass a few thousand at most."""
+        """Like `seal`, for many values in few transactions; pass a few thousand at most."""
         ...
 
     async def unseal_many(self, tenant_id: TenantId, sealed: Sequence[tuple[VehicleId, str]]) -> list[str | None]:
-        """`unseal` for many values in few transactions."""
+        """Like `unseal`, for many values in few transactions."""
         ...
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
@@ -52,7 +54,7 @@ class VaultKeys(Protocol):
     async def owners(
         self, beginning: str, *, after: tuple[TenantId, VehicleId] | None, limit: int
     ) -> list[tuple[TenantId, VehicleId]]:
-        """Those whose id begins so, in the order of tenants and ids, behind `after`."""
+        """Return the owners whose id starts with `beginning`, ordered by tenant and id, from after `after` on."""
         ...
 
     async def forget_many(self, tenant_id: TenantId, vehicle_ids: Sequence[VehicleId]) -> None: ...
@@ -62,7 +64,7 @@ RESERVATION_KEYS: Final = "reservation/"
 
 
 def vault_key(reservation_id: ReservationId) -> VehicleId:
-    """The key in the vault under which the reservation's identifiers are sealed. No vehicle's id contains a slash."""
+    """Return the key in the vault under which the reservation's identifiers are sealed. No vehicle id contains a slash."""
     return VehicleId(f"{RESERVATION_KEYS}{reservation_id}")
 
 
@@ -75,15 +77,15 @@ Holder = tuple[TenantId, ChargerId]
 
 
 class ChargerCredentials(Protocol):
-    """Passwords of chargers, as keyed hashes. A password is valid for one holder of a charge point id only, because the
-    event log and these records are written one after the other, and either write may fail. The caller takes the holder
-    from the log. All methods raise `StoreUnavailable`.
-    """
+    """Passwords of chargers, as keyed hashes. A password is valid for only one holder of a charge point id, because the
+    event log and these records are written one after the other, and either write may fail. The caller reads the holder
+    from the log. All methods raise `StoreUnavailable`."""
 
     async def set_password(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None: ...
 
     async def propose(self, charge_point_id: ChargePointId, holder: Holder, password: str) -> None:
-        """Store a second password beside the current one, which it replaces once it is used. A later proposal replaces it."""
+        """Store a second password beside the current one, which it replaces when it is first used. A later proposal
+        replaces it."""
         ...
 
     async def withdraw(self, charge_point_id: ChargePointId, holder: Holder) -> None:
@@ -91,11 +93,11 @@ class ChargerCredentials(Protocol):
         ...
 
     async def clear(self, charge_point_id: ChargePointId, holder: Holder) -> None:
-        """Delete the holder's passwords, and those stored before passwords had holders. Other holders keep theirs."""
+        """Delete the holder's passwords, and passwords stored before passwords had holders. Other holders keep theirs."""
         ...
 
     async def verify(self, charge_point_id: ChargePointId, holder: Holder, presented: bytes | None) -> bool | None:
-        """True or False, compared in constant time; None if the holder has no password."""
+        """Return True or False, compared in constant time; None if the holder has no password."""
         ...
 
     async def close(self) -> None: ...

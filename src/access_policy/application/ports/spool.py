@@ -23,7 +23,7 @@ class Spool(Protocol):
         ...
 
     async def oldest(self, limit: int) -> list[Spooled]:
-        """At most `limit` entries that were not forgotten, oldest first. Raises `StoreUnavailable`."""
+        """Return at most `limit` entries that were not forgotten, oldest first. Raises `StoreUnavailable`."""
         ...
 
     async def forget(self, up_to: int) -> None:
@@ -31,6 +31,6 @@ class Spool(Protocol):
         ...
 
     async def set_aside(self, append: Append, reason: str) -> None:
-        """Keep an append that the event store can never accept, for the operator, outside the entries to be drained. A
-        repeated call keeps it once. Raises `StoreUnavailable`."""
+        """Store an append that the event store can never accept, for the operator, outside the entries to be drained. A
+        repeated call stores it once. Raises `StoreUnavailable`."""
         ...

@@ -1,4 +1,4 @@
-"""Where the service holds data of tenants, as their erasure sees it."""
+"""The places where the service holds data of tenants, for their erasure."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ class TenantHoldings(Protocol):
     async def claims(self, tenant_id: TenantId) -> Claims: ...
 
     async def erase(self, tenant_id: TenantId, claims: Claims) -> Sequence[RemovedFrom]:
-        """Remove everything of the tenant: keys and records first, read models and files, the events at last. Afterwards no
-        file holds their bytes. Repeatable after an interruption at any point."""
+        """Remove all data of the tenant: first keys and records, then read models and files, and the events last.
+        Afterwards no file holds their bytes. Repeatable after an interruption at any point."""
         ...

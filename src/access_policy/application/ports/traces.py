@@ -1,5 +1,5 @@
-"""Spans of distributed traces. Names and attributes follow OpenTelemetry's semantic conventions; `access_policy.…` are the
-service's own. No attribute holds an identifier's value."""
+"""Spans of distributed traces. Names and attributes follow OpenTelemetry's semantic conventions; `access_policy.…` are
+the service's own. No attribute contains an identifier's value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Span(Protocol):
         ...
 
     def end(self, failure: BaseException | None = None, attributes: Attributes | None = None) -> None:
-        """End the span, as failed if `failure` is given. Called once; it never raises and never waits."""
+        """End the span, as failed if `failure` is given. Called once; never raises and never waits."""
         ...
 
 
@@ -39,9 +39,9 @@ class Traces(Protocol):
         parent: str | None,
         began_at: datetime | None = None,
     ) -> Span:
-        """A span below `parent`, a `traceparent`; a new trace without one or with an invalid one."""
+        """Begin a span below `parent`, a `traceparent`; without a valid parent, begin a new trace."""
         ...
 
     async def close(self) -> None:
-        """Export what is left, within some seconds."""
+        """Export the remaining spans, within some seconds."""
         ...

@@ -11,16 +11,17 @@ from access_policy.domain.ids import TenantId
 
 
 class UnknownIdentifiers(Protocol):
-    """Values are encrypted, and deleted after the retention period. A cache: the next attempt restores a lost value."""
+    """Values are encrypted, and deleted after the retention period. This is a cache: the next attempt restores a lost
+    value."""
 
     def remember(self, tenant_id: TenantId, ref: IdentifierRef, value: Identifier, *, at: datetime) -> None:
-        """Store the value; returns at once. PINs are not stored: a mistyped PIN is a secret as well."""
+        """Store the value and return at once. PINs are not stored, because a mistyped PIN is a secret as well."""
         ...
 
     async def values(
         self, tenant_id: TenantId, pseudonyms: Collection[str], *, now: datetime
     ) -> Mapping[str, Identifier]:
-        """The stored values by pseudonym; none for a pseudonym of several kinds. Raises `StoreUnavailable`."""
+        """Return the stored values by pseudonym; none for a pseudonym of several kinds. Raises `StoreUnavailable`."""
         ...
 
     async def forget(self, tenant_id: TenantId, pseudonym: str) -> None:

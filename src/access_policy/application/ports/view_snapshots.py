@@ -1,6 +1,6 @@
-"""The state of the decision view as a value, and where it is kept between two processes.
+"""The state of the decision view as a value, and the store in which it survives a restart.
 
-A cache: losing it costs a longer start.
+It is a cache: if it is lost, the next start takes longer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ from access_policy.domain.vehicle_registry.registry import Vehicle, VehicleRegis
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The last event that the view folded. A log with another event at this position is not the log of this state."""
+    """The last event that the view folded. If a log has another event at this position, the state does not belong to
+    that log."""
 
     position: int
     event_id: str
@@ -51,7 +52,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """The holders of identifiers are derived from the vehicles."""
+    """A registry; the holders of identifiers are derived from the vehicles."""
 
     version: int
     vehicles: tuple[Vehicle, ...]
@@ -131,7 +132,7 @@ class BookState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteState:
-    """The energy of a depot's site. Pairs and longer rows stand for maps whose keys are not strings."""
+    """The energy of a depot's site. Tuples of rows represent maps whose keys are not strings."""
 
     depot_id: DepotId
     version: int
@@ -206,8 +207,8 @@ class TenantState:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """All events up to `position` are folded. `owners` are the claims of charge point ids, `erased` the tenants whose ids are
-    not used again."""
+    """All events up to `position` are folded. `owners` are the claims of charge point ids; `erased` are the tenants
+    whose ids are never used again."""
 
     position: int
     anchor: Anchor
@@ -218,9 +219,9 @@ class ViewState:
 
 class ViewSnapshots(Protocol):
     async def latest(self) -> ViewState | None:
-        """The last complete state that was saved; None if there is none that this program can read."""
+        """Return the last complete state that was saved; None if there is none that this program can read."""
         ...
 
     async def save(self, state: ViewState) -> bool:
-        """Replace the saved state; False if that failed, and then the state saved before is still there."""
+        """Replace the saved state. Return False if that failed; the earlier state is then still saved."""
         ...

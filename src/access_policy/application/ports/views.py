@@ -1,7 +1,7 @@
 """Queries of the read models. Results are rows: mappings from column names to values, instants aware and in UTC.
 
-Every question names its tenant; nothing of another tenant is ever part of an answer. Pages are newest or smallest first,
-with an opaque cursor that stays valid while rows are added. Every question raises `StoreUnavailable` when the read models
+Every query names its tenant, and its result never contains another tenant's data. Pages are newest or smallest first,
+with an opaque cursor that stays valid while rows are added. Every query raises `StoreUnavailable` if the read models
 cannot be read.
 """
 
@@ -45,8 +45,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFilter:
-    """`[since, until)` on the time of the attempt; None leaves a condition out. `vehicle_ids` and `pseudonyms` are one
-    condition: attempts of one of these vehicles, or with one of these identifiers."""
+    """Attempts in `[since, until)`; None disables a condition. `vehicle_ids` and `pseudonyms` are one condition:
+    attempts of one of these vehicles, or with one of these identifiers."""
 
     decision: str | None = None
     reason: str | None = None
@@ -64,8 +64,8 @@ class AttemptFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """`[since, until)` on the time of the record. `operation` is the API's operation or the name of the event; None leaves a
-    condition out."""
+    """Entries recorded in `[since, until)`. `operation` is the API's operation or the name of the event. None disables
+    a condition."""
 
     kind: str | None = None
     actor: str | None = None
@@ -78,9 +78,8 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
-    """Attempts in `[since, until)`. `agreement_id`: decided under that agreement. `denials_at`: denied attempts, and refusals
-    that `observe` suppressed, count at these depots only; None: at all.
-    """
+    """Attempts in `[since, until)`. `agreement_id`: only those decided under that agreement. `denials_at`: denied
+    attempts, and refusals that `observe` suppressed, count only at these depots; None: at all depots."""
 
     since: datetime
     until: datetime
@@ -94,8 +93,8 @@ class ReportFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationFilter:
-    """Reservations whose window meets `[since, until)`; None leaves a condition out. `charger_id`: the one that the
-    reservation names, or at which its holder charged."""
+    """Reservations whose window overlaps `[since, until)`; None disables a condition. `charger_id` is the charger that
+    the reservation names, or at which its holder charged."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -115,8 +114,9 @@ class TenantRecords(Protocol):
 
 class Views(Protocol):
     def within(self, depots: DepotScope) -> Views:
-        """The same views of these depots only: other depots, their chargers and what happened there are not found. What
-        belongs to the tenant and to no depot, such as vehicles, stays; agreements name no other depot's chargers."""
+        """Return the same views of these depots only: other depots, their chargers and their events are not found. Data
+        that belongs to the tenant and to no depot, such as vehicles, stays; agreements do not name other depots'
+        chargers."""
         ...
 
     async def depot(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None: ...
@@ -128,45 +128,44 @@ class Views(Protocol):
     async def chargers(self, tenant_id: TenantId, *, depot_id: str | None, cursor: str | None, limit: int) -> Page: ...
 
     def cursor_after_charger(self, charger_id: ChargerId) -> str:
-        """The cursor with which `chargers` continues after this charger."""
+        """Return the cursor with which `chargers` continues after this charger."""
         ...
 
     async def attempt(self, tenant_id: TenantId, attempt_id: AttemptId) -> Row | None: ...
 
     async def attempts_of(self, tenant_id: TenantId, attempt_ids: Collection[str]) -> Sequence[Row]:
-        """The attempts with these ids, in no order."""
+        """Return the attempts with these ids, unordered."""
         ...
 
     async def chargers_of(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
-        """The chargers with these ids, in no order."""
+        """Return the chargers with these ids, unordered."""
         ...
 
     async def sessions_under_way(self, tenant_id: TenantId, charger_ids: Collection[str]) -> Sequence[Row]:
-        """The rows of the access log whose session has started at one of the chargers and has not ended, in the order of
-        their start."""
+        """Return the rows of the access log whose session has started at one of the chargers and has not ended, by start."""
         ...
 
     async def mode_changes_of(self, tenant_id: TenantId, requests: Collection[tuple[str, int]]) -> Sequence[Row]:
-        """The requests to switch a charger, by the charger and its generation, in no order; each with the charger's present
-        `depot_id`."""
+        """Return the requests to switch a charger, by the charger and its generation, unordered; each with the
+        charger's current `depot_id`."""
         ...
 
     async def attempts(self, tenant_id: TenantId, wanted: AttemptFilter, *, cursor: str | None, limit: int) -> Page:
-        """Newest first."""
+        """Return attempts, newest first."""
         ...
 
     async def access_counts(
         self, tenant_id: TenantId, columns: Sequence[str], *, by_quarter: bool, within: ReportFilter
     ) -> Sequence[Row]:
-        """Attempts counted by columns of the access log and by `depot_id`: `attempts`, `allowed`, `denied`, `would_deny_count`,
-        `sessions`, `energy_wh`, `first_attempt_at` and `last_attempt_at`. `by_quarter`: also by the quarter of an hour in which
-        they were made (`quarter`)."""
+        """Return attempts counted by columns of the access log and by `depot_id`: `attempts`, `allowed`, `denied`,
+        `would_deny_count`, `sessions`, `energy_wh`, `first_attempt_at` and `last_attempt_at`. `by_quarter`: also by the
+        quarter of an hour in which the attempts were made (`quarter`)."""
         ...
 
     async def unenrolled_identifiers(self, tenant_id: TenantId, within: ReportFilter, *, limit: int) -> Sequence[Row]:
-        """Identifiers that were refused as unknown, also where `observe` suppressed it, and that no vehicle has now, by
-        `identifier_kind`, `identifier_pseudonym` and `depot_id`: `masked`, `attempts`, `denied`, `chargers`, `first_seen_at`,
-        `last_seen_at`. Without PINs. At most `limit` rows."""
+        """Return identifiers that were refused as unknown (even if `observe` suppressed the refusal) and that no
+        vehicle has now, by `identifier_kind`, `identifier_pseudonym` and `depot_id`: `masked`, `attempts`, `denied`,
+        `chargers`, `first_seen_at`, `last_seen_at`. Without PINs. At most `limit` rows."""
         ...
 
     async def mode_changes(
@@ -180,7 +179,7 @@ class Views(Protocol):
         cursor: str | None,
         limit: int,
     ) -> Page:
-        """Requests to switch a charger, newest first by `requested_at`, which is in `[since, until)`.
+        """Return requests to switch a charger, newest first by `requested_at`, which is in `[since, until)`.
 
         The depot is the charger's current one.
         """
@@ -196,7 +195,7 @@ class Views(Protocol):
         cursor: str | None,
         limit: int,
     ) -> Page:
-        """Newest first."""
+        """Return faults, newest first."""
         ...
 
     async def pin_lockouts(
@@ -210,27 +209,28 @@ class Views(Protocol):
         cursor: str | None,
         limit: int,
     ) -> Page:
-        """Newest first."""
+        """Return lock-outs, newest first."""
         ...
 
     async def reservations(
         self, tenant_id: TenantId, wanted: ReservationFilter, *, after: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Row]:
-        """By start and id, of those after the given start and id at most `limit`."""
+        """Return at most `limit` reservations after the given start and id, by start and id."""
         ...
 
     async def reservations_of(self, tenant_id: TenantId, reservation_ids: Collection[str]) -> Sequence[Row]:
-        """The reservations with these ids, in no order."""
+        """Return the reservations with these ids, unordered."""
         ...
 
     async def reservation_steps(
         self, tenant_id: TenantId, kind: str, since: datetime, until: datetime
     ) -> Sequence[Row]:
-        """The steps of this kind, such as `changed`, of all reservations in `[since, until)`, oldest first."""
+        """Return the steps of this kind, such as `changed`, of all reservations in `[since, until)`, oldest first."""
         ...
 
     async def reservation_history(self, tenant_id: TenantId, reservation_id: ReservationId) -> Sequence[Row]:
-        """The steps of its history, oldest first: `kind`, `at`, `by` (empty for the service itself), `told`."""
+        """Return the steps of the reservation's history, oldest first: `kind`, `at`, `by` (empty for the service
+        itself), `told`."""
         ...
 
     async def envelope(self, tenant_id: TenantId, envelope_id: EnvelopeId) -> Row | None: ...
@@ -238,53 +238,55 @@ class Views(Protocol):
     async def envelopes(
         self, tenant_id: TenantId, depot_id: DepotId, node_id: EnergyNodeId | None, *, cursor: str | None, limit: int
     ) -> Page:
-        """The operating envelopes of a depot, or of one node, the newest received first."""
+        """Return the operating envelopes of a depot, or of one node, last received first."""
         ...
 
     async def ignored_envelopes(
         self, tenant_id: TenantId, depot_id: DepotId, *, cursor: str | None, limit: int
     ) -> Page:
-        """Envelopes that were received without effect, the newest first."""
+        """Return envelopes that were received without effect, newest first."""
         ...
 
     async def energy_changes(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime, *, after: int, limit: int
     ) -> Sequence[Row]:
-        """The changes that affect the limits of the depot's site, recorded up to `until` (inclusive), in order; at most `limit`
-        rows with positions above `after`. Envelopes that count no longer at `since`, and signs of life that later ones before
-        `since` make needless, are left out."""
+        """Return the changes that affect the limits of the depot's site, recorded up to `until` (inclusive), in order;
+        at most `limit` rows with positions above `after`. Envelopes that no longer count at `since` are left out, and
+        so are signs of life that later ones before `since` replace."""
         ...
 
     async def first_feed(self, tenant_id: TenantId, depot_id: DepotId) -> Row | None:
-        """The row of the depot's first envelope or measurement, like those of `energy_changes`."""
+        """Return the row of the depot's first envelope or measurement, like those of `energy_changes`."""
         ...
 
     async def energy_demand(
         self, tenant_id: TenantId, depot_id: DepotId, node_id: EnergyNodeId, since: datetime, until: datetime
     ) -> Sequence[Row]:
-        """The node's last measurement of each minute in `[since, until)`, oldest first."""
+        """Return the node's last measurement of each minute in `[since, until)`, oldest first."""
         ...
 
     async def energy_demand_at(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime, at: datetime
     ) -> Sequence[Row]:
-        """Of each measured node of the depot the last row of `energy_demand` in `[since, at]`."""
+        """Return, for each measured node of the depot, the last row of `energy_demand` in `[since, at]`."""
         ...
 
     async def energy_levels_at(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> Sequence[Row]:
-        """Of each charger of the depot the last recorded change of its gate up to `at`."""
+        """Return, for each charger of the depot, the last recorded change of its gate up to `at`."""
         ...
 
     async def energy_silences(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
     ) -> Sequence[Row]:
-        """The feeds that were silent in `[since, until)`, each since when and until when (None: still)."""
+        """Return the feeds that were silent in `[since, until)`, each with the begin and the end of its silence (None:
+        still silent)."""
         ...
 
     async def gate_changes(
         self, tenant_id: TenantId, charger_id: ChargerId, since: datetime, until: datetime
     ) -> Sequence[Row]:
-        """The recorded changes of the charger's gate in `[since, until)`, oldest first, after the last one before."""
+        """Return the last recorded change of the charger's gate before `since`, and then those in `[since, until)`,
+        oldest first."""
         ...
 
     async def energy_starts(
@@ -298,32 +300,32 @@ class Views(Protocol):
         after: tuple[datetime, int] | None = None,
         limit: int,
     ) -> Sequence[Row]:
-        """Attempts that a gate judged in `[since, until)`, oldest first; of those after the given time and position at most
-        `limit`."""
+        """Return attempts that a gate judged in `[since, until)`, oldest first; at most `limit` after the given time
+        and position."""
         ...
 
     async def audit(self, tenant_id: TenantId, wanted: AuditFilter, *, cursor: str | None, limit: int) -> Page:
-        """Audit entries, newest first. `old_values` are those that the event tells, or else the new ones of the entry before
-        for the same thing."""
+        """Return audit entries, newest first. `old_values` come from the event or, if it has none, from the new values
+        of the previous entry for the same subject."""
         ...
 
     async def denied_identifiers(
         self, tenant_id: TenantId, *, since: datetime | None, until: datetime | None, cursor: str | None, limit: int
     ) -> Page:
-        """Groups last seen in `[since, until)`, newest first; the chargers and
-        entrances that saw them under `charger_ids` and `entrance_ids`."""
+        """Return groups last seen in `[since, until)`, newest first, with the chargers and entrances that saw them
+        under `charger_ids` and `entrance_ids`."""
         ...
 
     async def was_denied(self, tenant_id: TenantId, pseudonym: str) -> bool:
-        """True if a group of denied identifiers has this pseudonym, at any age."""
+        """Return True if a group of denied identifiers has this pseudonym, at any age."""
         ...
 
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
-        """The latest request of the charger."""
+        """Return the charger's latest enrolment session."""
         ...
 
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:
-        """The vehicle, with its identifiers as rows under `identifiers`."""
+        """Return the vehicle, with its identifiers as rows under `identifiers`."""
         ...
 
     async def vehicles(
@@ -337,11 +339,12 @@ class Views(Protocol):
         cursor: str | None = None,
         limit: int = PAGE_MAX,
     ) -> Page:
-        """By id. `pseudonyms`: only vehicles that have one of these identifiers; `name`: part of the name, any case."""
+        """Return vehicles by id. `pseudonyms`: only vehicles that have one of these identifiers; `name`: part of the
+        name, ignoring case."""
         ...
 
     async def sealed_identifiers(self, tenant_id: TenantId, pseudonyms: Collection[str]) -> list[Row]:
-        """The identifiers among these that belong to vehicles, each with its vehicle and its sealed value."""
+        """Return the identifiers among these that belong to vehicles, each with its vehicle and its sealed value."""
         ...
 
     async def agreement(self, tenant_id: TenantId, agreement_id: AgreementId) -> Row | None: ...
@@ -353,13 +356,13 @@ class RecentPast(Protocol):
     """The state that the decision path reloads after a restart, of all tenants."""
 
     async def open_sessions(self) -> Sequence[Row]:
-        """Sessions that began and did not end."""
+        """Return sessions that began and did not end."""
         ...
 
     async def attempts_since(self, since: datetime) -> Sequence[Row]:
-        """Decided attempts since then, oldest first."""
+        """Return decided attempts since then, oldest first."""
         ...
 
     async def connected_chargers(self) -> Sequence[Row]:
-        """Chargers recorded as connected."""
+        """Return chargers that are recorded as connected."""
         ...

@@ -12,7 +12,7 @@ from access_policy.application.ports.pending_events import PendingEvent
 from access_policy.domain.ids import TenantId
 from access_policy.domain.webhooks.webhook import Webhook
 
-RETRIED_FOR: Final = timedelta(days=1)  # from `queued_at`; then a delivery becomes a dead letter
+RETRIED_FOR: Final = timedelta(days=1)  # from `queued_at` on; then a delivery becomes a dead letter
 
 WebhookKey = tuple[TenantId, str]  # tenant and webhook id
 
@@ -52,8 +52,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message in the queue or the log. `number` orders the deliveries of all webhooks; `queued_at` is when it came or, if it
-    waited, when its turn came; `tries` counts since then; `attempts` are the latest ones, oldest first."""
+    """A message in the queue or the log. `number` orders the deliveries of all webhooks. `queued_at` is when it was
+    queued or, if it waited, when it no longer had to wait; `tries` counts since then. `attempts` are the latest ones,
+    oldest first."""
 
     number: int
     message: Message
@@ -67,8 +68,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """All deliveries that have not ended and the dead letters, of all webhooks. `oldest_queued_at` is that of the former; None
-    without any."""
+    """All unfinished deliveries and the dead letters, of all webhooks. `oldest_queued_at` is that of the oldest
+    unfinished delivery; None if there is none."""
 
     waiting: int
     queued: int
@@ -80,18 +81,18 @@ class Webhooks(Protocol):
     """The definitions; URLs and secrets are encrypted. All methods are atomic and durable, and raise `StoreUnavailable`."""
 
     async def all(self) -> list[Webhook]:
-        """The webhooks of all tenants."""
+        """Return the webhooks of all tenants."""
         ...
 
     async def of_tenant(self, tenant_id: TenantId) -> list[Webhook]:
-        """In the order of their ids."""
+        """Return the tenant's webhooks, by id."""
         ...
 
     async def find(self, tenant_id: TenantId, webhook_id: str) -> Webhook | None: ...
 
     async def put(self, webhook: Webhook, *, expected: int, event: PendingEvent) -> bool:
-        """Store the webhook in place of its version `expected` (0: there is none), and its event among the pending ones, in one
-        transaction. False, and no change, for another version."""
+        """Store the webhook, replacing version `expected` (0: there is none), and its event among the pending ones, in
+        one transaction. Return False without a change if another version is stored."""
         ...
 
     async def remove(self, key: WebhookKey, *, event: PendingEvent) -> None:
@@ -104,46 +105,48 @@ class WebhookQueue(Protocol):
     """The deliveries of all webhooks. All methods are atomic and durable, and raise `StoreUnavailable`."""
 
     async def enqueue(self, message: Message, *, now: datetime) -> None:
-        """Add the message behind those of its aggregate. An event that the webhook's log contains changes nothing."""
+        """Add the message after those of its aggregate. An event that the webhook's log already contains changes nothing."""
         ...
 
     async def due(self, key: WebhookKey, *, now: datetime, limit: int, but_not: Collection[int] = ()) -> list[Delivery]:
-        """Deliveries to try now, the longest due first: at most one for each aggregate, apart from those queued again."""
+        """Return deliveries to try now, the longest due first: at most one for each aggregate, apart from those queued
+        again."""
         ...
 
     async def finish(self, delivery: Delivery) -> None:
-        """Record the delivery as it is now; a later event of its aggregate takes its place if it has ended, with a day of
-        retries of its own."""
+        """Record the delivery's current state. If it has ended, the next event of its aggregate is queued, with its own
+        day of retries."""
         ...
 
     async def page(
         self, key: WebhookKey, *, state: DeliveryState | None, before: int | None, limit: int
     ) -> list[Delivery]:
-        """The log, newest first: deliveries with a smaller number than `before`."""
+        """Return the log, newest first: deliveries with a smaller number than `before`."""
         ...
 
     async def find(self, key: WebhookKey, event_id: str) -> Delivery | None: ...
 
     async def backlog(self, keys: Collection[WebhookKey] | None = None) -> Backlog:
-        """Of these queues only; None: of all webhooks that are defined."""
+        """Count only these queues; None: those of all existing webhooks."""
         ...
 
     async def queue_again(self, key: WebhookKey, event_id: str | None, *, now: datetime) -> int:
-        """Queue the delivery, or every dead letter of the webhook, to be tried now, with a new day of retries. Returns
+        """Queue the delivery, or every dead letter of the webhook, to be tried now, with a new day of retries. Return
         their number."""
         ...
 
     async def forget_old(self, *, now: datetime) -> int:
-        """Delete deliveries at the end of their retention, make dead letters of those that were not tried within their day, let
-        later events of their aggregates take their places, and return the number of deleted ones."""
+        """Delete deliveries at the end of their retention, turn those that were not tried within their day into dead
+        letters, and queue the next events of their aggregates. Return the number of deleted deliveries."""
         ...
 
 
 class WebhookSender(Protocol):
     def refusal_of(self, url: str) -> str | None:
-        """Why the host of the URL, if it is an address, may not be connected to."""
+        """Return why the host of the URL, if it is an address, may not be contacted."""
         ...
 
     async def send(self, url: str, headers: dict[str, str], body: bytes, *, now: datetime) -> Attempt:
-        """POST the body once. Never raises for a failure of the receiver or the network."""
+        """POST the body once. A failure of the receiver or the network is part of the returned attempt and is never
+        raised."""
         ...

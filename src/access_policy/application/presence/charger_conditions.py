@@ -1,6 +1,4 @@
-"""Records chargers' reports about themselves, and distinguishes faults from consequences of a refusal (design.md
-3.6).
-"""
+"""Records chargers' reports about themselves, and distinguishes faults from the consequences of a refusal (design.md 3.6)."""
 
 from __future__ import annotations
 
@@ -34,11 +32,11 @@ from access_policy.domain.ids import ActorId, AttemptId, ChargerKey
 
 log = logging.getLogger(__name__)
 
-LATE: Final = timedelta(seconds=60)  # a status this old was queued while the charger was offline
+LATE: Final = timedelta(seconds=60)  # a status older than this was queued while the charger was offline
 
 
 class ChargerConditions:
-    """Recording raises `StoreUnavailable`."""
+    """Records the reports. Methods that record raise `StoreUnavailable`."""
 
     def __init__(
         self,
@@ -53,9 +51,9 @@ class ChargerConditions:
         self._recorder = recorder
         self._profiles = profiles
         self._clock = clock
-        self._booted: dict[ChargerKey, datetime | None] = {}  # the latest boot known
+        self._booted: dict[ChargerKey, datetime | None] = {}  # the latest known boot
         self._settings: dict[ChargerKey, tuple[object, object]] = {}
-        self._errors: defaultdict[ChargerKey, dict[int, Error]] = defaultdict(dict)  # the open ones by connector
+        self._errors: defaultdict[ChargerKey, dict[int, Error]] = defaultdict(dict)  # open errors by connector
         recorder.on_recorded(self._note_error)
 
     async def booted(self, key: ChargerKey, *, vendor: str, model: str, firmware: str | None) -> None:
@@ -65,7 +63,7 @@ class ChargerConditions:
         self._booted[key] = now
 
     async def offline_starts_set(self, key: ChargerKey, offline: OfflineStarts, seen: SettingsSeen) -> None:
-        """Recorded if it differs from the last record of this process."""
+        """Record the settings if they differ from the last record of this process."""
         now = self._clock.now()
         event = OfflineStartsSet(
             charger_id=key[1],
@@ -80,7 +78,7 @@ class ChargerConditions:
         self._settings[key] = (event.in_force, event.refused)
 
     async def stored(self, key: ChargerKey) -> ChargerCondition:
-        """The condition as recorded by any gateway; as far as the view has it while the store is down."""
+        """Return the condition as recorded by any gateway; while the store is down, the view's."""
         try:
             return await self._recorder.stored(key)
         except StoreUnavailable as outage:
@@ -96,11 +94,11 @@ class ChargerConditions:
         await self._recorder.record(key, PasswordSent(charger_id=key[1], sent_at=now), now, actor=actor)
 
     async def has_booted(self, key: ChargerKey) -> bool:
-        """True if a boot of the charger was ever accepted: this belongs to its identity and survives restarts of the
-        service.
+        """Return True if a boot of the charger was ever accepted: this belongs to its identity and survives restarts of
+        the service.
 
-        Called at each connection, so that open errors are known again as well. While the store is down, an unknown
-        charger is assumed to have booted: one that did would not boot again for the service.
+        It is called at each connection, and also restores the open errors. While the store is down, an unknown charger
+        is assumed to have booted, because a charger that has booted would not boot again for the service.
         """
         if key not in self._booted:
             try:
@@ -113,7 +111,7 @@ class ChargerConditions:
         return self._booted[key] is not None
 
     def booted_at(self, key: ChargerKey) -> datetime | None:
-        """The latest boot; known from the charger's connection on."""
+        """Return the latest boot; it is known once the charger has connected."""
         return self._booted.get(key)
 
     async def status(
@@ -126,9 +124,8 @@ class ChargerConditions:
         info: str | None = None,
         at: datetime,
     ) -> None:
-        """A connector reported a status; `error_code` None: no error. Only changes are recorded: an error reported
-        again without its vendor code counts as the same.
-        """
+        """Record a status that a connector reported; `error_code` None: no error. Only changes are recorded: an error
+        reported again without its vendor code counts as the same."""
         error = None if error_code is None else (error_code, vendor_error_code)
         known = self._errors[key].get(connector_id)
         if error == known or (known is not None and error == (known[0], None)):
@@ -160,7 +157,7 @@ class ChargerConditions:
     def _denial_shown(
         self, key: ChargerKey, connector_id: int, codes: set[str | None], at: datetime
     ) -> AttemptId | None:
-        """The denied attempt that caused this error, by the profile's codes and window, on the connector."""
+        """Return the denied attempt on the connector that caused this error, according to the profile's codes and window."""
         profile = self._profiles.get(key[0], self._view.charger(*key).policy.settings.profile)
         if profile is None or not codes & profile.denial_error_codes:
             return None
@@ -168,9 +165,8 @@ class ChargerConditions:
 
 
 def _when(reported: datetime, arrived: datetime) -> datetime:
-    """The time of a status: its arrival, unless the report says that it was queued. Chargers' clocks deviate
-    slightly.
-    """
+    """Return the time of a status: its arrival, unless the report says that it was queued. Chargers' clocks deviate
+    slightly."""
     return reported if arrived - reported > LATE else arrived
 
 

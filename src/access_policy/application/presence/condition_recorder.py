@@ -30,9 +30,8 @@ class _Doubtful:
 
 
 class ConditionRecorder:
-    """Usually only the gateway that holds a charger's connection writes to its stream, so that the recorder knows the
-    stream's version without reading it.
-    """
+    """Appends to condition streams. Usually only the gateway that holds a charger's connection writes to its stream, so
+    that the recorder knows the stream's version without reading it."""
 
     def __init__(self, view: DecisionView, store: Streams, commits: Commits) -> None:
         self._view = view
@@ -43,26 +42,25 @@ class ConditionRecorder:
         self._on_recorded: list[RecordedListener] = []
 
     def on_recorded(self, listener: RecordedListener) -> None:
-        """Call `listener` for each event that is recorded, also if its append was reported as failed before."""
+        """Call `listener` for each event that is recorded, even if its append was first reported as failed."""
         self._on_recorded.append(listener)
 
     async def stored(self, key: ChargerKey) -> ChargerCondition:
-        """The condition as stored now: the view's, plus the end of the stream since then, so that the length of the
-        stream does not matter. Raises `StoreUnavailable`.
-        """
+        """Return the condition as stored now: the view's, plus the later events of the stream, so that the length of
+        the stream does not matter. Raises `StoreUnavailable`."""
         found = self._view.condition(key)
         for recorded in await self._store.load(condition_stream(*key), after_version=found.version):
             found = evolve(found, recorded.event)
         return found
 
     async def resume(self, key: ChargerKey) -> ChargerCondition:
-        """Like `stored`; later records follow the version that was read."""
+        """Like `stored`, but later records follow the version that was read."""
         found = await self.stored(key)
         self._versions[key] = found.version
         return found
 
     def others_wrote(self, key: ChargerKey) -> None:
-        """Read the stream's end before the next record: other processes may have written to it."""
+        """Read the end of the stream before the next record: other processes may have written to it."""
         self._versions.pop(key, None)
 
     async def record(
@@ -74,10 +72,9 @@ class ConditionRecorder:
         actor: ActorId = SYSTEM,
         unless: Callable[[ChargerCondition], bool] = lambda found: False,
     ) -> int:
-        """Return the version recorded. If others may have written to the stream, read its end again and let `unless`
-        decide whether a record is still needed; 0 if not. Raises `StoreUnavailable`: the event may be recorded, and
-        the same report, made again, is then not recorded twice.
-        """
+        """Record the event and return its version. If others may have written to the stream, read its end again and let
+        `unless` decide whether a record is still needed; return 0 if not. Raises `StoreUnavailable`: the event may be
+        recorded, and the same report, made again, is then not recorded twice."""
         context = Context(tenant_id=key[0], actor=actor, correlation_id=new_id())
         (new,) = enveloped(context, (event,), now=now)
         for _ in range(APPEND_TRIES):
@@ -112,9 +109,8 @@ class ConditionRecorder:
         return version + 1
 
     async def _recorded_before(self, key: ChargerKey, event: ConditionEvent) -> int | None:
-        """The version under which the store recorded `event` although its append was reported as failed; None if it
-        did not. Raises `StoreUnavailable`.
-        """
+        """Return the version under which the store recorded `event` although its append was reported as failed; None if
+        it did not. Raises `StoreUnavailable`."""
         doubtful = self._doubtful.get(key)
         if doubtful is None:
             return None
@@ -135,7 +131,7 @@ class ConditionRecorder:
 
 
 def _says_the_same(one: ConditionEvent, other: ConditionEvent) -> bool:
-    """Equal apart from the time."""
+    """Return whether the events are equal apart from the time."""
     return type(one) is type(other) and all(
         getattr(one, each.name) == getattr(other, each.name)
         for each in fields(one)

@@ -1,4 +1,4 @@
-"""Records of chargers' connections, by which gateways and processes know the owner of a charger (ADR 0016)."""
+"""Records of chargers' connections, from which gateways and processes know the owner of a charger (ADR 0016)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from access_policy.domain.ids import ChargerKey
 
 
 class ConnectionRecords:
-    """`gateway` is the name of this process among several that hold connections. Recording raises `StoreUnavailable`."""
+    """`gateway` is the name of this process among several that hold connections. Methods that record raise
+    `StoreUnavailable`."""
 
     def __init__(self, recorder: ConditionRecorder, clock: Clock, *, gateway: str = "") -> None:
         self._recorder = recorder
@@ -18,15 +19,15 @@ class ConnectionRecords:
         self._gateway = gateway
 
     async def connected(self, key: ChargerKey, protocol: str) -> int:
-        """Returns the version of the record in the charger's stream: the gateway with the latest record owns the charger."""
+        """Record the connection and return the version of the record in the charger's stream: the gateway with the
+        latest record owns the charger."""
         now = self._clock.now()
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         return await self._recorder.record(key, event, now)
 
     async def connected_still(self, key: ChargerKey, protocol: str) -> int:
-        """Like `connected`, after another process declared this gateway gone; returns 0 and records nothing if the
-        charger has connected to another gateway since.
-        """
+        """Like `connected`, after another process declared this gateway gone; return 0 and record nothing if the
+        charger has connected to another gateway since."""
         now = self._clock.now()
         event = ChargerConnected(charger_id=key[1], protocol=protocol, connected_at=now, gateway=self._gateway)
         self._recorder.others_wrote(key)
@@ -39,9 +40,8 @@ class ConnectionRecords:
         await self._recorder.record(key, event, now, unless=lambda found: not found.is_connected_to(self._gateway))
 
     async def left_behind(self, key: ChargerKey, gateway: str) -> None:
-        """The gateway is gone. Records nothing for a charger that was last connected to another gateway or already
-        disconnected.
-        """
+        """Record that the charger's gateway is gone, unless the charger was last connected to another gateway or is
+        already disconnected."""
         now = self._clock.now()
         event = ChargerDisconnected(
             charger_id=key[1],
@@ -54,12 +54,12 @@ class ConnectionRecords:
         await self._recorder.record(key, event, now, unless=lambda found: not found.is_connected_to(gateway))
 
     async def owner_of(self, key: ChargerKey) -> str | None:
-        """The gateway that recorded the charger's latest connection; None for a charger that never had one. Raises
+        """Return the gateway that recorded the charger's latest connection; None if it never had one. Raises
         `StoreUnavailable`."""
         return (await self._recorder.stored(key)).gateway
 
     async def connected_elsewhere(self, key: ChargerKey) -> str | None:
-        """The other gateway that the charger is connected to, by the records. Raises `StoreUnavailable`."""
+        """Return the other gateway to which the charger is connected, according to the records. Raises `StoreUnavailable`."""
         found = await self._recorder.stored(key)
         return found.gateway if found.is_connected and self._is_at_another_gateway(found) else None
 

@@ -1,8 +1,8 @@
 """Disconnects the chargers of a gateway that died without recording it (ADR 0016).
 
-Each gateway sends heartbeats; each process that decides watches the others by its own clock. A false alarm is
-harmless: a gateway that was only paused, or cut off from the database, finds itself given up in its chargers'
-records, and records those that are still connected to it, and to no other gateway, again.
+Each gateway sends heartbeats; each process that decides watches the others by its own clock. A false alarm is harmless:
+a gateway that was only paused, or cut off from the database, finds in its chargers' records that it was declared gone,
+and records again those that are still connected to it and to no other gateway.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class GoneGateways:
         self._is_gateway = is_gateway
         self._now_s = now_s
         self._sleep = sleep
-        self._last_seen: dict[str, tuple[int, float]] = {}  # the count, and since when it has that value
+        self._last_seen: dict[str, tuple[int, float]] = {}  # the count, and since when it has had that value
         self._looked_at = now_s()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check until cancelled."""
         while True:
             try:
                 await self.look()
