@@ -162,7 +162,7 @@ async def test_a_newcomer_with_good_credentials_takes_over_alone_and_both_are_on
         assert await second.authorize("m") == "Invalid"
         assert first.asked.total() == asked_before
         assert await connections(service) == [ChargerConnected, ChargerDisconnected, ChargerConnected]
-        assert "took its place" in (await reasons(service))[0]
+        assert "replaced it" in (await reasons(service))[0]
         await second.ws.close()
 
 

@@ -14,8 +14,9 @@ _REQUEST_ENDS: Final = {OcppVersion.V16: ".json", OcppVersion.V201: "Request.jso
 
 @cache
 def known_actions(version: OcppVersion) -> frozenset[str]:
-    """All actions of the version, whichever side sends them: the names of the `ocpp` package's schemas. Its `Action` enums
-    have the same names, and importing those of 2.1 would load all messages of 2.1."""
+    """Return all actions of the version, whichever side sends them: the names of the `ocpp` package's schemas. Its `Action`
+    enums have the same names, but importing the 2.1 enum would load all messages of 2.1.
+    """
     end = _REQUEST_ENDS[version]
     names = (file.name for file in (resources.files("ocpp") / _FOLDERS[version] / "schemas").iterdir())
     return frozenset(
@@ -24,7 +25,7 @@ def known_actions(version: OcppVersion) -> frozenset[str]:
 
 
 def not_handled(version: OcppVersion, action: str) -> OcppError:
-    """The error for an action without a handler."""
+    """Return the error for an action without a handler."""
     if action in known_actions(version):
         return NotSupported(f"{action} is not supported by this service")
     return NotImplementedAction(f"OCPP {version.value} has no such action")

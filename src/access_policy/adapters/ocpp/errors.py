@@ -39,12 +39,13 @@ class ErrorCode(StrEnum):
 
     @classmethod
     def read(cls, spelling: str) -> ErrorCode:
-        """The code for a peer's spelling in any version; an unknown one is a generic error."""
+        """Return the code for a peer's spelling in any version; an unknown spelling is a generic error."""
         return _READ.get(spelling, cls.GENERIC_ERROR)
 
 
 # OCPP-J 1.6, table 7. The missing "r" is the specification's. The last two do not exist in 1.6: an invalid CALL
-# is "not conform the PDU structure", and an unknown message type is ignored there, not answered.
+# OCPP-J 1.6, table 7. The missing "r" is the specification's. 1.6 does not have the last two errors: there an invalid CALL is
+# "not conform the PDU structure", and an unknown message type is ignored, not answered.
 _SPELLED_IN_16 = {
     ErrorCode.FORMAT_VIOLATION: "FormationViolation",
     ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurenceConstraintViolation",
@@ -58,9 +59,9 @@ _READ = {code.value: code for code in ErrorCode} | {
 
 
 class OcppError(Exception):
-    """Raised while a CALL is handled: the charger gets a CALLERROR with this code and description.
+    """Raised while a CALL is handled; the charger receives a CALLERROR with this code and description.
 
-    The description reaches the charger: it names fields, never values, secrets or internals.
+    The description is sent to the charger, so it names fields, but never values, secrets or internals.
     """
 
     code: ClassVar[ErrorCode] = ErrorCode.GENERIC_ERROR
@@ -72,7 +73,7 @@ class OcppError(Exception):
 
 
 class NotImplementedAction(OcppError):
-    """No such action in this protocol version."""
+    """This protocol version does not have the action."""
 
     code = ErrorCode.NOT_IMPLEMENTED
 
@@ -84,7 +85,7 @@ class NotSupported(OcppError):
 
 
 class InternalError(OcppError):
-    """The service failed. A charger may send the same CALL again, and a good one does."""
+    """The service failed. A charger may send the same CALL again, and a well-behaved one does."""
 
     code = ErrorCode.INTERNAL_ERROR
 
@@ -96,7 +97,7 @@ class ProtocolError(OcppError):
 
 
 class SecurityError(OcppError):
-    """Not allowed, or not yet: before BootNotification was accepted."""
+    """The message is not allowed, or not allowed before BootNotification has been accepted."""
 
     code = ErrorCode.SECURITY_ERROR
 

@@ -1,6 +1,6 @@
-"""Payloads as people may see them: identifiers masked, and nothing of passwords, keys and texts without a schema.
+"""Payloads as people may see them: identifiers are masked, and passwords, keys and data without a schema are hidden.
 
-The names are those of the schemas of all versions; a test walks the schemas and finds names that are missing here.
+The names come from the schemas of all versions; a test walks the schemas and finds names that are missing here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from access_policy.domain.identifiers import HIDDEN, Identifier, IdentifierKind
 
 IDENTIFIERS: Final = frozenset({"idTag", "parentIdTag", "idToken", "additionalIdToken", "groupIdToken", "idTokens"})
-PEOPLE: Final = frozenset({"customerIdentifier", "prioritizedEMAIDs"})  # texts that name a person or a contract
+PEOPLE: Final = frozenset({"customerIdentifier", "prioritizedEMAIDs"})  # strings that name a person or a contract
 SECRETS: Final = frozenset(
     {
         "apnPassword",
@@ -25,19 +25,19 @@ SECRETS: Final = frozenset(
         "exiResponse",  # contain a contract's private key, encrypted (ISO 15118-2, 8.4.3.10)
     }
 )
-OPAQUE: Final = frozenset({"data", "customData"})  # of the vendor's own shape
+OPAQUE: Final = frozenset({"data", "customData"})  # of a shape that the vendor defines
 SETTING_VALUES: Final = frozenset({"value", "attributeValue", "actualValue", "variableAttribute"})
 SECRET_SETTING: Final = re.compile(
     r"authorizationkey|password|passwd|secret|private|identity|token|pin\b|apn|vpn|user", re.IGNORECASE
 )
-SHOWN_MAX: Final = 2_000  # characters of a text
+SHOWN_MAX: Final = 2_000  # characters of a string
 _DEPTH_MAX: Final = 50
 _IN_A_URL: Final = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")
 _PRIVATE_KEY: Final = "PRIVATE KEY"
 
 
 class Masking:
-    """Masks the payloads of one reading. `told` are the identifiers found so far, which texts of errors may quote."""
+    """Masks the payloads of one read. `told` contains the identifiers found so far, which error texts may quote."""
 
     def __init__(self) -> None:
         self.told: set[str] = set()
@@ -46,7 +46,7 @@ class Masking:
         return self._object(payload, 0)
 
     def quoted(self, text: str) -> str:
-        """A text of an error, without the identifiers that it quotes."""
+        """Return an error text without the identifiers that it quotes."""
         for value in sorted(self.told, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         return _text(text)
@@ -93,7 +93,7 @@ class Masking:
                 return HIDDEN
 
     def _masked(self, value: str, *, is_typed: bool) -> str:
-        """Nothing of anything that may be a PIN."""
+        """Mask a value; anything that may be a PIN is hidden completely."""
         if len(value) >= 4:
             self.told.add(value)
         shown = Identifier(IdentifierKind.OTHER, value)
@@ -101,14 +101,14 @@ class Masking:
 
 
 def _is_secret_setting(of: Mapping[str, Any]) -> bool:
-    """A configuration key (`key`), or a variable of a component, whose name speaks of a secret."""
+    """Tell whether a configuration key (`key`), or a variable of a component, has a name that suggests a secret."""
     parts: tuple[Any, ...] = (of.get("component"), of.get("variable"))
     names = [of.get("key"), *(part.get("name") for part in parts if isinstance(part, dict))]
     return any(isinstance(name, str) and SECRET_SETTING.search(name) is not None for name in names)
 
 
 def _is_of_schema(value: Any) -> bool:
-    """`data` is also the name of lists of numbers, which hide nobody."""
+    """Tell whether the value follows a schema: `data` is also the name of lists of numbers, which contain nothing personal."""
     return value is None or (isinstance(value, list) and all(isinstance(each, int | float) for each in value))
 
 

@@ -1,6 +1,6 @@
-"""Driver texts by language. The texts of the program are English and are the keys of the other catalogues (gettext).
+"""Driver texts by language. The texts in the program are English and are the keys of the other catalogues (gettext).
 
-Read with Babel, which also writes weekday and time as people of that language do (CLDR).
+Babel reads the catalogues, and formats weekday and time for the language (CLDR).
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ WHY: Final[Mapping[Reason, str]] = {
 
 
 class CatalogueIncomplete(Exception):
-    """A catalogue lacks a text or has one that loses a placeholder; the message names the file and the text."""
+    """A catalogue lacks a text, or has a text without a required placeholder. The message names the file and the text."""
 
 
 class DriverTexts:
-    """All catalogues of this package. English replaces a missing language."""
+    """All catalogues of this package. English is used for a missing language."""
 
     def __init__(self, catalogues: Mapping[str, Mapping[str, str]]) -> None:
         self._catalogues = catalogues
@@ -58,7 +58,7 @@ class DriverTexts:
     @staticmethod
     @cache
     def packaged() -> DriverTexts:
-        """Raises `CatalogueIncomplete`."""
+        """Read the catalogues. Raises `CatalogueIncomplete`."""
         files = {
             file.name.removesuffix(".po"): file.read_bytes()
             for file in resources.files(__package__).iterdir()
@@ -71,8 +71,9 @@ class DriverTexts:
         return frozenset({ENGLISH, *self._catalogues})
 
     def denial(self, denial: Denial, *, length_max: int) -> tuple[str, str]:
-        """The text and its language. Says why, what to do, and until when managed access holds where that is in sight and
-        there is room for it: a sentence is left out rather than cut."""
+        """Return the text and its language. It gives the reason and what to do, and until when managed access lasts if that is
+        known and the sentence fits; a sentence is omitted rather than cut.
+        """
         language = denial.language if denial.language in self._catalogues else ENGLISH
         text = self._why(denial, language)
         if denial.managed_until is not None:
@@ -98,7 +99,7 @@ def _complete(language: str, file: bytes) -> dict[str, str]:
         message = catalogue.get(text)
         translated = None if message is None or message.fuzzy else str(message.string)
         if not translated or TIME_OF.get(text, "") not in translated or ("{" in translated) is not (text in TIME_OF):
-            raise CatalogueIncomplete(f"{language}.po: {text!r} has no translation that can be used")
+            raise CatalogueIncomplete(f"{language}.po: {text!r} has no usable translation")
         texts[text] = translated
     return texts
 

@@ -1,4 +1,4 @@
-"""The signal of a denial where no charger shows it: the text of the driver's language alone, as at an entrance."""
+"""The signal of a denial that no charger shows, as at an entrance: only the text in the driver's language."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The gateway of chargers: who may connect, who is connected, and what becomes of their messages."""
+"""The gateway of chargers: which chargers may connect, which are connected, and how their messages are handled."""

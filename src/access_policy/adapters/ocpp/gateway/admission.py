@@ -13,14 +13,14 @@ from access_policy.application.ports.secrets import ChargerCredentials
 from access_policy.application.presence.charger_conditions import ChargerConditions
 from access_policy.domain.ids import ChargePointId, ChargerId, ChargerKey, TenantId
 
-_UNKNOWN = (TenantId(""), ChargerId(""))  # verified for an unknown identity, so that it takes as long as a known one
+_UNKNOWN = (TenantId(""), ChargerId(""))  # verified for an unknown identity, so that the check takes as long
 
 
 class ChargerAdmission:
     """Implements `Admission` of the OCPP server.
 
-    `requires_passwords`: every charger needs one. Otherwise a charger registered without a password is admitted by its
-    identity alone, which is for loopback listeners only.
+    With `requires_passwords`, every charger needs one. Otherwise a charger registered without a password is admitted by its
+    identity alone, which is only for loopback listeners.
     """
 
     def __init__(
@@ -42,11 +42,12 @@ class ChargerAdmission:
     async def admit(
         self, charge_point_id: str, password: bytes | None, source: str, certified: frozenset[str] | None
     ) -> Admitted | AdmissionRefused:
-        """Where passwords are required, an unknown identity and a wrong password get the same answer. A certificate replaces
-        the password (profile 3)."""
+        """Decide whether the charger may connect. If passwords are required, an unknown identity and a wrong password get the
+        same answer. A certificate replaces the password (profile 3).
+        """
         identity = ChargePointId(charge_point_id)
         if (wait_s := self._guesses.retry_after_s(source, charge_point_id)) is not None:
-            reason = "too many wrong credentials before; it may try again later"
+            reason = "too many wrong credentials; it may try again later"
             return AdmissionRefused(HTTPStatus.UNAUTHORIZED, wait_s, reason)
         key = self._view.owner_of(identity)
         verified = await self._credentials.verify(identity, key or _UNKNOWN, password)
@@ -72,5 +73,5 @@ def _why(
     if certified is not None:
         return "its certificate names another charge point id"
     if verified is None:
-        return "the charger has no password; put it with one"
+        return "the charger has no password; register it with one"
     return "it presented no password" if password is None else "wrong password"

@@ -44,7 +44,7 @@ class Connections:
         return charger.epoch if charger.accepted or charger.pending_since is not None else None
 
     async def let_serve(self, key: ChargerKey) -> None:
-        """Trigger a boot. A charger that does not know the message boots again by itself."""
+        """Trigger a boot. A charger that does not support the trigger boots again by itself."""
         charger = self._chargers.get(key)
         if charger is None or charger.pending_since is None or charger.is_safe:
             return
@@ -60,11 +60,11 @@ class Connections:
         return self._chargers.get(key)
 
     def add(self, charger: ConnectedCharger) -> None:
-        """In place of an earlier connection of the same charger."""
+        """Register the connection in place of an earlier one of the same charger."""
         self._chargers[charger.key] = charger
 
     def remove(self, key: ChargerKey, connection: ChargerConnection) -> bool:
-        """False if the charger has a newer connection."""
+        """Remove the connection; False if the charger has a newer one."""
         charger = self._chargers.get(key)
         if charger is None or charger.connection is not connection:
             return False

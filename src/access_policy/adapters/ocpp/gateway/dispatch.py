@@ -30,8 +30,9 @@ class MessageDispatch:
         self._settling = settling
 
     def of(self, charger: ConnectedCharger) -> Dispatch:
-        """Handles the CALLs of one connection. Before the boot is accepted only BootNotification is, and messages that the
-        service has requested."""
+        """Return the handler for the CALLs of one connection. Before the boot is accepted, it handles only BootNotification and
+        messages that the service has requested.
+        """
         handlers = self.handlers[charger.connection.version]
 
         def dispatch(connection: ChargerConnection, call: Call) -> Answering:
@@ -41,7 +42,7 @@ class MessageDispatch:
             if call.action == BOOT:
                 return self._settling.boot(charger, handler(charger, call.payload, call.message_id))
             if not charger.accepted and not _is_requested(charger, call.action):
-                raise SecurityError("BootNotification was not accepted yet")
+                raise SecurityError("BootNotification has not been accepted yet")
             return handler(charger, call.payload, call.message_id)
 
         return dispatch
@@ -52,7 +53,9 @@ def _is_requested(charger: ConnectedCharger, action: str) -> bool:
 
 
 def error_of(failure: Exception) -> OcppError | None:
-    """An attempt that could not be decided is an error where the protocol has one, and never a denial (design 3.3)."""
+    """Return the protocol error for a failure. An attempt that could not be decided is an error where the protocol has one, but
+    never a denial (design 3.3).
+    """
     if isinstance(failure, ChargerRetired):  # its connection is about to be closed
         return SecurityError("not decided: the charger is retired")
     if isinstance(failure, StoreUnavailable):

@@ -33,8 +33,9 @@ from access_policy.domain.ids import ChargerKey
 
 
 class OcppGateway:
-    """`connections` implements the ports of connected chargers; `frames` has their recent frames; `ownership` keeps the
-    records of their connections."""
+    """The gateway of one process. `connections` implements the ports of connected chargers, `frames` has the chargers' recent
+    frames, and `ownership` keeps the records of their connections.
+    """
 
     def __init__(
         self,
@@ -114,11 +115,11 @@ class OcppGateway:
     def closed(self, connection: ChargerConnection) -> None:
         key = self._chargers.pop(connection).key
         is_gone = self.connections.remove(key, connection)
-        reason = "connection closed" if connection.is_current else "another connection took its place"
+        reason = "connection closed" if connection.is_current else "another connection replaced it"
         self.ownership.closed(key, reason, is_gone=is_gone)
 
     def _disconnect_if_retired(self, key: ChargerKey) -> None:
-        """Whichever process has retired it."""
+        """Close the connection of a charger that any process has retired."""
         charger = self.connections.get(key)
         if charger is not None and self._dependencies.view.charger(*key).policy.retired_at is not None:
             self.ownership.record(charger.connection.close(CloseCode.POLICY_VIOLATION, "no longer admitted"))

@@ -25,7 +25,9 @@ class Ownership:
         self._connections = connections
         self._records = records
         self._conditions = conditions
-        self._newer_versions: dict[ChargerKey, int] = {}  # under which other processes have recorded connections
+        self._newer_versions: dict[
+            ChargerKey, int
+        ] = {}  # versions under which other processes have recorded connections
         self._tasks = BackgroundTasks()
         self.unrecorded = UnrecordedConnections(self._record_as_it_is)
 
@@ -35,7 +37,7 @@ class Ownership:
         self.record(self._own(charger), of=charger.key)
 
     def closed(self, key: ChargerKey, reason: str, *, is_gone: bool) -> None:
-        """`is_gone`: no newer connection has replaced the closed one."""
+        """Record the end of a connection. `is_gone`: no newer connection has replaced the closed one."""
         if is_gone:
             self._newer_versions.pop(key, None)
         self.record(self._records.disconnected(key, reason), of=key)
@@ -47,15 +49,17 @@ class Ownership:
     # --- other processes -------------------------------------------------------------------------------------------------
 
     def connected_to_another(self, key: ChargerKey, version: int) -> None:
-        """Another process has recorded a connection of the charger under this version. If it is newer than ours, the charger
-        has left ours."""
+        """Note that another process has recorded a connection of the charger under this version. If it is newer than ours, the
+        charger has left our connection.
+        """
         if self._connections.connected(key):
             self._newer_versions[key] = max(version, self._newer_versions.get(key, 0))
             self._yield_to_newer(key)
 
     def given_up(self, key: ChargerKey, version: int) -> None:
-        """Another process has recorded under this version that our connection of the charger ended, since this process sent
-        no heartbeat for a while. Record the connection again."""
+        """Record our connection again: another process has recorded under this version that it ended, because this process sent
+        no heartbeat for a while.
+        """
         charger = self._connections.get(key)
         if charger is not None and 0 < charger.owner_version < version:
             charger.given_up_version = version
@@ -78,15 +82,15 @@ class Ownership:
     # --- records ---------------------------------------------------------------------------------------------------------
 
     async def finish_records(self) -> None:
-        """Wait until all records that were begun are written."""
+        """Wait until all records in progress are written."""
         await self._tasks.finish()
 
     async def record_late(self) -> None:
-        """Until cancelled: record connections that were opened or closed while the store was down."""
+        """Run until cancelled: record connections that were opened or closed while the store was down."""
         await self.unrecorded.run()
 
     async def _record_as_it_is(self, key: ChargerKey) -> None:
-        """Bring the charger's record up to date with its connection as it is now. Raises `StoreUnavailable`."""
+        """Update the charger's record to the current state of its connection. Raises `StoreUnavailable`."""
         charger = self._connections.get(key)
         if charger is None:
             await self._records.disconnected(key, "connection closed")
@@ -94,13 +98,14 @@ class Ownership:
             await self._own(charger)
             if not self._connections.connected(key):
                 self.unrecorded.add(key)  # it was closed during the write
-            await self._conditions.has_booted(key)  # not known yet if the store was down at the admission
+            await self._conditions.has_booted(key)  # still unknown if the store was down at the admission
         elif charger.owner_version < charger.given_up_version:
             await self._own_again(charger)
 
     def record(self, work: Coroutine[Any, Any, None], *, of: ChargerKey | None = None) -> None:
-        """Run `work` beside the connection and log its failure. `of`: the charger whose connection, or its end, it records;
-        if the store is down, it is recorded once the store is back."""
+        """Run `work` in the background and log its failure. `of` is the charger whose connection, or whose disconnection, is
+        recorded; if the store is down, it is recorded once the store is back.
+        """
         self._tasks.begin(self._recorded(work, of), "the record of a charger")
 
     async def _recorded(self, work: Coroutine[Any, Any, None], of: ChargerKey | None) -> None:

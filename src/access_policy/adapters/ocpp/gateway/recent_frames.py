@@ -1,4 +1,4 @@
-"""The recent frames of all chargers of this gateway, also of those that have left (port `RecentFrames`)."""
+"""The recent frames of all chargers of this gateway, including those that have disconnected (port `RecentFrames`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChargerFrames:
         self._rings: OrderedDict[ChargerKey, tuple[FrameRing, OcppVersion]] = OrderedDict()
 
     def ring(self, key: ChargerKey, version: OcppVersion) -> FrameRing:
-        """The charger's ring, which it has from one connection to the next."""
+        """Return the charger's ring, which it keeps from one connection to the next."""
         ring = self._rings.pop(key, (None,))[0] or FrameRing()
         self._rings[key] = (ring, version)
         if len(self._rings) > CHARGERS_KEPT:
@@ -41,7 +41,9 @@ class ChargerFrames:
 
 
 def _read(frames: Sequence[RawFrame], version: OcppVersion) -> list[Frame]:
-    """Newest first. Identifiers are collected from all frames before any error is shown, since an error may quote them."""
+    """Decode and mask frames, newest first. Identifiers are collected from all frames before any error is shown, because an
+    error may quote them.
+    """
     messages = [None if each.raw is None else decode(each.raw, version) for each in frames]
     actions = {each.message_id: each.action for each in messages if isinstance(each, Call)}
     masking = Masking()

@@ -1,6 +1,6 @@
-"""Settling of connections and boots: only afterwards may the mode controller send a charger commands.
+"""Settling of connections and boots. The mode controller may send a charger commands only afterwards.
 
-A charger that has rebooted answers no CALL before its BootNotification was answered.
+A charger that has rebooted does not answer CALLs before its BootNotification is answered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from access_policy.adapters.ocpp.incoming.connected_charger import ConnectedChar
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.transport.answers import Answer
 
-SETTLE_MIN_S = 0.5  # the answer to the boot is out before the first command
+SETTLE_MIN_S = 0.5  # the answer to the boot is sent before the first command
 BOOT_WAIT_S = 2.0  # for a boot after a reconnect
 
 
@@ -35,15 +35,17 @@ class Settling:
             self._dependencies.mode_trigger(charger.key, "connected")
 
     def _no_boot_came(self, charger: ConnectedCharger, epoch: int) -> None:
-        """After a reconnect without a reboot commands may be sent now; after a boot, once that has settled."""
+        """Trigger the mode controller. After a reconnect without a reboot, commands may be sent now; after a boot, they wait
+        until it has settled.
+        """
         if self._connections.is_current(charger) and charger.epoch == epoch and charger.settled_at < math.inf:
             self._dependencies.mode_trigger(charger.key, "connected")
 
     async def boot(self, charger: ConnectedCharger, handling: Answer | Awaitable[Answer]) -> Answer:
-        """The answer of `handling`. No command is sent meanwhile, and a new epoch begins.
+        """Return the answer of `handling`. A new epoch begins, and no command is sent in the meantime.
 
-        A Pending charger boots again and again while it is configured: its epoch stays, also when it is accepted, since its
-        mode has been verified by then.
+        A Pending charger boots repeatedly while it is configured. Its epoch does not change, even when it is accepted, because
+        its mode has been verified by then.
         """
         if charger.pending_since is not None:
             return handling if isinstance(handling, dict) else await handling

@@ -1,4 +1,4 @@
-"""Chargers whose connection, or its end, could not be recorded: recorded as it is then, once the store is back."""
+"""Chargers whose connection or disconnection could not be recorded. Their current state is recorded once the store is back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ AT_ONCE: Final = 50  # chargers, after one has shown that the store answers
 
 
 class UnrecordedConnections:
-    """`record` brings the record of one charger up to date with its connection as it is now, or raises
-    `StoreUnavailable`."""
+    """Retries records. `record` updates the record of one charger to the current state of its connection, or raises
+    `StoreUnavailable`.
+    """
 
     def __init__(
         self,
@@ -28,7 +29,7 @@ class UnrecordedConnections:
     ) -> None:
         self._record = record
         self._sleep = sleep
-        self._pending: dict[ChargerKey, object] = {}  # with a mark of the latest `add`
+        self._pending: dict[ChargerKey, object] = {}  # each with a mark of its latest `add`
         self._some = asyncio.Event()
 
     def add(self, key: ChargerKey) -> None:
@@ -36,14 +37,14 @@ class UnrecordedConnections:
         self._some.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Retry until cancelled."""
         while True:
             await self._some.wait()
             await self._sleep(AGAIN_EVERY_S)
             await self.try_again()
 
     async def try_again(self) -> None:
-        """First one charger, then the others in groups, until the store fails again."""
+        """Record one charger first, then the others in groups, until the store fails again."""
         pending = list(self._pending)
         groups = [pending[:1], *(pending[at : at + AT_ONCE] for at in range(1, len(pending), AT_ONCE))]
         for group in groups:
@@ -51,7 +52,7 @@ class UnrecordedConnections:
                 return
 
     async def _store_is_up_for(self, key: ChargerKey) -> bool:
-        """False while the store is down."""
+        """Record one charger; False while the store is down."""
         mark = self._pending[key]
         try:
             await self._record(key)

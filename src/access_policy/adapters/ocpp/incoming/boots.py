@@ -1,8 +1,9 @@
-"""Boots of charging stations (OCPP 1.6, 4.2; 2.x, B01 to B03): recorded, and accepted once the charger is safe.
+"""Boots of charging stations (OCPP 1.6, 4.2; 2.x, B01 to B03): the service records a boot, and accepts it once the charger is
+safe.
 
-A charger that forgets its mode at a boot would serve anyone until it is switched again. If its profile allows it, a boot in
-managed access is answered Pending, the mode controller switches the charger, and only then is it accepted. The wait is
-bounded: a charger that cannot be switched must still charge buses.
+A charger that forgets its mode at a boot would serve anyone until it is switched again. If its profile allows it, the service
+answers a boot in managed access with Pending, the mode controller switches the charger, and only then is the boot accepted. The
+wait is bounded, because a charger that cannot be switched must still charge buses.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 
 PENDING_MAX_S: Final = 60.0
-PENDING_RETRY_S: Final = 15  # the interval in which a Pending charger sends BootNotification again by itself
+PENDING_RETRY_S: Final = 15  # the interval at which a Pending charger sends BootNotification again by itself
 
 # Messages that a Pending charger may send because the service requested them (2.x, B02.FR.02 and B02.FR.09).
 REQUESTED_WHILE_PENDING: Final = frozenset({"NotifyReport", "NotifyMonitoringReport"})
@@ -32,7 +33,7 @@ class Boots:
     async def answer(
         self, charger: ConnectedCharger, *, vendor: str, model: str, firmware: str | None
     ) -> dict[str, Any]:
-        """The answer to BootNotification. A Pending charger that sends it again has not booted again."""
+        """Return the answer to BootNotification. A Pending charger that sends it again has not booted again."""
         if charger.pending_since is None:
             await self._dependencies.conditions.booted(charger.key, vendor=vendor, model=model, firmware=firmware)
         if self._must_wait(charger):

@@ -11,14 +11,16 @@ from typing import Final
 
 AVAILABLE: Final = "Available"
 FAULTED: Final = "Faulted"
-COMPONENTS_MAX: Final = 500  # of one station that are faulted or have a problem; beyond, the oldest are dropped
+COMPONENTS_MAX: Final = 500  # of one station that are faulted or have a problem; beyond this, the oldest are dropped
 
 _Key = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """`evse_id` and `connector_id` 0: not of a certain EVSE or connector. Names are compared without case."""
+    """A component of a station. `evse_id` and `connector_id` are 0 if it does not belong to a particular EVSE or connector.
+    Names are compared without case.
+    """
 
     evse_id: int
     connector_id: int
@@ -30,7 +32,7 @@ class Component:
 
     @property
     def has_state(self) -> bool:
-        """The station, an EVSE or a connector: their `Problem` means what `Faulted` means."""
+        """True for the station, an EVSE or a connector, whose `Problem` means the same as `Faulted`."""
         return self.name.lower() in ("chargingstation", "evse", "connector")
 
 
@@ -42,8 +44,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`error_code` is `Faulted` for a station, an EVSE or a connector, and `Problem` for any other component, which `info`
-    names."""
+    """A fault. `error_code` is `Faulted` for a station, an EVSE or a connector, and `Problem` for any other component, which
+    `info` names.
+    """
 
     error_code: str
     vendor_error_code: str | None = None
@@ -54,16 +57,18 @@ class ComponentStates:
     """The latest reports of one station, on one connection."""
 
     def __init__(self) -> None:
-        self._faults: dict[tuple[_Key, str], Fault] = {}  # by component, and the variable that reported it
+        self._faults: dict[tuple[_Key, str], Fault] = {}  # by component, and by the variable that reported it
 
     def state(self, component: Component, state: str) -> None:
-        """A component that is `Available` for the next driver has no problem, also if its end was not reported."""
+        """Note a state. A component that is `Available` for the next driver has no problem, even if the end of one was not
+        reported.
+        """
         self._note(component, FAULTED, Fault(FAULTED) if state == FAULTED else None)
         if state == AVAILABLE:
             self.problem(component, None)
 
     def problem(self, component: Component, problem: Problem | None) -> None:
-        """None: the component has no problem, or no longer."""
+        """Note a problem. None means that the component has no problem, or no longer has one."""
         if problem is None:
             fault = None
         elif component.has_state:
@@ -81,7 +86,7 @@ class ComponentStates:
             del self._faults[next(iter(self._faults))]
 
     def fault_of(self, evse_id: int) -> Fault | None:
-        """The fault of the EVSE (0: of the station as a whole); the most detailed one of several."""
+        """Return the fault of the EVSE (0: of the station as a whole); if there are several, the most detailed one."""
         faults = [fault for ((evse, _, _), _), fault in self._faults.items() if evse == evse_id]
         return min(faults, key=_rank, default=None)
 

@@ -24,8 +24,9 @@ class Components:
         return {}
 
     async def notify_event(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
-        """A monitored variable changed (N07): a state or a problem of a component, or the charger's switch, which is
-        then read, since the message may be late."""
+        """Handle changes of monitored variables (N07): a state or a problem of a component, or the charger's switch. The switch
+        is then read, because the message may be late.
+        """
         profile = self._dependencies.profile(charger.key)
         switch = profile.mode_control if profile is not None else None
         for data in objects(payload, "eventData"):
@@ -54,7 +55,7 @@ class Components:
                 await self._report_fault(charger, component.evse_id, at)
 
     async def _state(self, charger: ConnectedCharger, component: Component, state: str, at: datetime) -> None:
-        """The state of a connector, an EVSE or the station: in StatusNotification, or in NotifyEvent as 2.1 has it."""
+        """Handle the state of a connector, an EVSE or the station, from StatusNotification, or from NotifyEvent as in 2.1."""
         evse_id = component.evse_id
         charger.components.state(component, state)
         await self._report_fault(charger, evse_id, at)
@@ -78,10 +79,10 @@ class Components:
 
 
 def _id(payload: Payload, name: str) -> int:
-    """Of an EVSE or a connector; 0: none is named."""
+    """Return the id of an EVSE or a connector; 0 if none is named."""
     return max(0, number(payload, name) or 0)
 
 
 def _same_names(names: tuple[str | None, ...], known: tuple[str, ...]) -> bool:
-    """Names of components and variables are compared without case (2.x, identifierString)."""
+    """Compare names of components and variables, without case (2.x, identifierString)."""
     return tuple((name or "").lower() for name in names) == tuple(name.lower() for name in known)

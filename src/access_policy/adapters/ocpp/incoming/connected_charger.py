@@ -15,8 +15,9 @@ from access_policy.domain.ids import ChargerKey
 
 @dataclass(frozen=True, slots=True)
 class AdmittedCharger:
-    """A charger whose handshake was admitted. `has_booted`: an earlier BootNotification of it was accepted, also on another
-    connection (OCPP-J gates on the identity: a reconnect without a reboot brings no new one)."""
+    """A charger whose handshake was admitted. `has_booted`: one of its earlier BootNotifications was accepted, possibly on
+    another connection (OCPP-J accepts the identity, so a reconnect without a reboot sends no new one).
+    """
 
     key: ChargerKey
     admitted_at: datetime
@@ -25,17 +26,17 @@ class AdmittedCharger:
 
 @dataclass(slots=True, eq=False)
 class ConnectedCharger:
-    """A new one for each connection.
+    """The state of one connection of a charger.
 
     Attributes:
-        accepted: its BootNotification was accepted, on this connection or an earlier one.
+        accepted: a BootNotification was accepted, on this connection or an earlier one.
         connected_at: when the handshake was admitted.
-        epoch: grows with each connection and each accepted boot.
-        settled_at: loop time from which the mode controller may send it commands.
-        owner_version: the version under which the connection is on the charger's record; 0 means not yet.
+        epoch: rises with each connection and each accepted boot.
+        settled_at: loop time from which the mode controller may send the charger commands.
+        owner_version: the version under which the charger's record has the connection; 0 means not yet.
         given_up_version: the version under which another process has recorded that the connection ended.
         pending_since: loop time at which its boot was answered Pending.
-        is_safe: its mode is in force, so that its next BootNotification is accepted.
+        is_safe: its mode is in force, so its next BootNotification is accepted.
         connection_id: the scope of its message ids.
         occupied: EVSEs and connectors with a vehicle (2.x).
     """
@@ -61,11 +62,15 @@ class ConnectedCharger:
         return asyncio.get_running_loop().time() >= self.settled_at
 
     def was_away_at(self, at: datetime) -> bool:
-        """The charger could not ask then: its reports from before this connection are judged by their own time."""
+        """Tell whether the charger was disconnected then. Its reports from before this connection are judged by their own time,
+        because it could not ask.
+        """
         return at < self.connected_at
 
     def frees_evse(self, evse_id: int, connector_id: int, status: str | None) -> bool:
-        """The connector's status (2.x) means that no vehicle is at the EVSE any more, which has one cable in use at a time."""
+        """Tell whether the connector's status (2.x) means that the vehicle has left the EVSE, which has one cable in use at a
+        time.
+        """
         connector = (evse_id, connector_id)
         if status != "Available":
             self.occupied.discard(connector)

@@ -10,8 +10,8 @@ from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.events import DenialSignal
 from access_policy.domain.access.reasons import Reason
 
-# OCPP 1.6 has three refusals. A known vehicle is Blocked or Expired, so that some chargers show it differently from an
-# unknown one.
+# OCPP 1.6 has three refusals. A known vehicle is Blocked or Expired, because some chargers show these differently from the
+# status for an unknown vehicle.
 STATUS_16 = {
     Reason.IDENTIFIER_INVALID: "Invalid",
     Reason.PIN_LOCKED_OUT: "Blocked",
@@ -50,7 +50,7 @@ STATUS_2X = {
 
 
 class StatusOnly:
-    """OCPP 1.6: a status, and no text (ocpp-access-control part C)."""
+    """OCPP 1.6: a status without a text (ocpp-access-control part C)."""
 
     def signal(self, denial: Denial) -> DenialSignal:
         return DenialSignal(status=STATUS_16[denial.reason])
@@ -58,7 +58,7 @@ class StatusOnly:
 
 @dataclass(frozen=True, slots=True)
 class StatusAndMessage:
-    """OCPP 2.0.1 and 2.1: a precise status and a personal message if the profile says that the model shows one."""
+    """OCPP 2.0.1 and 2.1: a precise status, and a personal message if the profile says that the model shows it."""
 
     profiles: CapabilityProfiles
     texts: DriverTexts

@@ -26,7 +26,7 @@ from access_policy.domain.capability_profiles.capabilities import CapabilityProf
 from access_policy.domain.ids import ChargerKey
 
 HEARTBEAT_S = 300
-PERMISSION_MAX = timedelta(hours=1)  # the longest that a charger may keep a permission without asking again
+PERMISSION_MAX = timedelta(hours=1)  # the longest time for which a charger may keep a permission without asking again
 
 Handler = Callable[[ConnectedCharger, Payload, str], Answering]
 """Handles a message, given the charger, the payload and the message id."""
@@ -39,7 +39,9 @@ ReservationEnded = Callable[[ChargerKey, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class HandlerDependencies:
-    """`mode_trigger` asks the mode controller to compare a charger's mode; `switch_moved` reports evidence of drift."""
+    """The application's parts. `mode_trigger` makes the mode controller compare a charger's mode; `switch_moved` reports
+    evidence of drift.
+    """
 
     view: DecisionView
     decider: AttemptDecider
@@ -60,7 +62,7 @@ class HandlerDependencies:
         return self.profiles.get(key[0], self.view.charger(*key).policy.settings.profile)
 
     def freevend_tag(self, key: ChargerKey) -> str | None:
-        """The tag that the charger's freevend sessions carry, by its profile."""
+        """Return the tag that the charger's freevend sessions carry according to its profile."""
         profile = self.profile(key)
         return None if profile is None else profile.freevend_tag
 
@@ -69,14 +71,16 @@ class HandlerDependencies:
         return profile is not None and profile.is_freevend_tag(tag)
 
     def is_admitted_in_freevend(self, key: ChargerKey, tag: str) -> bool:
-        """The charger presents its own freevend tag while freevend is expected: not an attempt, and not recorded."""
+        """Tell whether the charger presents its own freevend tag while freevend is expected. That is not an attempt, and is not
+        recorded.
+        """
         return self.is_freevend_tag(key, tag) and self.expects_freevend(key)
 
     def expects_freevend(self, key: ChargerKey) -> bool:
         return self.view.charger(*key).expected(self.clock.now()).mode is AccessMode.FREEVEND
 
     def valid_until(self, decided: RecordedDecision) -> datetime:
-        """The expiry of an Accepted: never past the first instant at which the attempt could be refused, and soon."""
+        """Return the expiry of an Accepted: soon, and never after the first instant at which the attempt could be refused."""
         now = self.clock.now()
         soon = now + PERMISSION_MAX
         if isinstance(decided.event, AccessAllowed):

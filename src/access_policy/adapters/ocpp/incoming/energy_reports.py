@@ -1,4 +1,4 @@
-"""What a message says about the energy that a charger delivers."""
+"""The energy that a charger delivers, as a message reports it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def energy_report(
     charging: bool = False,
     now: datetime,
 ) -> EnergyReport:
-    """The report of the payload's `meterValue`s, if it has any. Chargers queue those of a transaction while they are offline
-    (1.6, 3.7.1; 2.x, E04)."""
+    """Return the report of the payload's `meterValue`s, if it has any. Chargers queue a transaction's `meterValue`s while they
+    are offline (1.6, 3.7.1; 2.x, E04).
+    """
     values = objects(payload, "meterValue")
     return EnergyReport(
         tenant_id=charger.key[0],

@@ -1,7 +1,7 @@
-"""The imported-energy register and the power in the meter values of a message, read the same way for every OCPP version.
+"""Read the imported-energy register and the power from a message's meter values, in the same way for every OCPP version.
 
 A message may carry the register several times: at several instants, in total and by phase, at the outlet and at the grid
-connection. A reading that is not certain is unknown, which is not 0.
+connection. An uncertain reading is unknown, not 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ POWER: Final = "Power.Active.Import"
 _WH: Final = {"wh": 1, "kwh": 1_000, "": 1}
 _W: Final = {"w": 1, "kw": 1_000, "": 1}
 _UNITS: Final = {REGISTER: _WH, POWER: _W}
-# The outlet is the default and the place where a charge is counted; any other is read only where that one is missing.
+# The outlet is the default, and it is where a charge is metered. Other locations are read only if it is missing.
 _LOCATIONS: Final = ("Outlet", "Cable", "Body", "Inlet", "EV")
 _PHASES: Final = {phase + neutral: phase for phase in ("L1", "L2", "L3") for neutral in ("", "-N")}
 _BEGIN, _BETWEEN, _END = range(3)
@@ -28,13 +28,13 @@ _CONTEXTS: Final = {"Transaction.Begin": _BEGIN, "Transaction.End": _END}
 
 @dataclass(frozen=True, slots=True)
 class MeterReadings:
-    """Wh; None where the message has no such reading.
+    """Readings in Wh; None if the message has no such reading.
 
     Attributes:
         earliest: the first of all readings.
         latest: the last of all readings.
-        begin: the reading with which the transaction began, in a message that has later ones too, or says so.
-        end: `latest`, unless that is the one with which the transaction began.
+        begin: the reading at the transaction's begin, if the message has later readings too or says that it is one.
+        end: `latest`, unless that is the reading at the transaction's begin.
     """
 
     earliest: int | None = None
@@ -44,7 +44,9 @@ class MeterReadings:
 
 
 def meter_readings(meter_values: Sequence[Payload]) -> MeterReadings:
-    """The register in the `meterValue`s (2.x, 1.6 MeterValues) or the `transactionData` (1.6 StopTransaction) of a message."""
+    """Return the register in the `meterValue`s (2.x, 1.6 MeterValues) or the `transactionData` (1.6 StopTransaction) of a
+    message.
+    """
     readings = sorted(_readings(meter_values), key=lambda reading: reading[:2])
     if not readings:
         return MeterReadings()
@@ -58,19 +60,21 @@ def meter_readings(meter_values: Sequence[Payload]) -> MeterReadings:
 
 
 def power_w(meter_values: Sequence[Payload]) -> int | None:
-    """The power that is imported, in watts, by the latest reading of a message; None where it has no such reading."""
+    """Return the imported power in watts by the latest reading of a message; None if it has no such reading."""
     readings = sorted(_readings(meter_values, POWER), key=lambda reading: reading[1])
     return readings[-1][2] if readings else None
 
 
 def register_wh(payload: Payload, name: str) -> int | None:
-    """`meterStart` and `meterStop` of 1.6; None for a negative value, which chargers send for an unknown one."""
+    """Return `meterStart` or `meterStop` of 1.6; None for a negative value, which chargers send if they do not know the
+    reading.
+    """
     value = number(payload, name)
     return None if value is None or value < 0 else value
 
 
 def _readings(meter_values: Sequence[Payload], measurand: str = REGISTER) -> Iterator[tuple[int, float, int]]:
-    """Rank of the context, order in time, Wh or W. Without readable times the order is that of the message."""
+    """Yield the rank of the context, the order in time, and Wh or W. Without readable times the order is the message's."""
     times = [_at(value) for value in meter_values]
     all_timed = all(time is not None for time in times)
     for place, value in enumerate(meter_values):
@@ -86,7 +90,7 @@ def _readings(meter_values: Sequence[Payload], measurand: str = REGISTER) -> Ite
 
 
 def _reading(samples: Sequence[Payload], units: Mapping[str, int]) -> int | None:
-    """One reading of samples taken at the same time: in total or, without one, the sum of the phases."""
+    """Return one reading from samples taken at the same time: the total or, without one, the sum of the phases."""
     known = [(sample, value) for sample in samples if (value := _value(sample, units)) is not None]
     for location in _LOCATIONS:
         here = [(sample, value) for sample, value in known if (sample.get("location") or "Outlet") == location]
@@ -100,7 +104,9 @@ def _reading(samples: Sequence[Payload], units: Mapping[str, int]) -> int | None
 
 
 def _value(sample: Payload, units: Mapping[str, int]) -> float | None:
-    """The value as text with a `unit` (1.6, 7.43), or as a number with a `unitOfMeasure` (2.x, UnitOfMeasureType)."""
+    """Return the value, which is text with a `unit` (1.6, 7.43), or a number with a `unitOfMeasure` (2.x,
+    UnitOfMeasureType).
+    """
     value = decimal(sample, "value")
     measure = obj(sample, "unitOfMeasure")
     unit = units.get((text(measure, "unit") or text(sample, "unit") or "").lower())

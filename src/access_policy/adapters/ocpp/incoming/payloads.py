@@ -1,7 +1,7 @@
-"""Lenient readers of messages: real chargers are sloppy, and a driver needs an answer all the same.
+"""Lenient readers of messages, because real chargers are sloppy, and drivers need an answer anyway.
 
-They are strict about the types of values that decisions depend on, and lenient about everything else (extra fields, long
-tags, odd timestamps). An unusable value is reported by the error that the protocol prescribes.
+They are strict about the types of values that decisions depend on, and lenient about everything else (extra fields, long tags,
+odd timestamps). For an unusable value they raise the error that the protocol prescribes.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from access_policy.adapters.ocpp.errors import ProtocolError, TypeConstraintViol
 
 Payload = Mapping[str, Any]
 
-TEXT_MAX = 500  # characters kept of any text that a charger reports
-_CLOCK_AHEAD_MAX = timedelta(minutes=1)  # of a charger's clock before the service's; beyond, the service's is used
+TEXT_MAX = 500  # characters kept of a string that a charger reports
+_CLOCK_AHEAD_MAX = timedelta(minutes=1)  # how far a charger's clock may be ahead; beyond this, the service's is used
 _OLDEST = timedelta(days=400)
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
 _NO_ERROR = frozenset({"", "noerror", "none"})
 
 
 def required_text(payload: Payload, name: str) -> str:
-    """Raises `ProtocolError` when it is missing, `TypeConstraintViolation` when it is not a text."""
+    """Return a string. Raises `ProtocolError` if it is missing, and `TypeConstraintViolation` if it is not a string."""
     value = payload.get(name)
     if value is None:
         raise ProtocolError(f"{name} is missing")
@@ -42,13 +42,13 @@ def required_object(payload: Payload, name: str) -> Payload:
 
 
 def text(payload: Payload, name: str) -> str | None:
-    """The text, cut to `TEXT_MAX`; None for anything else."""
+    """Return the string, cut to `TEXT_MAX`; None for any other value."""
     value = payload.get(name)
     return value[:TEXT_MAX] if isinstance(value, str) else None
 
 
 def number(payload: Payload, name: str) -> int | None:
-    """A whole number that any store can hold, also one that the charger writes as text; None for anything else."""
+    """Return a whole number that every store can hold, even if the charger writes it as a string; None for any other value."""
     value = payload.get(name)
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()):
         value = int(value)
@@ -58,7 +58,7 @@ def number(payload: Payload, name: str) -> int | None:
 
 
 def error_code(payload: Payload) -> str | None:
-    """`errorCode` of a 1.6 StatusNotification; None for no error, however the charger writes it (`NoError`, 7.6)."""
+    """Return `errorCode` of a 1.6 StatusNotification; None for no error, however the charger spells it (`NoError`, 7.6)."""
     code = (text(payload, "errorCode") or "").strip()
     return None if re.sub(r"[^a-z0-9]", "", code.lower()) in _NO_ERROR else code
 
@@ -69,13 +69,13 @@ def obj(payload: Payload, name: str) -> Payload:
 
 
 def objects(payload: Payload, name: str) -> list[Payload]:
-    """The objects of a list, without its other elements."""
+    """Return the objects of a list; other elements are skipped."""
     values = payload.get(name)
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def decimal(payload: Payload, name: str) -> float | None:
-    """A number written as text, as OCPP 1.6 does, or as a number; None for anything else."""
+    """Return a number, or a number written as a string, as in OCPP 1.6; None for any other value."""
     value = payload.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -87,7 +87,9 @@ def decimal(payload: Payload, name: str) -> float | None:
 
 
 def instant(payload: Payload, name: str, *, now: datetime) -> datetime:
-    """The charger's time in UTC; a time without offset is UTC (OCPP 1.6, 3.12). Ours if its is impossible."""
+    """Return the charger's time in UTC; a time without an offset is in UTC (OCPP 1.6, 3.12). An impossible time is replaced by
+    `now`.
+    """
     value = payload.get(name)
     if not isinstance(value, str):
         return now

@@ -1,11 +1,12 @@
 """Read a protocol's tags and tokens as identifiers (design 3.4).
 
-A tag that cannot be read as what its profile says is `other`, verbatim, and so is a card's token of OCPP 2.x whose value is
-not a UID. A token that names another kind (`VID:`, MacAddress, eMAID, KeyCode) and cannot be read as that kind is malformed:
-None, which is decided as `identifier_invalid`. The charger's own freevend tag is None as well: it identifies no vehicle.
+A tag that cannot be read as its profile says is `other`, verbatim, and so is an OCPP 2.x card token whose value is not a UID. A
+token that names another kind (`VID:`, MacAddress, eMAID, KeyCode) but cannot be read as that kind is malformed. It is None, and
+the attempt is decided as `identifier_invalid`. The charger's own freevend tag is None as well, because it does not identify a
+vehicle.
 
-A vehicle may be registered by its tag verbatim (kind `other`), whatever type the charger gives the tag: that reading is kept
-beside the first one. A PIN has no other reading, so that its lock-out cannot be bypassed.
+A vehicle may be registered by its verbatim tag (kind `other`), whatever type the charger gives the tag, so that reading is kept
+in addition to the first one. A PIN has no second reading, so that its lock-out cannot be bypassed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from access_policy.domain.identifiers import (
     with_readings,
 )
 
-TAGS_KEPT: Final = 10_000  # spellings that chargers present again and again
+TAGS_KEPT: Final = 10_000  # spellings that chargers present repeatedly
 
 _BYTES_BY_BASE32_LENGTH = {10: 6, 13: 8}
 
@@ -42,7 +43,7 @@ _KINDS_OF_TOKEN_TYPES = {
 
 
 def read_tag(tag: str, profile: CapabilityProfile | None) -> Identifier | None:
-    """The identifier that an OCPP 1.6 idTag spells. Case carries no meaning there (1.6, 7.28)."""
+    """Return the identifier in an OCPP 1.6 idTag, in which case is not significant (1.6, 7.28)."""
     if profile is None:
         return _read_bare_tag(tag.strip(), IdentifierKind.RFID.value, base32_macs=False)
     if profile.is_freevend_tag(tag):
@@ -64,8 +65,9 @@ def _read_bare_tag(text: str, tags_are: str, *, base32_macs: bool) -> Identifier
 
 
 def _mac_in_base32(text: str) -> Identifier | None:
-    """A vehicle's own id of 6 or 8 bytes in Base32 without padding: 10 or 13 characters. A card's decimal number may look
-    like one, so that it is read as both."""
+    """Read a vehicle's own id of 6 or 8 bytes in Base32 without padding: 10 or 13 characters. A card's decimal number may look
+    like one, so such a tag is read as both.
+    """
     length = _BYTES_BY_BASE32_LENGTH.get(len(text))
     if length is None:
         return None
@@ -77,14 +79,14 @@ def _mac_in_base32(text: str) -> Identifier | None:
 
 
 def read_token(value: str, token_type: str, profile: CapabilityProfile | None) -> Identifier | None:
-    """The identifier that an OCPP 2.x idToken spells."""
+    """Return the identifier in an OCPP 2.x idToken."""
     if profile is not None and profile.is_freevend_tag(value):
         return None
     kind = _KINDS_OF_TOKEN_TYPES.get(token_type)
     if kind is IdentifierKind.PIN:
         return _as(kind, value)
     verbatim = _as(IdentifierKind.OTHER, value)
-    if _has_vid_prefix(value):  # also from stations that send an Autocharge id as if it were a card
+    if _has_vid_prefix(value):  # includes stations that send an Autocharge id as a card
         mac = _as(IdentifierKind.MAC, value) if kind is not IdentifierKind.EMAID else None
         return _beside(mac, verbatim)
     if kind is None:
@@ -99,7 +101,7 @@ def _has_vid_prefix(text: str) -> bool:
 
 
 def _beside(read: Identifier | None, verbatim: Identifier | None) -> Identifier | None:
-    """None for a token that is malformed for its kind, even if it could be read otherwise."""
+    """Combine both readings; None for a token that is malformed for its kind, even if the verbatim reading is valid."""
     return None if read is None else with_readings((read, verbatim))
 
 

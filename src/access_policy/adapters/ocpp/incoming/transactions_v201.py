@@ -1,7 +1,7 @@
-"""TransactionEvent of OCPP 2.x: starts, energy and ends of charges.
+"""TransactionEvent of OCPP 2.x: the starts, energy and ends of charges.
 
 A TransactionEvent that carries a token is answered with that token's status (E01.FR.11). `NoAuthorization` must be answered
-Accepted (C02.FR.02) in every mode: in a managed window it is evidence of drift.
+with Accepted (C02.FR.02) in every mode. In a managed window it is evidence of drift.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from access_policy.application.charging_sessions.reports import EndReport, Recor
 from access_policy.application.deciding.attempts import AccessAttempt, RecordedDecision
 from access_policy.domain.capability_profiles.charger_values import truth
 
-_LONGEST_CHARGE_S = 30 * 24 * 3600  # a longer one is a mistake of the charger
+_LONGEST_CHARGE_S = 30 * 24 * 3600  # a longer one is the charger's mistake
 
 
 class Transactions:
@@ -33,8 +33,9 @@ class Transactions:
         self._signals = signals
 
     async def event(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
-        """A transaction has a session from the first event on that has a token or energy, of whatever type (E02: cable first),
-        also if the events come over several connections or in another order."""
+        """Handle a TransactionEvent. The first event with a token or energy, of any type (E02: cable first), starts the
+        transaction's session, even if the events come over several connections or in another order.
+        """
         transaction_id = text(obj(payload, "transactionInfo"), "transactionId")
         if not transaction_id:
             return {}  # an error would only make the charger send it again
@@ -53,7 +54,7 @@ class Transactions:
         return {"idTokenInfo": self._answers.of_start(started)}
 
     async def meter_values(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
-        """Readings that belong to no transaction (J01), of a connector or, as number 0, of the whole charger."""
+        """Handle readings outside a transaction (J01), of a connector or, with id 0, of the whole charger."""
         now = self._dependencies.clock.now()
         report = energy_report(charger, payload, connector_id=number(payload, "evseId"), now=now)
         await self._dependencies.energy(report)
@@ -62,7 +63,7 @@ class Transactions:
     async def _begun(
         self, charger: ConnectedCharger, payload: Payload, message_id: str, transaction_id: str, token: Payload
     ) -> RecordedStart | None:
-        """The session that the event starts. None: the transaction has one, or none yet."""
+        """Return the session that the event starts; None if the transaction already has a session, or does not have one yet."""
         is_first = payload.get("eventType") == "Started"
         if not is_first and self._dependencies.recent_activity.session(charger.key, transaction_id) is not None:
             return None
@@ -116,7 +117,7 @@ class Transactions:
         )
 
     async def _token_of_running(self, charger: ConnectedCharger, token: Payload, message_id: str) -> dict[str, Any]:
-        """A token in a later event (to stop, or presented again): its status, without a new attempt being recorded."""
+        """Return the status of a token in a later event (to stop, or presented again), without recording a new attempt."""
         token_type = text(token, "type") or NO_AUTHORIZATION
         if token_type == NO_AUTHORIZATION:
             return self._answers.accepted_for_now()
@@ -135,7 +136,9 @@ class Transactions:
     async def _end(
         self, charger: ConnectedCharger, payload: Payload, message_id: str, transaction_id: str, token: Payload
     ) -> RecordedStart | None:
-        """The session that the event starts and ends at once: nothing of it was reported before."""
+        """End the session. Return the session that this event both starts and ends, if the transaction was not reported
+        before.
+        """
         ended_at = instant(payload, "timestamp", now=self._dependencies.clock.now())
         readings = _readings(payload)
         end = EndReport(
@@ -156,7 +159,7 @@ class Transactions:
 
 
 def _evse_id(payload: Payload) -> int | None:
-    """The EVSE that a TransactionEvent names; the service's connector."""
+    """Return the EVSE that a TransactionEvent names, which is the service's connector."""
     return number(obj(payload, "evse"), "id")
 
 
@@ -165,7 +168,7 @@ def _readings(payload: Payload) -> MeterReadings:
 
 
 def began_at(payload: Payload, ended_at: datetime) -> datetime:
-    """The latest possible begin of the charge, according to the event of its end."""
+    """Return the latest possible begin of the charge, according to the event of its end."""
     charged_s = number(obj(payload, "transactionInfo"), "timeSpentCharging") or 0
     read_at = [instant(value, "timestamp", now=ended_at) for value in objects(payload, "meterValue")]
     return min([ended_at, ended_at - timedelta(seconds=min(max(0, charged_s), _LONGEST_CHARGE_S)), *read_at])

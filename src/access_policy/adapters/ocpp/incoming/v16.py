@@ -1,7 +1,8 @@
-"""OCPP 1.6J: handles the messages of chargers by asking the application.
+"""OCPP 1.6J: handle the messages of chargers by calling the application.
 
-Transaction messages are always acknowledged, whatever they contain: an error would make the charger send them for ever
-(1.6, 4.8; errata 3.18). Before the boot is accepted any other CALL gets SecurityError (OCPP-J 1.6 errata 3.10).
+Transaction messages are always acknowledged, whatever they contain, because after an error the charger would resend them for
+ever (1.6, 4.8; errata 3.18). Before the boot is accepted, every other CALL is answered with SecurityError (OCPP-J 1.6 errata
+3.10).
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Ocpp16:
             AccessAttempt(
                 tenant_id=charger.key[0],
                 charger_id=charger.key[1],
-                connector_id=None,  # Authorize of 1.6 names none
+                connector_id=None,  # Authorize of 1.6 does not name one
                 identifier=read_tag(tag, profile),
                 protocol=PROTOCOL,
                 message_id=message_id,
@@ -169,7 +170,9 @@ class Ocpp16:
         return {}
 
     def _note_plug(self, charger: ConnectedCharger, payload: Payload) -> None:
-        """Preparing: a vehicle waits (or a card was shown); Available: none is there (1.6, 4.9)."""
+        """Note whether a vehicle is plugged in. Preparing: a vehicle is waiting (or a card was shown); Available: there is no
+        vehicle (1.6, 4.9).
+        """
         connector_id = number(payload, "connectorId")
         if connector_id and payload.get("status") in ("Preparing", "Available"):
             self._dependencies.plug_seen(charger.key, connector_id, payload["status"] == "Preparing")

@@ -1,4 +1,4 @@
-"""OCPP 2.0.1: handles the messages of chargers by asking the application."""
+"""OCPP 2.0.1: handle the messages of chargers by calling the application."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Ocpp201:
         return Later(decision, self._of_decision)
 
     def reservation_status(self, charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
-        """A reservation on the charger ended without a charge (H04)."""
+        """Note that a reservation on the charger ended without a charge (H04)."""
         reservation_number = number(payload, "reservationId")
         if reservation_number is not None:
             status = required_text(payload, "reservationUpdateStatus")[:STATUS_MAX]
@@ -88,7 +88,7 @@ class Ocpp201:
 
 
 def acknowledge(charger: ConnectedCharger, payload: Payload, message_id: str) -> Answer:
-    """The empty answer to a message that only informs."""
+    """Return the empty answer to a message that only informs."""
     return {}
 
 

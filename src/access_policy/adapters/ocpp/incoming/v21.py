@@ -1,4 +1,4 @@
-"""OCPP 2.1: the same as 2.0.1 for access (2.1 Part 2, C and E), with more messages that only inform, and longer texts."""
+"""OCPP 2.1: like 2.0.1 for access (2.1 Part 2, C and E), with more messages that only inform, and longer texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_
 from access_policy.adapters.ocpp.incoming.dependencies import HandlerDependencies
 from access_policy.adapters.ocpp.incoming.v201 import Ocpp201, acknowledge
 
-# Messages of 2.1 that only inform: an empty answer acknowledges them (published schemas).
+# Messages of 2.1 that only inform; an empty answer acknowledges them (published schemas).
 _ONLY_ACKNOWLEDGED_21 = (
     "BatterySwap",
     "ClosePeriodicEventStream",

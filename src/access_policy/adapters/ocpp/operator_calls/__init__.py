@@ -1,1 +1,3 @@
-"""Calls that people send: checked by the schemas of the version, and held to what the service does not set itself."""
+"""Calls that people send: checked by the schemas of the version, and refused if they would change what the service itself
+sets.
+"""

@@ -1,4 +1,4 @@
-"""Check the call of a person, and send it over the charger's connection."""
+"""Check a person's call, and send it over the charger's connection."""
 
 from __future__ import annotations
 

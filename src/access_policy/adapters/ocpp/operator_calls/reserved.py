@@ -1,4 +1,4 @@
-"""Calls that would change what the service sets itself, by the names that its own commands write."""
+"""Detect calls that would change what the service itself sets, by the names that its own commands write."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MONITORS: Final = frozenset(
         v201.SetMonitoringLevel.__name__,
     }
 )
-CONNECTORS_MAX: Final = 100  # as many as a charger may be registered with
+CONNECTORS_MAX: Final = 100  # the largest number of connectors with which a charger may be registered
 
 
 def conflict(version: OcppVersion, action: str, payload: Payload, reserved: Reserved) -> str | None:
-    """Why the call must not be sent, and what to do instead; None if it may. `payload` is valid."""
+    """Say why the call must not be sent, and what to do instead; None if it may be sent. `payload` must be valid."""
     if action in LISTS:
         return (
             "The service keeps the charger's local list and cache; change the vehicles, or the charger's offline_starts"
@@ -45,7 +45,7 @@ def conflict(version: OcppVersion, action: str, payload: Payload, reserved: Rese
 
 
 def _of_reservations(action: str, payload: Payload, reserved: Reserved) -> str | None:
-    """The service keeps reservations on chargers under numbers of its own."""
+    """Refuse calls for the numbers under which the service keeps reservations on chargers."""
     if action not in RESERVATIONS:
         return None
     number = payload.get("reservationId", payload.get("id"))
@@ -90,7 +90,7 @@ def _of_variables(action: str, payload: Payload, reserved: Reserved) -> str | No
 
 
 def _of_displays(action: str, payload: Payload) -> str | None:
-    """The service shows denials under ids of its own."""
+    """Refuse calls for the ids under which the service shows denials."""
     if action not in (v201.SetDisplayMessage.__name__, v201.ClearDisplayMessage.__name__):
         return None
     shown = obj(payload, "message").get("id", payload.get("id"))

@@ -1,4 +1,4 @@
-"""Check the payload of a CALL by the schema of its version in the `ocpp` package."""
+"""Check the payload of a CALL by its version's schema in the `ocpp` package."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SAID_MAX: Final = 300  # characters of the validator's message
 
 
 def require_valid(version: OcppVersion, action: str, payload: Payload) -> None:
-    """Reads the schema from a file at first use. Raises `CallInvalid`."""
+    """Check the payload, reading the schema from a file at first use. Raises `CallInvalid`."""
     if action not in known_actions(version):
-        raise CallInvalid(f"OCPP {version.value} has no call {action[:64]!r}; check its spelling.", pointer="/action")
+        raise CallInvalid(f"OCPP {version.value} has no action {action[:64]!r}; check its spelling.", pointer="/action")
     try:
-        exact = json.loads(json.dumps(payload), parse_float=Decimal)  # 21.4 is a multiple of 0.1 as a decimal only
+        exact = json.loads(json.dumps(payload), parse_float=Decimal)  # only as a decimal is 21.4 a multiple of 0.1
         validator = get_validator(MessageType.Call, action, version.value, parse_float=Decimal)
         wrong = min(validator.iter_errors(exact), key=lambda each: list(map(str, each.path)), default=None)
     except RecursionError as deep:

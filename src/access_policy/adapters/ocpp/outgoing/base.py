@@ -1,4 +1,4 @@
-"""The operations that are the same in every protocol version, given the messages of one."""
+"""The operations that are the same in every protocol version, given the messages of one version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ProfileOf = Callable[[], CapabilityProfile | None]
 
 @dataclass(frozen=True, slots=True)
 class VersionCommands:
-    """`profile` returns the charger's capability profile as it is now."""
+    """Commands to one charger. `profile` returns the charger's current capability profile."""
 
     connection: ChargerConnection
     profile: ProfileOf
@@ -31,7 +31,7 @@ class VersionCommands:
     reservation_messages: ClassVar[ReservationMessages]
 
     async def list_state(self) -> ListState:
-        """The smaller of the limits that the charger states and that its profile knows."""
+        """Return the list's state, with the smaller of the charger's stated limit and its profile's limit."""
         state = await self._list.state()
         profile = self.profile()
         most = profile.list_entries_max if profile is not None else None
@@ -70,14 +70,14 @@ class VersionCommands:
         return (profile.freevend_tag if profile is not None else None) or REMOTE_START_TAG
 
     async def reset(self, asked: object, kind: str) -> str:
-        """Raises `SwitchRefused('reboot_refused')` or `ChargerDidNotAnswer`."""
+        """Send Reset and return the status. Raises `SwitchRefused('reboot_refused')` or `ChargerDidNotAnswer`."""
         status = str((await call(self.connection, asked)).get("status"))
         if status not in ("Accepted", "Scheduled"):
             raise SwitchRefused("reboot_refused", f"the charger answered {status[:40]!r} to Reset {kind}")
         return status
 
     def other_version(self, switches: str) -> SwitchRefused:
-        """A charger that offers several versions may speak another one than its profile was written for."""
+        """Return the refusal for a charger that speaks another version than its profile is for."""
         return SwitchRefused(
             "not_supported",
             f"the charger speaks {self.connection.version.subprotocol} and {switches}; give it a profile of its own version",

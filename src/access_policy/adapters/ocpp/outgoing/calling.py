@@ -1,4 +1,4 @@
-"""Send one CALL to a charger for the application: every outcome is an error of the port, or an answer."""
+"""Send one CALL to a charger for the application. The outcome is an answer, or an error of the port."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def call(
 ) -> Mapping[str, Any]:
     """Send `asked`, a CALL's dataclass of the `ocpp` package, and return the payload of the answer.
 
-    Raises `SwitchRefused` for an answer that is an error, `ChargerDidNotAnswer` for none, and `NoLongerWanted` when
-    `wanted` is false once it is this call's turn.
+    Raises `SwitchRefused` if the answer is an error, `ChargerDidNotAnswer` if there is no answer, and `NoLongerWanted` if
+    `wanted` is false when it is this call's turn.
     """
     action = action_of(asked)
     obsolete = None if wanted is None else lambda: not wanted()
@@ -46,7 +46,7 @@ async def call(
 
 
 async def status_of(connection: ChargerConnection, asked: object, *, urgency: Urgency = Urgency.ASK) -> str:
-    """The status in the answer, or the error that the charger answered. Raises `ChargerDidNotAnswer`."""
+    """Return the status in the answer, or the error that the charger answered. Raises `ChargerDidNotAnswer`."""
     try:
         return str((await call(connection, asked, urgency=urgency)).get("status", "no status"))
     except SwitchRefused as refusal:

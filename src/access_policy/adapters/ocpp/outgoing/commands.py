@@ -1,4 +1,4 @@
-"""The commands of a connected charger, in the version that its connection speaks."""
+"""The commands to a connected charger, in the version that its connection speaks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ChargerCommands(
     ReservationCommands,
     Protocol,
 ):
-    """Every operation that the application has on a connected charger."""
+    """Every operation that the application can perform on a connected charger."""
 
     async def trigger_boot(self) -> None:
         """Ask the charger to send its BootNotification. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
@@ -51,7 +51,7 @@ class CommandsOfVersions:
 
     @classmethod
     def from_now(cls, now: datetime) -> CommandsOfVersions:
-        """Ids of remote starts begin at `now`, so that none is used again soon after a restart."""
+        """Ids of remote starts begin at `now`, so that an id is not reused soon after a restart."""
         return cls(DriverTexts.packaged(), itertools.count(int(now.timestamp()) % 2**30))
 
     def of(self, connection: ChargerConnection, profile: ProfileOf) -> ChargerCommands:

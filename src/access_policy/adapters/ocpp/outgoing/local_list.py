@@ -1,8 +1,8 @@
 """Send a charger's local list over OCPP: SendLocalList and GetLocalListVersion (1.6, 5.10 and 5.15; 2.x, D01 and D02).
 
-A Full update replaces the list; a Differential update adds entries to it or, without a status, removes them. Each message
-has a version of its own, greater than the one before; 0 is never used. Entries beyond one message follow in Differential
-updates.
+A Full update replaces the list; a Differential update adds entries to it or, for entries without a status, removes them. Each
+message has a new version, greater than the one before; 0 is never used. Entries that do not fit in one message follow in
+Differential updates.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from access_policy.domain.identifiers import Identifier
 
 log = logging.getLogger(__name__)
 
-CAPACITY_UNSTATED: Final = 100  # entries, for a charger that does not state how many it keeps
+CAPACITY_UNSTATED: Final = 100  # entries, for a charger that does not state its limit
 PER_MESSAGE_UNSTATED: Final = 20
-SPELLING: Final = 1  # of entries: a change of it makes every list be sent again
+SPELLING: Final = 1  # of entries: increasing it makes the service send every list again
 FULL: Final = "Full"
 DIFFERENTIAL: Final = "Differential"
 
@@ -39,7 +39,7 @@ class ListMessages(Protocol):
     version_field: str
 
     def entry(self, identifier: Identifier, *, allowed: bool, until: datetime | None = None) -> object | None:
-        """An entry valid until `until`, exclusive; None for an identifier that the protocol cannot carry in a list."""
+        """Return an entry valid until `until`, exclusive; None for an identifier that the protocol cannot carry in a list."""
         ...
 
     def send(self, version: int, update: str, entries: list[Any]) -> object: ...
@@ -47,7 +47,7 @@ class ListMessages(Protocol):
     def version(self) -> object: ...
 
     async def limits(self, connection: ChargerConnection) -> tuple[int | None, int | None]:
-        """The entries of a list and of a message; None for a limit that the charger does not state."""
+        """Return the entries of a list and of a message; None for a limit that the charger does not state."""
         ...
 
 
@@ -80,7 +80,7 @@ class LocalList:
         for part in _parts(listable[state.per_message :], state.per_message):
             try:
                 await self._send(version + 1, DIFFERENTIAL, part, allowed=True, ends=ends)
-            except ListNotKept as reason:  # it is full: the list stays as it was before this message (D01.FR.12)
+            except ListNotKept as reason:  # it is full: the list is as it was before this message (D01.FR.12)
                 log.info("charger %s: %s", self._connection.charge_point_id, reason)
                 break
             version += 1
@@ -111,12 +111,12 @@ class LocalList:
     async def _read_back(self, version: int) -> int:
         found = await self.version()
         if found != version:
-            raise ListNotKept(f"the charger accepted list version {version} and reads back {found}")
+            raise ListNotKept(f"the charger accepted list version {version} but reports version {found}")
         return found
 
 
 async def request(connection: ChargerConnection, message: object) -> Mapping[str, Any]:
-    """Raises `ListNotKept` or `ChargerDidNotAnswer`."""
+    """Send the message. Raises `ListNotKept` or `ChargerDidNotAnswer`."""
     try:
         return await call(connection, message, urgency=Urgency.LIST)
     except SwitchRefused as refusal:
@@ -124,7 +124,7 @@ async def request(connection: ChargerConnection, message: object) -> Mapping[str
 
 
 def count(value: object) -> int | None:
-    """A limit that a charger states; None if it is not a sensible number."""
+    """Return a limit that a charger states; None if it is not a sensible number."""
     text = value_text(value) or ""
     return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= 100_000 else None
 

@@ -1,8 +1,9 @@
-"""The charger's own settings that decide who may start without asking the service (ocpp-access-control parts A1.4, A2, D6).
+"""The charger's settings that decide which vehicles may start without asking the service (ocpp-access-control parts A1.4, A2,
+D6).
 
-Only settings that differ are written, one at a time (bulk writes have made chargers unusable), and a write counts once it
-reads back. A setting that the charger does not have, or refuses to change, is reported and is not a failure: some chargers
-have no local list and no cache.
+Only settings that differ are written, one at a time (bulk writes have made chargers unusable), and a write counts once the
+charger reports the new value. A setting that the charger does not have, or refuses to change, is reported but is not a failure,
+because some chargers have no local list and no cache.
 """
 
 from __future__ import annotations
@@ -29,17 +30,20 @@ class ChargerSettings(Protocol):
     """The settings of one charger, in one protocol version."""
 
     async def read(self, names: Collection[str]) -> tuple[dict[str, str | None], frozenset[str]]:
-        """Values by name, without settings that the charger does not have, and the names of read-only ones. Raises
-        `ChargerDidNotAnswer`."""
+        """Return the values by name, without settings that the charger does not have, and the names of read-only settings.
+        Raises `ChargerDidNotAnswer`.
+        """
         ...
 
     async def write(self, name: str, value: str) -> str:
-        """The charger's answer, `Accepted` or a refusal. Raises `ChargerDidNotAnswer`."""
+        """Write a setting and return the charger's answer: `Accepted` or a refusal. Raises `ChargerDidNotAnswer`."""
         ...
 
 
 async def bring_about(settings: ChargerSettings, wanted: WantedSettings) -> SettingsSeen:
-    """Write the settings that differ from `wanted`, and report what the charger reads back. Raises `ChargerDidNotAnswer`."""
+    """Write the settings that differ from `wanted`, and return the settings that the charger then reports. Raises
+    `ChargerDidNotAnswer`.
+    """
     found, readonly = await settings.read(wanted)
     refused = {name: "not there" for name in wanted if name not in found}
     differing = {name: value for name, value in wanted.items() if name in found and not same_value(found[name], value)}
@@ -56,7 +60,7 @@ async def bring_about(settings: ChargerSettings, wanted: WantedSettings) -> Sett
 
 
 async def _written(settings: ChargerSettings, name: str, values: tuple[str, ...]) -> str:
-    """The charger's answer to the first of `values` that it accepts, or to the last one."""
+    """Return the charger's answer to the first of `values` that it accepts, or to the last one."""
     answer = ""
     for value in values:
         answer = await settings.write(name, value)

@@ -1,7 +1,7 @@
-"""Payloads of CALLs, made from the dataclasses of the `ocpp` package.
+"""Build payloads of CALLs from the dataclasses of the `ocpp` package.
 
-The package's own `serialize_as_dict`, `remove_nones` and `snake_to_camel_case` give the same payload. They copy it four
-times, and rename the keys of dictionaries inside it too; this walk does neither.
+The package's own `serialize_as_dict`, `remove_nones` and `snake_to_camel_case` give the same payload. But they copy it four
+times, and rename keys of dictionaries inside it too; this module does neither.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 
 def action_of(call: object) -> str:
-    """Each CALL's dataclass has the name of its action."""
+    """Return the action, which is the name of the CALL's dataclass."""
     return type(call).__name__
 
 
 def payload_of(call: Any) -> dict[str, Any]:
-    """The JSON object of a dataclass of the `ocpp` package; fields that are None are left out."""
+    """Return the JSON object of a dataclass of the `ocpp` package. Fields that are None are omitted."""
     return {
         name: _value(value) for field, name in _names(call.__class__) if (value := getattr(call, field)) is not None
     }
@@ -34,7 +34,7 @@ def _value(value: Any) -> Any:
 
 @cache
 def _names(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    """Each field, and its name in the protocol: `evse_id` is `evseId`."""
+    """Return each field with its name in the protocol, such as `evse_id` and `evseId`."""
     return tuple((field.name, _camel_case(field.name)) for field in fields(kind))
 
 

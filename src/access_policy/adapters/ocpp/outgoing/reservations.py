@@ -1,7 +1,7 @@
 """Reserve connectors over OCPP: ReserveNow and CancelReservation (1.6, 5.1 and 5.13; 2.x, H01 and H02).
 
-A reservation begins when the charger accepts the message and has only an end. A message with the number of a reservation
-that the charger has replaces it.
+A reservation begins when the charger accepts the message; only its end can be given. A message with the number of a reservation
+that the charger already has replaces that reservation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ReservationMessages(Protocol):
     """The messages of one protocol version. `connector_id` 0 reserves the charger as a whole."""
 
     def token(self, identifier: Identifier) -> Any:
-        """None for an identifier that the protocol cannot carry."""
+        """Return the token; None for an identifier that the protocol cannot carry."""
         ...
 
     def reserve(self, number: int, connector_id: int, token: Any, until: datetime) -> object: ...
@@ -31,7 +31,7 @@ class ReservationMessages(Protocol):
 
 
 async def reserve(connection: ChargerConnection, message: object, wanted: StillWanted) -> Reserved:
-    """Send ReserveNow. An answer that is an error counts as a refusal. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
+    """Send ReserveNow. An error as the answer counts as a refusal. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
     try:
         answered = str((await call(connection, message, wanted=wanted)).get("status", "no status"))
     except SwitchRefused as refusal:
@@ -40,7 +40,7 @@ async def reserve(connection: ChargerConnection, message: object, wanted: StillW
 
 
 async def cancel(connection: ChargerConnection, message: object) -> str:
-    """Send CancelReservation; return the status. Raises `ChargerDidNotAnswer`."""
+    """Send CancelReservation and return the status. Raises `ChargerDidNotAnswer`."""
     return (await status_of(connection, message))[:STATUS_MAX]
 
 

@@ -1,7 +1,7 @@
 """Every operation of the application on a connected OCPP 2.1 charger: the messages of 2.0.1, with longer texts.
 
-The dataclasses of `ocpp.v201` serve both: the messages that the service sends have the same fields in 2.1, and loading those
-of `ocpp.v21` as well would lengthen every start. Tests check each frame against the schemas of 2.1.
+The dataclasses of `ocpp.v201` serve both versions, because the messages that the service sends have the same fields in 2.1, and
+loading `ocpp.v21` as well would make every start slower. Tests check each frame against the schemas of 2.1.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The profiles that always exist, from the files of this package, and those that the operators of a tenant have put.
+"""The profiles that always exist, from the files of this package, and those that a tenant's operators have defined.
 
-A file that says something unknown or too little is an error at start.
+An unknown or missing field in a file is an error at start.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ProfileCatalogue:
 
     @staticmethod
     def packaged(put_by_operators: PutByOperators = lambda tenant_id: {}) -> ProfileCatalogue:
-        """All files of this package. Raises `ProfileFileInvalid`."""
+        """Read all files of this package. Raises `ProfileFileInvalid`."""
         return ProfileCatalogue(_packaged(), put_by_operators)
 
     def get(self, tenant_id: TenantId, name: str) -> CapabilityProfile | None:
@@ -53,7 +53,7 @@ class ProfileCatalogue:
         return name in self._by_name
 
     def all(self, tenant_id: TenantId) -> tuple[CapabilityProfile, ...]:
-        """Those that always exist first."""
+        """Return all profiles, those that always exist first."""
         own = sorted(self._put_by_operators(tenant_id).items())
         return (*self._by_name.values(), *(_operators(name, definition) for name, definition in own))
 
@@ -74,7 +74,7 @@ def _operators(name: str, definition: str) -> CapabilityProfile:
 
 
 def parse_profiles(text: str, file_name: str) -> list[CapabilityProfile]:
-    """The `[[profile]]` tables of one file. Raises `ProfileFileInvalid`."""
+    """Read the `[[profile]]` tables of one file. Raises `ProfileFileInvalid`."""
     try:
         document: dict[str, Any] = tomllib.loads(text)
         tables = [PackagedProfile.model_validate(table) for table in document["profile"]]

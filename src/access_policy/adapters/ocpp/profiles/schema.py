@@ -43,23 +43,25 @@ class _Strict(BaseModel):
 
 class ModeControlDefinition(_Strict):
     kind: Literal["device_variable", "configuration_key", "central", "remote_start", "unsupported"] = Field(
-        description="How freevend is switched: a variable of the device model (2.x), a configuration key (1.6), not on the "
-        "charger, which always asks (central), by starting at plug-in (remote_start), or not at all (unsupported)"
+        description="How freevend is switched: by a variable of the device model (2.x), by a configuration key (1.6), not on "
+        "the charger, which always asks (central), by a remote start at plug-in (remote_start), or not at all (unsupported)"
     )
     component: Name | None = Field(default=None, description="Component of the variable, such as AuthCtrlr")
     variable: Name | None = Field(default=None, description="Variable, such as Enabled")
     key: Name | None = Field(default=None, description="The vendor's key, in the vendor's spelling")
     also_called: list[Name] = Field(
-        default=[], max_length=5, description="Names of the same key in other firmwares; the one that is there is used"
+        default=[],
+        max_length=5,
+        description="Names of the same key in other firmware versions; the one that exists is used",
     )
     managed_value: Value | None = Field(
-        default=None, description="Value under managed access; case is the charger's own"
+        default=None, description="Value under managed access; its case does not matter"
     )
     freevend_value: Value | None = Field(default=None, description="Value in freevend")
     tag_key: Name | None = Field(default=None, description="Key of the tag that freevend sessions carry")
     tag_also_called: list[Name] = Field(default=[], max_length=5, description="Other names of the tag's key")
     tag: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = Field(
-        default=None, description="The tag that is set; a freevend session that carries it is not an attempt"
+        default=None, description="The tag to set; a freevend session that carries it is not an attempt"
     )
     needs_reboot: bool = Field(
         default=False, description="A write takes effect with the next boot, even if the charger does not say so"
@@ -72,7 +74,7 @@ class ModeControlDefinition(_Strict):
         if missing:
             raise ValueError(f"mode_control of kind {self.kind} needs {', '.join(missing)}")
         if needed and str(self.managed_value).lower() == str(self.freevend_value).lower():
-            raise ValueError("managed_value and freevend_value are the same but for case")
+            raise ValueError("managed_value and freevend_value differ only in case")
         return self
 
     def build(self) -> ModeControl:
@@ -101,17 +103,17 @@ class ModeControlDefinition(_Strict):
 
 
 class ProfileBody(_Strict):
-    """A profile but for its name."""
+    """A profile without its name."""
 
-    title: Text = Field(description="What people call the chargers that it is for")
+    title: Text = Field(description="What people call these chargers")
     protocols: list[Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]] = Field(
-        min_length=1, max_length=3, description="Protocols in which it holds"
+        min_length=1, max_length=3, description="Protocols to which it applies"
     )
     mode_control: ModeControlDefinition = Field(description="How freevend is switched")
     vendors: list[Name] = Field(
         default=[],
         max_length=20,
-        description="Parts of the vendor or model that the charger boots with; a probe weighs them",
+        description="Parts of the vendor or model name that the charger sends at a boot; a probe weighs them",
     )
     tags_are: Literal["rfid", "pin", "emaid", "other"] = Field(
         default="rfid", description="How a bare tag is read; VID: always makes it a vehicle's own id"
@@ -119,42 +121,45 @@ class ProfileBody(_Strict):
     has_cache: bool = Field(
         default=True, description="False: the charger keeps no authorisation cache, and is not sent ClearCache"
     )
-    base32_macs: bool = Field(default=False, description="Vehicles' own ids come in Base32 (RFC 4648) and without VID:")
+    base32_macs: bool = Field(
+        default=False, description="The charger sends vehicles' own ids in Base32 (RFC 4648) and without VID:"
+    )
     autocharge: Literal["yes", "no", "unknown"] = Field(
         default="unknown",
-        description="Whether it reads a plugged-in vehicle's own id and presents it (Autocharge); with no, an enrolment "
-        "session for a MAC is refused",
+        description="Whether the charger reads a plugged-in vehicle's own id and presents it (Autocharge); `no` refuses "
+        "enrolment sessions for a MAC",
     )
-    personal_message: bool = Field(
-        default=False, description="It shows the text for the driver that comes with the answer"
-    )
+    personal_message: bool = Field(default=False, description="The charger shows the driver the text in the answer")
     display_message: bool = Field(
         default=False,
-        description="It may have a display for texts (OCPP 2.x); whether it does is read from the charger",
+        description="The charger may have a display for texts (OCPP 2.x); the service reads from it whether it does",
     )
     pending_at_boot: bool = Field(
         default=False,
-        description="After a boot it may be kept Pending until its mode is in force, and recovers well from that state",
+        description="After a boot the charger may be kept Pending until its mode is in force, and recovers well from it",
     )
     denial_error_codes: list[Name] = Field(
         default=[],
         max_length=50,
-        description="Error codes by which the charger shows a refusal; they are not faults then",
+        description="Error codes by which the charger shows a refusal; after a denial they are not faults",
     )
     denial_window_s: float = Field(
-        default=30.0, ge=0, le=600, description="Seconds after a denial in which such a code follows"
+        default=30.0, ge=0, le=600, description="Seconds after a denial within which such a code may follow"
     )
     settle_s: float = Field(
-        default=0.0, ge=0, le=600, description="Seconds after a boot in which it receives no commands"
+        default=0.0, ge=0, le=600, description="Seconds after a boot during which the charger is sent no commands"
     )
     list_entries_max: int | None = Field(
-        default=None, ge=0, le=100_000, description="Entries of its local list, if it stores fewer than it states"
+        default=None,
+        ge=0,
+        le=100_000,
+        description="Most entries of the local list, if the charger stores fewer than it states",
     )
     reserves: Literal["reported", "connectors", "charger", "none"] = Field(
         default="reported",
         description="What ReserveNow keeps for the holder of a reservation: connectors if the charger reports that it "
         "supports reservations (reported), connectors whatever it reports (connectors), only the charger as a whole, which "
-        "keeps one connector free (charger), or nothing (none); the service decides all the same",
+        "keeps one connector free (charger), or nothing (none); the service decides attempts anyway",
     )
     quirks: list[Text] = Field(default=[], max_length=20, description="Further facts about the model")
 
@@ -184,19 +189,20 @@ class ProfileBody(_Strict):
 
 
 class ProfileDocument(ProfileBody):
-    """A profile as a client puts it, also in the shape in which it is shown: then `mode_control` is the kind in a word and
-    `control` all of it. The fields that the service assigns may stand there, and change nothing."""
+    """A profile as a client puts it. It may also have the form in which profiles are shown: `mode_control` is then the kind as
+    a string, and `control` is the whole object. Fields that the service assigns are accepted and ignored.
+    """
 
     control: ModeControlDefinition | None = Field(
         default=None,
-        description="In place of `mode_control`, as a profile is shown; `mode_control` is then its kind, or left out",
+        description="Replaces `mode_control`, as in a shown profile; `mode_control` is then its kind, or omitted",
     )
-    name: str | None = Field(default=None, description="Assigned by the address; a value is not used")
+    name: str | None = Field(default=None, description="Assigned by the URL; a value is ignored")
     evidence: Literal["standard", "verified", "second_hand", "operator"] | None = Field(
-        default=None, description="Assigned by the service: `operator`; a value is not used"
+        default=None, description="Assigned by the service: `operator`; a value is ignored"
     )
-    source: str | None = Field(default=None, description="Assigned by the service; a value is not used")
-    version: int | None = Field(default=None, description="Assigned by the service; a value is not used (see If-Match)")
+    source: str | None = Field(default=None, description="Assigned by the service; a value is ignored")
+    version: int | None = Field(default=None, description="Assigned by the service; a value is ignored (see If-Match)")
 
     @model_validator(mode="before")
     @classmethod
@@ -204,7 +210,7 @@ class ProfileDocument(ProfileBody):
         if not isinstance(document, dict) or not isinstance(control := document.get("control"), dict):
             return document
         if document.get("mode_control", control.get("kind")) != control.get("kind"):
-            raise ValueError("mode_control and control say different things; give one of them")
+            raise ValueError("mode_control and control differ; give only one of them")
         return {**document, "mode_control": control}
 
 
@@ -215,8 +221,9 @@ class PackagedProfile(ProfileBody):
 
 
 def without_effect(body: ProfileBody) -> dict[str, str]:
-    """The fields of a profile that could change nothing, by their pointer, and why. A profile must promise nothing that the
-    service then leaves undone."""
+    """Return the fields of a profile without any effect, by their pointer, with the reason, because a profile must not promise
+    what the service does not do.
+    """
     return dict(_without_effect(body))
 
 
@@ -226,7 +233,7 @@ def _without_effect(body: ProfileBody) -> Iterator[tuple[str, str]]:
         if name not in ("kind", *_OF_KIND.get(control.kind, ())) and getattr(control, name) != field.default:
             yield f"/mode_control/{name}", f"has no effect with the kind {control.kind}"
     if control.kind in _OF_KIND and same_value(control.managed_value, control.freevend_value or ""):
-        yield "/mode_control/freevend_value", "says the same as managed_value"
+        yield "/mode_control/freevend_value", "equals managed_value"
     if control.tag_key is not None and control.tag is None:
         yield "/mode_control/tag_key", "has no effect without tag"
     if control.tag_also_called and control.tag_key is None:
@@ -248,7 +255,7 @@ def _without_effect(body: ProfileBody) -> Iterator[tuple[str, str]]:
 
 
 def body_of(profile: CapabilityProfile) -> dict[str, Any]:
-    """The profile in its schema's form, so that a read profile can be put again."""
+    """Return the profile in its schema's form, so that a client can put a profile that it has read."""
     return {
         "title": profile.title,
         "protocols": list(profile.protocols),
@@ -297,5 +304,5 @@ def _control_body(control: ModeControl) -> dict[str, Any]:
 
 
 def _given(value: str | None) -> str:
-    assert value is not None  # `_whole` has seen to it
+    assert value is not None  # `_whole` has checked it
     return value

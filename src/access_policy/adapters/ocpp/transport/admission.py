@@ -18,19 +18,20 @@ _SEGMENT = re.compile(r"(?:[^%/?#]|%[0-9A-Fa-f]{2})+")
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """`subject` is what the admission knows about the charger; it is `connection.admission` later."""
+    """An admitted charger. `subject` is the admission's data about it, and later `connection.admission`."""
 
     subject: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRefused:
-    """401 where the port asks for passwords, for an unknown identity and a wrong password alike; 404 for an unknown
-    identity where it does not; 503 when no decision is possible now."""
+    """A refused handshake. The status is 401 for an unknown identity or a wrong password if the port requires passwords, 404
+    for an unknown identity if it does not, and 503 if no decision is possible now.
+    """
 
     status: HTTPStatus = HTTPStatus.UNAUTHORIZED
     retry_after_s: int | None = None
-    reason: str = ""  # for the log alone
+    reason: str = ""  # only for the log
 
 
 class Admission(Protocol):
@@ -41,19 +42,20 @@ class Admission(Protocol):
         profile 3), None without one. `password` is the raw bytes of HTTP Basic (a 1.6 AuthorizationKey is not text),
         None when none was presented; the user name has been compared already. `source` is the peer's address.
 
-        An exception counts as "not now": the charger gets a 500 and comes again.
+        An exception counts as "not now": the charger receives a 500 and connects again.
         """
         ...
 
 
 class CredentialsUnusable(ValueError):
-    """An Authorization header that is not HTTP Basic, or for another user than the identity in the path."""
+    """An Authorization header that is not HTTP Basic, or whose user differs from the identity in the path."""
 
 
 def charge_point_id_in(path: str, prefix: str = "/ocpp/") -> str | None:
-    """The identity in a request path: the one segment after `prefix`, percent-decoded, case kept; None if there is no
-    valid one. A query is ignored, and so are repeated slashes and one at the end: operators and chargers append the
-    identity to a URL that ends in a slash, or a slash to the whole."""
+    """Return the identity in a request path: the one segment after `prefix`, percent-decoded, with its case; None if there is
+    no valid one. A query, repeated slashes and a trailing slash are ignored, because operators and chargers append the identity
+    to a URL that ends in a slash, or a slash to the whole.
+    """
     target = _SLASHES.sub("/", path.partition("?")[0])
     if not target.startswith(prefix) or not _SEGMENT.fullmatch(segment := target[len(prefix) :].removesuffix("/")):
         return None
@@ -67,9 +69,9 @@ def charge_point_id_in(path: str, prefix: str = "/ocpp/") -> str | None:
 
 
 def password_in(authorization: Sequence[str], charge_point_id: str) -> bytes | None:
-    """The password of the Authorization headers of a request, None without a header.
+    """Return the password in a request's Authorization headers; None without a header.
 
-    Raises `CredentialsUnusable`. The identity may hold a colon: what counts is that the credentials begin with it.
+    Raises `CredentialsUnusable`. The identity may contain a colon, so the credentials must begin with the identity.
     """
     if not authorization:
         return None

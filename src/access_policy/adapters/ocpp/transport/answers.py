@@ -1,4 +1,4 @@
-"""Answers to CALLs: at once, awaited in a task, or made from a future of the application without a task."""
+"""Answers to CALLs: given at once, awaited in a task, or built from a future of the application without a task."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ Answer = dict[str, Any]
 
 @dataclass(slots=True)
 class Later:
-    """`answer` makes the payload from the result of `future`. For messages that come by the thousand: a task and its
-    coroutines cost more than the decision that they wait for."""
+    """An answer that `answer` builds from the result of `future`. It is for messages that come by the thousand, where a task
+    and its coroutines would cost more than the decision for which they wait.
+    """
 
     future: asyncio.Future[Any]
     answer: Callable[[Any], Answer]

@@ -1,4 +1,4 @@
-"""Why a CALL of the service has no result."""
+"""Reasons why a CALL of the service has no result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class CallFailed(Exception):
 
 
 class CallRejected(CallFailed):
-    """The charger answered CALLERROR, or in an unreadable way (`FormatViolation`)."""
+    """The charger answered with CALLERROR, or in an unreadable way (`FormatViolation`)."""
 
     def __init__(self, code: ErrorCode, description: str) -> None:
         super().__init__(f"{code.value}: {description}")
@@ -19,7 +19,7 @@ class CallRejected(CallFailed):
 
 
 class CallTimedOut(CallFailed):
-    """No answer in time. The charger may have carried it out: read back before sending it again."""
+    """No answer arrived in time. The charger may have carried out the CALL: read back before sending it again."""
 
 
 class CallDisconnected(CallFailed):
@@ -31,16 +31,17 @@ class CallDisconnected(CallFailed):
 
 
 class CallAbandoned(CallFailed):
-    """The charger has booted: it will not answer earlier CALLs, and waiting ones must be sent again. If the CALL was sent, the
-    charger may have carried it out."""
+    """The charger has booted. It will not answer earlier CALLs, and waiting ones must be sent again. If the CALL was sent, the
+    charger may have carried it out.
+    """
 
     def __init__(self) -> None:
-        super().__init__("the charger has booted meanwhile")
+        super().__init__("the charger has booted in the meantime")
 
 
 class CallQueueFull(CallFailed):
-    """Too many CALLs wait for this charger; nothing was sent."""
+    """Too many CALLs wait for this charger; this one was not sent."""
 
 
 class CallObsolete(CallFailed):
-    """The CALL is not wanted any more; nothing was sent."""
+    """The CALL is no longer wanted, and was not sent."""

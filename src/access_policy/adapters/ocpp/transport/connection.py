@@ -1,11 +1,11 @@
-"""One charger's connection: passes its CALLs and its answers to our CALLs on, and writes what it is sent.
+"""One charger's connection. It passes on the charger's CALLs and its answers to our CALLs, and writes our messages.
 
-An answer to a CALL of the service that is stuck behind CALLs of the charger (`incoming_calls`) is read late or not at all,
-but no wait is endless: a handler has `handler_timeout_s`, our CALL its own time-out, and a peer that does not read our
-answers is cut after `send_timeout_s`.
+An answer to our CALL that is stuck behind CALLs of the charger (`incoming_calls`) is read late or not at all. But every wait is
+limited: a handler has `handler_timeout_s`, our CALL has a timeout, and a peer that does not read our answers is disconnected
+after `send_timeout_s`.
 
-An idle connection has no task but the one that runs it, and no timer beyond the WebSocket's keepalive. How fast a peer is
-read is bounded one layer below, in `inflow`.
+An idle connection has only the task that runs it, and only the timer of the WebSocket's keepalive. `inflow`, one layer below,
+limits how fast a peer is read.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ Dispatch = Callable[["ChargerConnection", Call], Answering]
 class ConnectionLimits:
     inbox_max: int = 16
     calls_waiting_max: int = 64
-    silent_calls_max: int = 3  # CALLs in a row without answer after which the socket is closed; 0 = never
+    silent_calls_max: int = 3  # unanswered CALLs in a row after which the socket is closed; 0 = never
     handler_timeout_s: float = 60.0
-    send_timeout_s: float = 30.0  # how long a peer may leave our messages unread before it is cut
+    send_timeout_s: float = 30.0  # how long a peer may leave our messages unread before it is disconnected
     close_timeout_s: float = 10.0
 
 
 class ChargerConnection:
-    """`epoch` grows with every connection of the server; `admission` is the subject of the handshake's admission;
-    `frames` are the latest ones of the charger."""
+    """A connection. `epoch` rises with every connection of the server; `admission` is the subject of the handshake's admission;
+    `frames` has the charger's latest frames.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -86,8 +87,10 @@ class ChargerConnection:
         self.admission = admission
         self.counters = counters or Counters()
         self.frames = FrameRing()
-        self.keys_at_once = 0  # configuration keys that the charger accepts in a message; 0: not known to be few
-        self.absent_keys: frozenset[str] | None = None  # configuration keys that it lacks without saying so
+        self.keys_at_once = 0  # configuration keys that the charger accepts in one message; 0: no limit known
+        self.absent_keys: frozenset[str] | None = (
+            None  # configuration keys that the charger lacks but does not name as unknown
+        )
         self._ws = ws
         self._limits = limits or ConnectionLimits()
         self._incoming = IncomingCalls(
@@ -115,7 +118,7 @@ class ChargerConnection:
 
     @property
     def is_current(self) -> bool:
-        """False once a newer connection of the same charger took over: what happens on this one must change nothing."""
+        """False once a newer connection of the same charger has replaced this one, which must then have no further effect."""
         return not self._incoming.is_superseded
 
     async def call(
@@ -129,8 +132,8 @@ class ChargerConnection:
     ) -> dict[str, Any]:
         """Send a CALL and return the payload of its CALLRESULT.
 
-        One CALL is in flight at a time; of those that wait the lowest `priority` goes first, equals in order of asking.
-        `obsolete` is asked right before sending. `timeout_s` counts from sending.
+        One CALL is in flight at a time. Of the waiting CALLs, the one with the lowest `priority` is sent first, and the
+        earliest of equals. `obsolete` is called right before sending. `timeout_s` counts from sending.
 
         Raises `CallRejected`, `CallTimedOut`, `CallDisconnected`, `CallAbandoned`, `CallQueueFull`, `CallObsolete` (all
         `CallFailed`), and TypeError or ValueError for a payload that is not JSON.
@@ -138,11 +141,11 @@ class ChargerConnection:
         return await self._outgoing.call(action, payload, timeout_s=timeout_s, priority=priority, obsolete=obsolete)
 
     def abandon_calls(self) -> None:
-        """The charger has booted: end every CALL of ours that waits or is in flight, with `CallAbandoned`."""
+        """End every waiting CALL, and the one in flight, with `CallAbandoned`, because the charger has booted."""
         self._outgoing.abandon()
 
     async def run(self, dispatch: Dispatch) -> None:
-        """Serve until the connection ends, however it ends; a handler that is under way then may finish."""
+        """Serve until the connection ends for any reason; a handler that is then in progress may finish."""
         self._incoming.serve(dispatch)
         try:
             self._ws.deliver(self._receive)
@@ -156,12 +159,12 @@ class ChargerConnection:
                 await asyncio.wait({self._closing})
 
     def supersede(self) -> None:
-        """A newer connection took over: this one handles no further CALL, and its own CALLs end at once."""
+        """Stop handling CALLs and end our own CALLs at once, because a newer connection has replaced this one."""
         self._incoming.supersede()
         self._outgoing.disconnect()
 
     async def leave(self, code: CloseCode, reason: str, *, within_s: float) -> None:
-        """Begin nothing new, let what was received be answered for at most `within_s`, then close."""
+        """Begin no further work, wait at most `within_s` until received CALLs are answered, then close."""
         self._incoming.close()
         try:
             async with asyncio.timeout(within_s):
@@ -171,11 +174,11 @@ class ChargerConnection:
         await self.close(code, reason)
 
     async def close(self, code: CloseCode, reason: str) -> None:
-        """Returns once the TCP connection is gone: by the closing handshake, or else without it."""
+        """Close the connection. Returns once the TCP connection has ended, by the closing handshake or without it."""
         try:
             async with asyncio.timeout(self._limits.close_timeout_s + 1):
                 await self._ws.close(code, reason)
-        except TimeoutError:  # the closing frame waits behind what the peer does not read
+        except TimeoutError:  # the closing frame waits behind messages that the peer does not read
             self._ws.transport.abort()
 
     # receiving
@@ -203,7 +206,7 @@ class ChargerConnection:
     def _write(self, frame: bytes) -> None:
         self.frames.note(frame, True)
         if not self._ws.write(frame):
-            self._incoming.close()  # the connection is closing: received CALLs that have not begun are dropped
+            self._incoming.close()  # the connection is closing: received CALLs not yet begun are dropped
             self._end()
 
     def _send_call(self, frame: bytes) -> None:

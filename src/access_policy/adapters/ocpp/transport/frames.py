@@ -1,4 +1,4 @@
-"""The latest frames of a charger, as they came and went. Nothing is read of them before somebody asks."""
+"""The latest frames of a charger, as sent and received. They are not decoded until someone asks for them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from time import time
 from typing import Final, NamedTuple
 
 FRAMES_KEPT: Final = 40
-BYTES_KEPT: Final = 64 * 1024  # of one charger
-FRAME_MAX: Final = 16 * 1024  # bytes; of a longer frame only its size is kept
+BYTES_KEPT: Final = 64 * 1024  # per charger
+FRAME_MAX: Final = 16 * 1024  # bytes; of a longer frame, only the size is kept
 
 
 class RawFrame(NamedTuple):
-    """`at` is in seconds since 1970; `raw` is None for a frame that was too long."""
+    """A frame. `at` is in seconds since 1970; `raw` is None for a frame that was too long."""
 
     at: float
     is_sent: bool
@@ -21,7 +21,7 @@ class RawFrame(NamedTuple):
 
 
 class FrameRing:
-    """Each message passes through `note`: it keeps a reference, and no more."""
+    """Keeps a charger's latest frames. Every message passes through `note`, so it only keeps a reference."""
 
     __slots__ = ("_bytes", "_frames")
 
@@ -43,5 +43,5 @@ class FrameRing:
                 self._bytes -= len(gone)
 
     def latest(self) -> list[RawFrame]:
-        """Oldest first."""
+        """Return the frames, oldest first."""
         return [RawFrame(*each) for each in self._frames]

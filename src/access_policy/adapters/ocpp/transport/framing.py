@@ -1,8 +1,8 @@
-"""OCPP-J frames: from bytes to messages and back. Pure: no socket, no clock, no domain.
+"""OCPP-J frames: convert bytes to messages and back. Pure: no socket, clock or domain.
 
-A frame is read leniently where the specifications leave room and refused where a value could not be kept:
+A frame is read leniently where the specifications leave room, and refused if a value could not be stored:
 
-- Text and binary frames are read alike, as UTF-8. Of a key that occurs twice the last value counts.
+- Text and binary frames are both read as UTF-8. If a key occurs twice, the last value counts.
 - A payload of `null` is an empty one (J16 4.2.1, J201 4.1.5). An action that the version does not have is not a framing
   error: `decode` passes it on.
 - A message id of up to 36 characters is what the specifications allow; up to `MESSAGE_ID_MAX` is tolerated and echoed.
@@ -29,7 +29,7 @@ Handling of an unusable frame, and the code in the answer of 1.6 and 2.x:
 | h. the types of 2.1 that have no answer: CALLRESULTERROR (5)    | as e               | 2.0.1 as e, 2.1 none    |
 |    and SEND (6)                                                 |                    |                         |
 
-1.6 gets none where no id can be read: an answer must carry the id of its CALL, and 1.6 has nothing to use in its stead.
+In 1.6 there is no answer if no id can be read, because an answer must carry the id of its CALL, and 1.6 has no substitute.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _CALL, _CALL_RESULT, _CALL_ERROR, _CALL_RESULT_ERROR, _SEND = 2, 3, 4, 5, 6
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
-# How a frame begins whose remainder cannot be read: the type number, and the message id as JSON writes it.
+# The beginning of a frame whose remainder cannot be read: the type number, and the message id as written in JSON.
 _TYPE = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*(0|[1-9]\d{0,2})(?![\d.eE])")
 _ID = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*("(?:[^"\\\x00-\x1f]|\\.){0,768}")')
 
 
 class Call(msgspec.Struct, frozen=True):
-    """`padded_id` is the message id as it was sent, where that differs."""
+    """A CALL. `padded_id` is the message id as it was sent, if that differs."""
 
     message_id: str
     action: str
@@ -78,7 +78,7 @@ class CallResult(msgspec.Struct, frozen=True):
 
 
 class CallError(msgspec.Struct, frozen=True):
-    """`code` is the peer's in the 2.x spelling, whichever it used; `code_sent` is what it wrote."""
+    """A CALLERROR. `code` is the peer's code in the 2.x spelling, whichever it used; `code_sent` is the code as sent."""
 
     message_id: str
     code: ErrorCode
@@ -90,8 +90,8 @@ class CallError(msgspec.Struct, frozen=True):
 class Unreadable(msgspec.Struct, frozen=True):
     """A frame that is not a message. `answer` is the CALLERROR that the rules above require, to `message_id`.
 
-    Without an answer, `message_id` is that of the service's CALL which the peer answered in an unreadable way, if the
-    frame shows it: that CALL need not wait any longer.
+    Without an answer, `message_id` identifies the service's CALL that the peer answered in an unreadable way, if the frame
+    shows it. That CALL then need not wait any longer.
     """
 
     why: str
@@ -103,7 +103,7 @@ Message = Call | CallResult | CallError | Unreadable
 
 
 def decode(raw: str | bytes, version: OcppVersion) -> Message:
-    """Never raises, whatever `raw` holds."""
+    """Decode a frame. Never raises, whatever `raw` contains."""
     try:
         if len(raw) > FRAME_BYTES_MAX:
             raise NotStorable("frame too large")
@@ -129,12 +129,12 @@ def decode(raw: str | bytes, version: OcppVersion) -> Message:
 
 
 def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> bytes:
-    """Raises TypeError or ValueError on a payload that is not JSON."""
+    """Encode a CALL. Raises TypeError or ValueError for a payload that is not JSON."""
     return _encoder.encode((_CALL, message_id, action, payload))
 
 
 def encode_result(message_id: str, payload: Mapping[str, Any]) -> bytes:
-    """Raises TypeError or ValueError on a payload that is not JSON."""
+    """Encode a CALLRESULT. Raises TypeError or ValueError for a payload that is not JSON."""
     return _encoder.encode((_CALL_RESULT, message_id, payload))
 
 
@@ -190,7 +190,7 @@ def _no_message(why: str, version: OcppVersion) -> Unreadable:
 
 
 def _unread(raw: str | bytes, why: str, version: OcppVersion) -> Unreadable:
-    """The frame as a whole cannot be read: its beginning decides."""
+    """Return the message for a frame that cannot be read as a whole, from its beginning."""
     start = raw[:2048].encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw[:2048]
     kind, message_id = _head(start)
     if kind == _CALL and message_id is not None:
@@ -203,7 +203,7 @@ def _unread(raw: str | bytes, why: str, version: OcppVersion) -> Unreadable:
 
 
 def _head(start: bytes) -> tuple[int | None, str | None]:
-    """The message type number and id that a frame begins with, as far as they can be read."""
+    """Return the message type number and id at the beginning of a frame, as far as they can be read."""
     kind = _TYPE.match(start)
     if kind is None:
         return None, None
@@ -224,7 +224,7 @@ def _id_in(frame: list[Any]) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    """In the service's words: the decoder's text may quote the frame."""
+    """Describe the error in the service's words, because the decoder's text may quote the frame."""
     match error:
         case NotStorable():
             return str(error)

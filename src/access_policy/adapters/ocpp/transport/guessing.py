@@ -1,5 +1,6 @@
-"""Slow down password guessing without locking out the charger whose password is guessed: failures are counted by identity
-and source address, so the charger at its own address is not affected."""
+"""Slow down password guessing without locking out the charger whose password is guessed. Failures are counted by identity and
+source address, so the charger at its own address is not affected.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-FAILURES_MAX: Final = 10  # wrong passwords for an identity from one address
-SOURCE_FAILURES_MAX: Final = 200  # from one address, for identities that were never let in from there
+FAILURES_MAX: Final = 10  # wrong passwords for one identity from one address
+SOURCE_FAILURES_MAX: Final = 200  # from one address, for identities never let in from there
 WITHIN_S: Final = 600.0
 REMEMBERED_MAX: Final = 50_000
 
-Key = tuple[str, str | None]  # address and identity; None: of the address as a whole
+Key = tuple[str, str | None]  # address and identity; None: the address as a whole
 
 
 @dataclass(slots=True)
@@ -25,7 +26,9 @@ class _Failures:
 
 @dataclass(slots=True)
 class GuessLimit:
-    """`counts_repetitions` False: one identity that fails again from the same address is one guess, however often."""
+    """Limits guesses. If `counts_repetitions` is False, repeated failures of one identity from the same address are one
+    guess.
+    """
 
     monotonic: Callable[[], float] = time.monotonic
     counts_repetitions: bool = True
@@ -33,7 +36,7 @@ class GuessLimit:
     _at_home: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     def retry_after_s(self, source: str, identity: str) -> int | None:
-        """Seconds until this address may try this identity again; None: it may now."""
+        """Return the seconds until this address may try this identity again; None if it may now."""
         if (waits := self._wait_s((source, identity), FAILURES_MAX)) is not None:
             return waits
         if (source, identity) in self._at_home:

@@ -1,4 +1,4 @@
-"""Answers handshakes: which of them may become connections, and with which status the others are refused."""
+"""Answer handshakes: decide which may become connections, and with which status the others are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from access_policy.adapters.ocpp.transport.tls import certified_names
 
 
 class ServerState(Protocol):
-    """The state of the server that a handshake depends on. `connections` are charge point ids."""
+    """The state of the server on which a handshake depends. `connections` are charge point ids."""
 
     takeovers: Takeovers
     is_draining: bool
@@ -37,7 +37,9 @@ class ServerState(Protocol):
 
 
 class Handshakes:
-    """`admitted` has the identity and the admission of each handshake that was admitted and is not a connection yet."""
+    """Answers handshakes. `admitted` has the identity and the admission of each admitted handshake that is not a connection
+    yet.
+    """
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Handshakes:
         self._admissions_waiting_max = admissions_waiting_max
         self._connections_max = connections_max
         self._retry_after_s = retry_after_s
-        self._admissions = 0  # under way, and waiting
+        self._admissions = 0  # in progress and waiting
         self._admitting = asyncio.Semaphore(admissions_max)
 
     async def answer(self, ws: ServerConnection, request: Request) -> Response | None:
@@ -77,7 +79,7 @@ class Handshakes:
             certified = certified_names(ws.transport.get_extra_info("ssl_object"))
             async with self._admitting:
                 verdict = await self._admission.admit(charge_point_id, password, peer_address(ws), certified)
-        except Exception as failure:  # noqa: BLE001  the edge: the log has it, the charger comes again
+        except Exception as failure:  # noqa: BLE001  the edge: the failure is logged, and the charger connects again
             cast("BoundedConnection", ws).failure = failure
             return self._refusal(ws, AdmissionRefused(HTTPStatus.INTERNAL_SERVER_ERROR, reason="the admission failed"))
         finally:
@@ -92,17 +94,17 @@ class Handshakes:
         return None
 
     def _too_busy(self) -> str | None:
-        """The reason why no charger is admitted now; None if chargers are."""
+        """Return the reason why no charger is admitted now; None if chargers are admitted."""
         if self._server.is_draining:
             return "the service is stopping"
         if self._admissions >= self._admissions_max + self._admissions_waiting_max:
             return "too many chargers connect at the same time"
         if len(self._server.connections) >= self._connections_max:
-            return f"{self._connections_max} chargers are connected already"
+            return f"{self._connections_max} chargers are already connected"
         return None
 
     def _refusal(self, ws: ServerConnection, refused: AdmissionRefused) -> Response:
-        """The same few words for every charger: only the log has the reason."""
+        """Refuse with the same few words for every charger; only the log has the reason."""
         level = logging.INFO if refused.status is HTTPStatus.SERVICE_UNAVAILABLE else logging.WARNING
         cast("BoundedConnection", ws).refusal = (level, refused.reason)
         response = ws.respond(refused.status, f"{refused.status.phrase}\n")

@@ -1,7 +1,7 @@
-"""CALLs of the charger on one connection: handled in order and one at a time, each answered by a result or an error.
+"""CALLs of the charger on one connection: handled in order and one at a time, each answered with a result or an error.
 
-Receiving does not wait for handling. While a CALL is being handled, later ones wait in an inbox; once it is full, the
-connection is held until the inbox has room (back-pressure on a peer that, against J16 4.1.1, does not wait for its answers).
+Receiving does not wait for handling. While a CALL is being handled, later ones wait in an inbox; once it is full, reading
+pauses until the inbox has room (back-pressure on a peer that, contrary to J16 4.1.1, does not wait for its answers).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _Connection = TypeVar("_Connection")
 
 
 def a_bug(_: Exception) -> OcppError | None:
-    """No exception stands for an error of the protocol."""
+    """Return None: no exception corresponds to a protocol error."""
     return None
 
 
 class IncomingCalls(Generic[_Connection]):
-    """`dispatch` receives `connection` with each CALL; `name` is that of the tasks of handlers."""
+    """Handles the CALLs. `dispatch` receives `connection` with each CALL; `name` is the name of the handlers' tasks."""
 
     __slots__ = (
         "_connection",
@@ -92,7 +92,7 @@ class IncomingCalls(Generic[_Connection]):
         self._is_overdue = False
 
     def serve(self, dispatch: Callable[[_Connection, Call], Answering]) -> None:
-        """Call it before `take`, in the context whose log fields are those of every message."""
+        """Begin to serve. Call this before `take`, in the context whose log fields apply to every message."""
         self._dispatch = dispatch
         self._context = contextvars.copy_context()
 
@@ -111,21 +111,21 @@ class IncomingCalls(Generic[_Connection]):
                 self._ws.hold()
 
     def close(self) -> None:
-        """Take no further CALL; those in the inbox are still answered."""
+        """Take no further CALL; CALLs in the inbox are still answered."""
         self._is_closed = True
 
     def supersede(self) -> None:
-        """Begin no further CALL: a newer connection of the charger took over."""
+        """Begin no further CALL, because a newer connection of the charger has replaced this one."""
         self.is_superseded = True
 
     def drop(self) -> None:
-        """Empty the inbox: the connection has ended."""
+        """Empty the inbox, because the connection has ended."""
         if self._inbox:
             self._counters.calls_dropped += len(self._inbox)
             self._inbox.clear()
 
     async def finish(self) -> None:
-        """Wait for the CALL in progress, but not for those in the inbox."""
+        """Wait for the CALL in progress, but not for CALLs in the inbox."""
         if self._in_progress is not None:
             await asyncio.wait({self._in_progress})
 
@@ -134,7 +134,7 @@ class IncomingCalls(Generic[_Connection]):
             await asyncio.wait({self._in_progress})
 
     async def cancel(self) -> None:
-        """End the handler under way, and the timer."""
+        """Cancel the handler in progress and the timer."""
         if isinstance(self._in_progress, asyncio.Task):
             self._in_progress.cancel()
             await asyncio.wait({self._in_progress})
@@ -144,7 +144,7 @@ class IncomingCalls(Generic[_Connection]):
     # --- handling --------------------------------------------------------------------------------------------------------
 
     def _begin(self, call: Call) -> None:
-        """Answer the CALL, or begin to: it is then the one in progress."""
+        """Answer the CALL, or begin to answer it; it is then the CALL in progress."""
         try:
             if call.action not in known_actions(self._version):
                 raise not_handled(self._version, call.action)
@@ -187,14 +187,14 @@ class IncomingCalls(Generic[_Connection]):
             if self._is_overdue and task is not None:
                 task.uncancel()
                 self._is_overdue = False
-            return self._failure(call, cancelled)  # the handler waited for something that was cancelled: its own affair
+            return self._failure(call, cancelled)  # the handler waited for something else that was cancelled
         except Exception as error:  # noqa: BLE001  the edge, as in _begin
             return self._failure(call, error)
         finally:
             self._handling_since = None
 
     def _finished(self) -> None:
-        """The CALL in progress is answered: go on with those that came in meanwhile, in order."""
+        """Continue with the CALLs in the inbox, in order, because the CALL in progress has been answered."""
         self._in_progress = None
         while self._inbox and self._in_progress is None:
             following = self._inbox.popleft()
@@ -206,8 +206,9 @@ class IncomingCalls(Generic[_Connection]):
             self._ws.proceed()
 
     def _check_handler(self) -> None:
-        """One timer for all CALLs of the connection: a timer for each would cost as much as a decision. Runs at most once in
-        `handler_timeout_s`, and only on a connection that handles CALLs."""
+        """Check the handler's time with one timer for all CALLs of the connection, because a timer for each would cost as much
+        as a decision. Runs at most once per `handler_timeout_s`, and only on a connection that handles CALLs.
+        """
         self._handler_check = None
         if self._handling_since is None or not isinstance(self._in_progress, asyncio.Task):
             return
@@ -230,8 +231,9 @@ class IncomingCalls(Generic[_Connection]):
             return self._failure(call, error)
 
     def _failure(self, call: Call, error: BaseException) -> bytes:
-        """The error that the handler raised, or that stands for the application's. Anything else is logged, with its
-        traceback, and answered without its text."""
+        """Return the error that the handler raised, or the error that corresponds to the application's. Anything else is logged
+        with its traceback, and answered without its text.
+        """
         translated = (
             error if isinstance(error, OcppError) else self._error_of(error) if isinstance(error, Exception) else None
         )

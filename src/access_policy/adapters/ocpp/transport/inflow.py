@@ -1,9 +1,9 @@
-"""The WebSocket of one charger, bounded: how much of it is read at a time, how fast, how long it may be silent, and how long
-it may leave our messages unread. Each message is delivered to a callback: no task waits for the next one.
+"""The WebSocket of one charger, with limits on how much is read at a time, how fast, how long the charger may be silent, and
+how long it may leave our messages unread. Each message is delivered to a callback, so no task waits for the next one.
 
-The library parses all that the network delivers in one turn of the event loop, and answers every ping into a buffer without
-end. Here the bytes are parsed in slices, one a turn; a token bucket counts every frame, pings and fragments among them; and
-nothing more is read from the socket while the bucket is empty, while messages wait to be handled, or while the charger
+The library parses everything that the network delivers in one event-loop iteration, and answers every ping into an unlimited
+buffer. Here the bytes are parsed in slices, one per iteration. A token bucket counts every frame, including pings and
+fragments. Reading from the socket pauses while the bucket is empty, while messages wait to be handled, or while the charger
 does not read our answers. TCP then slows the charger down, and the server buffers no more than one read from the network.
 """
 
@@ -23,59 +23,61 @@ from access_policy.adapters.ocpp.transport.counters import Counters
 
 log = logging.getLogger(__name__)
 
-SLICE_BYTES: Final = 4096  # parsed in one turn of the event loop: some 40 messages, or 700 empty frames, of 10 ms
+SLICE_BYTES: Final = 4096  # parsed in one event-loop iteration: about 40 messages, or 700 empty frames, in 10 ms
 EARLY_MAX: Final = 8  # messages that may arrive before they are delivered; then reading pauses
-_REFILL_S: Final = 0.1  # what the bucket gains before reading goes on, so that a flood costs ten turns a second
+_REFILL_S: Final = 0.1  # what the bucket gains before reading continues, so that a flood costs ten iterations a second
 
 
 @dataclass(slots=True)
 class TokenBucket:
-    """Holds up to `burst` tokens and gains `per_s` a second. `take` may leave it in debt, which it then earns back."""
+    """A bucket of up to `burst` tokens that gains `per_s` a second. `take` may leave it in debt, which it then earns back."""
 
     per_s: float
     burst: float
     tokens: float
-    at: float  # when `tokens` was true, in seconds of the loop's clock
+    at: float  # when `tokens` was exact, in seconds of the loop's clock
 
     def take(self, count: int, now: float) -> None:
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.per_s) - count
         self.at = now
 
     def empty_for_s(self, now: float) -> float:
-        """Seconds until one token is there."""
+        """Return the seconds until one token is available."""
         return max(0.0, (1 - self.tokens) / self.per_s - (now - self.at))
 
 
 class BoundedConnection(ServerConnection):
-    """Replaces the library's `recv`, `send` and keepalive: any byte from the charger is a sign of life, not only the answer
-    to a ping."""
+    """Replaces the library's `recv`, `send` and keepalive, because any byte from the charger is a sign of life, not only the
+    answer to a ping.
+    """
 
     def __init__(
         self, *arguments: Any, per_s: float, burst: int, send_timeout_s: float, counters: Counters, **options: Any
     ) -> None:
-        """`ping_interval` and `ping_timeout` are in seconds: a ping is sent every interval, and a charger that was silent
-        for both together is disconnected. So is one that reads nothing for `send_timeout_s` while the buffer is full."""
+        """`ping_interval` and `ping_timeout` are in seconds. A ping is sent every interval, and a charger that is silent for
+        the sum of both is disconnected. So is a charger that reads nothing for `send_timeout_s` while the buffer is full.
+        """
         super().__init__(*arguments, **options)
         self.label = ""  # the charger's identity, once it is let in
-        self.refusal: tuple[int, str] | None = None  # level of the log, and why its handshake was refused
-        self.failure: Exception | None = None  # of the service, for which it was refused
+        self.refusal: tuple[int, str] | None = None  # the log level and the reason why its handshake was refused
+        self.failure: Exception | None = None  # the service's failure that caused the refusal
         self._has_spoken = False
         self._counters = counters
         now = self.loop.time()
         self._bucket = TokenBucket(per_s, burst, burst, now)
-        self._rest: bytearray | None = None  # read from the network and not parsed yet
+        self._rest: bytearray | None = None  # read from the network but not parsed yet
         self._turn: asyncio.Handle | None = None  # parses the next slice
         self._refill: asyncio.TimerHandle | None = None
         self._receive: Callable[[bytes], None] | None = None
         self._early: list[bytes] = []  # messages that arrived before `deliver`
-        self._fragments: bytearray | None = None  # of a message that is not complete
+        self._fragments: bytearray | None = None  # of an incomplete message
         self._is_full = False  # messages wait to be handled
         self._was_throttled = False
         self._heard_at = now
         self._ping_at = 0.0
         self._keepalive: asyncio.TimerHandle | None = None
         self._send_timeout_s = send_timeout_s
-        self._stall: asyncio.TimerHandle | None = None  # cuts the charger, while the buffer is full
+        self._stall: asyncio.TimerHandle | None = None  # disconnects the charger if the buffer stays full
 
     # --- handshake ---------------------------------------------------------------------------------------------------
 
@@ -114,8 +116,9 @@ class BoundedConnection(ServerConnection):
         super().connection_lost(exc)
 
     def deliver(self, receive: Callable[[bytes], None]) -> None:
-        """Call `receive` with each message, as bytes; first with those that have arrived. While the connection is held,
-        nothing is read but the rest of the slice that is being parsed."""
+        """Call `receive` with each message, as bytes, beginning with those that have arrived. While the connection is held,
+        only the rest of the slice being parsed is delivered.
+        """
         self._receive = receive
         early, self._early = self._early, []
         for message in early:
@@ -124,7 +127,7 @@ class BoundedConnection(ServerConnection):
             self.proceed()
 
     def hold(self) -> None:
-        """Read nothing more until `proceed`."""
+        """Pause reading until `proceed`."""
         if not self._is_full:
             self._is_full = True
             self._regulate()
@@ -137,7 +140,7 @@ class BoundedConnection(ServerConnection):
     def data_received(self, data: bytes) -> None:
         self._heard_at = self.loop.time()
         self._has_spoken = True
-        if self._rest is not None:  # TLS delivers data that it had decrypted before it was paused
+        if self._rest is not None:  # TLS delivers data that it decrypted before reading was paused
             self._rest += data
         elif len(data) <= SLICE_BYTES and not self._is_held():
             super().data_received(data)
@@ -184,7 +187,7 @@ class BoundedConnection(ServerConnection):
         return self._is_full or self.paused or self._refill is not None
 
     def _regulate(self) -> None:
-        """Read on, parse on, or wait: whichever the bounds allow now."""
+        """Read, parse or wait, as the limits allow now."""
         if self._refill is None and (wait_s := self._bucket.empty_for_s(self.loop.time())) > 0:
             self._throttle(wait_s)
         is_held = self._is_held()
@@ -213,8 +216,9 @@ class BoundedConnection(ServerConnection):
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def write(self, message: bytes) -> bool:
-        """Send a text message without waiting; False if the connection is closing, which loses it. While the charger does not
-        read, it is not read either, so that the answers that wait for it are bounded by what was parsed before."""
+        """Send a text message without waiting. Return False if the connection is closing, in which case the message is lost.
+        While the charger does not read, nothing is read from it, so its pending answers are limited by what was already parsed.
+        """
         if self.protocol.state is not State.OPEN:
             return False
         self.protocol.send_text(message)
@@ -236,13 +240,13 @@ class BoundedConnection(ServerConnection):
     def _cut_slow_reader(self) -> None:
         self._stall = None
         self._counters.slow_readers_cut += 1
-        log.warning("charge point %s: cut, it did not read for %g s", self.label, self._send_timeout_s)
+        log.warning("charge point %s: disconnected, it did not read for %g s", self.label, self._send_timeout_s)
         self.transport.abort()
 
     # --- signs of life -----------------------------------------------------------------------------------------------
 
     def start_keepalive(self) -> None:
-        """The library calls this when the handshake is complete."""
+        """Start the keepalive. The library calls this when the handshake is complete."""
         if self.ping_interval is not None:
             self._heard_at = self.loop.time()
             self._ping_at = self._heard_at + self.ping_interval
@@ -254,7 +258,7 @@ class BoundedConnection(ServerConnection):
             return
         now = self.loop.time()
         if self._is_full or self._refill is not None or self._rest is not None:
-            self._heard_at = now  # not reading now, so the charger's silence means nothing
+            self._heard_at = now  # reading is paused, so the charger's silence means nothing
         silent_until = None if self.ping_timeout is None else self._heard_at + self.ping_interval + self.ping_timeout
         if silent_until is not None and now >= silent_until:
             self._cut_silent(now - self._heard_at)

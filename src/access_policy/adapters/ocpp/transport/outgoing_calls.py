@@ -1,4 +1,4 @@
-"""CALLs of the service on one connection: one in flight, the others waiting by priority, every one of them ended."""
+"""CALLs of the service on one connection: one in flight, the others waiting by priority. Every CALL ends."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from access_policy.adapters.ocpp.transport.call_failures import (
 from access_policy.adapters.ocpp.transport.counters import Counters
 from access_policy.adapters.ocpp.transport.framing import CallError, CallResult, Unreadable, encode_call
 
-_EXPIRED_KEPT: Final = 8  # message ids of timed-out CALLs that distinguish late answers from unsolicited ones
+_EXPIRED_KEPT: Final = 8  # message ids of timed-out CALLs, which distinguish late answers from unsolicited ones
 
 
 class Urgency(IntEnum):
-    """The order of CALLs that wait for one charger: a list of a thousand entries must not delay a switch."""
+    """The order of CALLs that wait for one charger, so that a list of a thousand entries does not delay a switch."""
 
     CHARGE = 0  # to begin or end a charge
     MODE = 1
@@ -47,7 +47,9 @@ class _Turn:
 
 
 class OutgoingCalls:
-    """The caller's own coroutine waits for its turn, sends and waits for the answer: no further task runs."""
+    """Sends CALLs. The caller's coroutine itself waits for its turn, sends, and waits for the answer, without a further
+    task.
+    """
 
     __slots__ = (
         "_busy",
@@ -73,8 +75,9 @@ class OutgoingCalls:
         waiting_max: int,
         silent_max: int,
     ) -> None:
-        """`send` raises `CallDisconnected` on a lost connection; `on_silence` is called at the `silent_max`-th CALL
-        in a row that timed out, with not even a late answer between."""
+        """`send` raises `CallDisconnected` on a lost connection. `on_silence` is called when `silent_max` CALLs in a row have
+        timed out without even a late answer.
+        """
         self._send = send
         self._on_silence = on_silence
         self._counters = counters
@@ -109,7 +112,7 @@ class OutgoingCalls:
             self._grant_next()
 
     def take_answer(self, answer: CallResult | CallError | Unreadable) -> None:
-        """Hand the answer to its CALL; any other answer is counted and dropped."""
+        """Pass the answer to its CALL; any other answer is counted and dropped."""
         message_id = answer.message_id
         if self._in_flight is not None and self._in_flight[0] == message_id:
             answered = self._in_flight[1]
@@ -125,7 +128,7 @@ class OutgoingCalls:
             self._counters.unsolicited_answers += 1
 
     def disconnect(self) -> None:
-        """Ends every CALL with `CallDisconnected`, and every later one at once."""
+        """End every CALL with `CallDisconnected`, and every later CALL at once."""
         self._closed = True
         if self._in_flight is not None and not self._in_flight[1].done():
             self._in_flight[1].set_result(None)
@@ -135,7 +138,7 @@ class OutgoingCalls:
         self._waiting.clear()
 
     def abandon(self) -> None:
-        """Ends the CALL in flight, and those that wait, with `CallAbandoned`; later ones are sent."""
+        """End the CALL in flight and the waiting ones with `CallAbandoned`; later CALLs are sent."""
         if self._in_flight is not None and not self._in_flight[1].done():
             self._note_expired(self._in_flight[0])
             self._in_flight[1].set_exception(CallAbandoned())
@@ -165,13 +168,15 @@ class OutgoingCalls:
                 self._waiting.remove(turn)
                 heapq.heapify(self._waiting)
             elif turn.granted.done() and not turn.granted.cancelled() and turn.granted.result() is None:
-                self._grant_next()  # it was granted in the moment of the cancellation
+                self._grant_next()  # it was granted at the moment of the cancellation
             raise
         if failure is not None:
             raise failure
 
     async def _exchange(self, action: str, payload: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        message_id = str(uuid.uuid4())  # unique over all connections of the identity, as J16E 3.1 and J201 4.1.4 ask
+        message_id = str(
+            uuid.uuid4()
+        )  # unique over all connections of the identity, as J16E 3.1 and J201 4.1.4 require
         frame = encode_call(message_id, action, payload)
         if self._closed:
             raise CallDisconnected(sent=False)

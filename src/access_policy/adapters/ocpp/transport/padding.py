@@ -1,4 +1,4 @@
-"""Makes the content of a frame storable: removes padding, and refuses values that no store keeps."""
+"""Make the content of a frame storable: remove padding, and refuse values that no store accepts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 NESTING_MAX: Final = 32
 IDENTITIES: Final = frozenset({"idTag", "parentIdTag", "idToken"})
-"""Names of texts that identify somebody."""
+"""Names of fields that identify a person, vehicle or object."""
 _INTEGER_MAX: Final = 2**63
 _BLANKS: Final = " \t\r\n"
 
@@ -19,8 +19,9 @@ class NotStorable(ValueError):
 
 
 def is_plain_frame(raw: str | bytes) -> bool:
-    """The frame's bytes show that `without_nuls` and `make_storable` would change and refuse nothing: true for nearly every
-    frame that has no blanks between its elements."""
+    """Tell from the frame's bytes whether `without_nuls` and `make_storable` would change and refuse nothing. True for nearly
+    every frame that has no blanks between its elements.
+    """
     return (
         type(raw) is bytes
         and b"\0" not in raw
@@ -32,15 +33,16 @@ def is_plain_frame(raw: str | bytes) -> bool:
 
 
 def without_nuls(raw: str | bytes) -> str | bytes:
-    """The frame without NULs around it; a NUL inside it is spelled as JSON spells it, which is valid in a text only."""
+    """Return the frame without NULs around it. A NUL inside it is written as a JSON escape, which is valid in strings only."""
     if isinstance(raw, str):
         return raw.strip("\0" + _BLANKS).replace("\0", "\\u0000") if "\0" in raw else raw
     return raw.strip(b"\0" + _BLANKS.encode()).replace(b"\0", b"\\u0000") if b"\0" in raw else raw
 
 
 def make_storable(frame: list[Any]) -> None:
-    """Remove the padding, in place. Raises `NotStorable`: databases refuse integers beyond 64 bits. The decoder has refused
-    lone surrogates, NaN, infinities and integers of thousands of digits already."""
+    """Remove the padding, in place. Raises `NotStorable` for integers beyond 64 bits, which databases refuse, and for deep
+    nesting. The decoder has already refused lone surrogates, NaN, infinities and integers of thousands of digits.
+    """
     level: list[Any] = [frame]
     depth = 0
     while level:

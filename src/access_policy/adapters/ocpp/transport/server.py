@@ -1,4 +1,4 @@
-"""The OCPP server: handshakes, one current connection a charger, and an orderly end."""
+"""The OCPP server: handshakes, one current connection per charger, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -32,25 +32,28 @@ from access_policy.application.background_tasks import BackgroundTasks
 
 logger = logging.getLogger(__name__)
 
-_ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers have their turn
-_BACKLOG: Final = 4096  # chargers that wait here cost nothing; the kernel may allow less
+_ACCEPTED_AT_A_TIME: Final = 16  # before connected chargers are served again
+_BACKLOG: Final = 4096  # chargers that wait here cost nothing; the kernel may allow fewer
 
 
-_TURNS_TO_READ: Final = 3  # of the event loop: poll the network, and parse what came in slices
+_TURNS_TO_READ: Final = 3  # event-loop iterations: poll the network, and parse what arrived in slices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    admissions_max: int = 64  # under way at a time
-    admissions_waiting_max: int = 1_000  # beyond, chargers are sent away with 503; letting them in costs hardly more
+    admissions_max: int = 64  # in progress at a time
+    admissions_waiting_max: int = 1_000  # beyond this, chargers are refused with 503; admitting them costs hardly more
     connections_max: int = 50_000
-    retry_after_s: tuple[int, int] = (5, 30)  # a random one of these seconds, so that they do not all come back at once
+    retry_after_s: tuple[int, int] = (
+        5,
+        30,
+    )  # a random one in this range, so that chargers do not all reconnect at once
     open_timeout_s: float = 10.0
     ping_interval_s: float | None = 20.0
     ping_timeout_s: float | None = 20.0  # of silence beyond the interval, after which the charger is disconnected
-    messages_per_s: float = 100.0  # of one charger, in the long run; the server reads no faster than this
-    messages_burst: int = 1000  # at once, such as what a charger kept while it was offline
-    leave_within_s: float = 10.0  # how long a handler under way may take when the server drains
+    messages_per_s: float = 100.0  # per charger, in the long run; the server reads no faster than this
+    messages_burst: int = 1000  # at once, such as messages that a charger stored while it was offline
+    leave_within_s: float = 10.0  # how long a handler in progress may take when the server drains
     connection: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
@@ -61,10 +64,9 @@ def _nothing(_: ChargerConnection) -> None:
 class OcppServer:
     """Serves `/ocpp/{charge_point_id}`.
 
-    The newest connection of an identity wins: its predecessor ends (`on_close`) before it begins (`on_open`), is closed
-    with 1008, and whatever it still sends is dropped; where that happens too often, newcomers are sent away for a while
-    (503). Each callback runs exactly once a connection, in the event loop;
-    what they raise is logged.
+    The newest connection of an identity wins. Its predecessor ends (`on_close`) before it begins (`on_open`), is closed with
+    1008, and its further messages are dropped. If that happens too often, new connections of the identity are refused for a
+    while (503). Each callback runs exactly once per connection, in the event loop; its exceptions are logged.
     """
 
     def __init__(
@@ -83,8 +85,9 @@ class OcppServer:
         limits: ServerLimits | None = None,
         counters: Counters | None = None,
     ) -> None:
-        """`dispatcher` makes the handler of one connection's CALLs, `error_of` the errors for its failures; `epochs` yields
-        strictly increasing numbers."""
+        """`dispatcher` makes the handler of one connection's CALLs, and `error_of` the errors for its failures. `epochs` yields
+        strictly increasing numbers.
+        """
         self.counters = counters or Counters()
         self._dispatcher = dispatcher
         self._host = host
@@ -117,11 +120,11 @@ class OcppServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also when 0 was asked for."""
+        """The port on which the server listens, even if port 0 was requested."""
         return self._port
 
     async def start(self) -> None:
-        """Raises OSError when the address cannot be bound."""
+        """Start to listen. Raises OSError if the address cannot be bound."""
         limits = self._limits
         self._server = await serve(
             self._serve,
@@ -129,7 +132,7 @@ class OcppServer:
             self._port,
             process_request=self._handshakes.answer,
             select_subprotocol=self._preferred,
-            compression=None,  # 38 KiB a connection, for messages of some hundred bytes
+            compression=None,  # 38 KiB per connection, for messages of a few hundred bytes
             server_header=None,
             open_timeout=limits.open_timeout_s,
             ping_interval=limits.ping_interval_s,
@@ -151,17 +154,16 @@ class OcppServer:
         )
         for listening in self._server.sockets:
             with socket.socket(fileno=os.dup(listening.fileno())) as same:
-                same.listen(_BACKLOG)  # asyncio takes one number for both
+                same.listen(_BACKLOG)  # asyncio uses one number for both
         self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def drain(self, over_s: float = 0.0) -> None:
-        """Stop listening, refuse handshakes under way (503), let handlers under way answer, and close all
-        connections (1012) spread over `over_s` seconds. Returns when everything has ended."""
+        """Stop listening, refuse handshakes in progress (503), let handlers in progress answer, and close all connections
+        (1012) spread over `over_s` seconds. Returns when everything has ended.
+        """
         self.is_draining = True
         if self._server is not None:
-            self._server.close(
-                close_connections=False
-            )  # a charger that was sent away comes back at once, again and again
+            self._server.close(close_connections=False)  # a refused charger connects again at once, repeatedly
         leaving = list(self._connections.values())
         random.shuffle(leaving)
         loop = asyncio.get_running_loop()
@@ -182,7 +184,9 @@ class OcppServer:
     # handshake
 
     def _preferred(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        """The first of the charger's list that we speak. None completes the handshake without one (J16 3.2)."""
+        """Return the first subprotocol in the charger's list that the server supports. None completes the handshake without one
+        (J16 3.2).
+        """
         return next((name for name in offered if name in self._versions), None)
 
     # connections
@@ -190,7 +194,7 @@ class OcppServer:
     async def _serve(self, ws: ServerConnection) -> None:
         charge_point_id, admitted = self._handshakes.admitted.pop(ws)
         if ws.request is not None:
-            ws.request.headers.clear()  # some KiB that are not needed any more, a password among them
+            ws.request.headers.clear()  # some KiB that are no longer needed, including a password
         ws.response = None
         version = self._versions.get(ws.subprotocol or "")
         if version is None:
@@ -235,7 +239,7 @@ class OcppServer:
         self._notify(self._on_open, connection)
 
     def _exit(self, connection: ChargerConnection) -> None:
-        """Changes nothing for a connection that was replaced: it has left already."""
+        """End a connection. A replaced connection has already ended, so this has no effect for it."""
         if self._connections.get(connection.charge_point_id) is connection:
             del self._connections[connection.charge_point_id]
             self._notify(self._on_close, connection)

@@ -1,8 +1,8 @@
-"""Bound how often connections of one identity may replace each other.
+"""Limit how often connections of one identity may replace each other.
 
-A charger whose connection was lost unnoticed replaces its own dead connection, so the newest one wins. Two devices with the
-same identity and password would replace each other for ever, or one that connects in a loop itself; each time is recorded.
-Credentials are verified before: a stranger cannot use up the charger's allowance.
+A charger whose connection was lost unnoticed replaces its own dead connection, so the newest one wins. But two devices with the
+same identity and password would replace each other for ever, and so would one device that connects in a loop; each replacement
+is recorded. Credentials are verified before this check, so a stranger cannot use up the charger's allowance.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ ONE_MORE_AFTER_S: Final = 30.0
 @dataclass(slots=True)
 class Takeovers:
     monotonic: Callable[[], float] = time.monotonic
-    _until: dict[str, float] = field(default_factory=dict)  # as if each had come `ONE_MORE_AFTER_S` after the other
+    _until: dict[str, float] = field(default_factory=dict)  # as if replacements had come every `ONE_MORE_AFTER_S`
 
     def is_too_many(self, identity: str) -> bool:
-        """One more would be, now."""
+        """Tell whether one more replacement would be too many now."""
         return self._until.get(identity, 0.0) - self.monotonic() > (AT_ONCE - 1) * ONE_MORE_AFTER_S
 
     def happened(self, identity: str) -> None:

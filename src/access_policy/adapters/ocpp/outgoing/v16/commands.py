@@ -43,11 +43,11 @@ class Ocpp16Commands(VersionCommands):
         return await switch.write_switch(self.connection, self._key(at), mode, wanted)
 
     async def watch_switch(self, at: DeviceVariable) -> str:
-        """1.6 has no monitors."""
+        """Report that 1.6 has no monitors."""
         return _NOT_SUPPORTED
 
     async def reboot(self) -> str:
-        """Reset Soft (5.14). It ends charges that are under way."""
+        """Send Reset Soft (5.14). It ends charges that are in progress."""
         return await self.reset(Reset(type=ResetType.soft), "Soft")
 
     async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
@@ -57,11 +57,11 @@ class Ocpp16Commands(VersionCommands):
         return await status_of(self.connection, ClearCache())
 
     async def set_password(self, password: str) -> None:
-        """AuthorizationKey (security whitepaper, 4.3). The charger may need a reboot."""
+        """Set AuthorizationKey (security whitepaper, 4.3). The charger may need a reboot."""
         await switch.change(self.connection, settings.PASSWORD_KEY, password)
 
     async def trigger_boot(self) -> None:
-        """TriggerMessage (5.17)."""
+        """Send TriggerMessage (5.17)."""
         await call(self.connection, TriggerMessage(requested_message=MessageTrigger.boot_notification))
 
     async def inspect(self, keys: Sequence[str], variables: Sequence[DeviceVariable]) -> ChargerSettingsSeen:
@@ -70,17 +70,17 @@ class Ocpp16Commands(VersionCommands):
     # --- charges ---------------------------------------------------------------------------------------------------------
 
     async def start_freely(self, connector_id: int) -> str:
-        """RemoteStartTransaction (5.11)."""
+        """Send RemoteStartTransaction (5.11)."""
         asked = RemoteStartTransaction(id_tag=self.freevend_tag(), connector_id=connector_id)
         return await status_of(self.connection, asked, urgency=Urgency.CHARGE)
 
     async def stop_session(self, transaction_id: str) -> str:
-        """RemoteStopTransaction (5.12)."""
+        """Send RemoteStopTransaction (5.12)."""
         asked = RemoteStopTransaction(transaction_id=int(transaction_id))
         return await status_of(self.connection, asked, urgency=Urgency.CHARGE)
 
     async def trigger_statuses(self) -> str:
-        """TriggerMessage of StatusNotification, for all connectors (5.17)."""
+        """Send TriggerMessage for StatusNotification of all connectors (5.17)."""
         return await status_of(self.connection, TriggerMessage(requested_message=MessageTrigger.status_notification))
 
     async def supports_reservations(self) -> bool:
@@ -89,7 +89,7 @@ class Ocpp16Commands(VersionCommands):
     # --- drivers ---------------------------------------------------------------------------------------------------------
 
     async def has_display(self) -> bool:
-        """1.6 has no messages for displays."""
+        """Return False: 1.6 has no messages for displays."""
         return False
 
     async def show_denial(
@@ -101,7 +101,7 @@ class Ocpp16Commands(VersionCommands):
         return _NOT_SUPPORTED
 
     def _key(self, at: Switch) -> ConfigurationKey:
-        """Raises `SwitchRefused('not_supported')`."""
+        """Return the key. Raises `SwitchRefused('not_supported')`."""
         if isinstance(at, ConfigurationKey):
             return at
         raise self.other_version("device variables are OCPP 2.x")

@@ -1,7 +1,7 @@
 """Read configuration keys by name, as many in a message as the charger accepts (GetConfiguration, 1.6, 5.8).
 
-A charger may limit the keys of one message (`GetConfigurationMaxKeys`). Beyond the limit some chargers refuse the message
-and others answer for the first keys only; both may have the other keys all the same. The limit is kept with the connection.
+A charger may limit the keys of one message (`GetConfigurationMaxKeys`). Beyond the limit some chargers refuse the message, and
+others answer for the first keys only, although they may have the other keys. The limit is kept with the connection.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.adapters.ocpp.transport.outgoing_calls import Urgency
 from access_policy.application.ports.charger_gateway import SwitchRefused
 
-KEYS_AT_ONCE: Final = 10  # as few as chargers have stated in GetConfigurationMaxKeys, with some exceptions
+KEYS_AT_ONCE: Final = 10  # as low as most chargers' GetConfigurationMaxKeys
 MAX_KEYS: Final = "GetConfigurationMaxKeys"
 _NOT_KNOWN: Final = (ErrorCode.NOT_IMPLEMENTED, ErrorCode.NOT_SUPPORTED)
 
@@ -28,9 +28,9 @@ Entry = Mapping[str, Any]
 async def read_keys(
     connection: ChargerConnection, names: Sequence[str], *, urgency: Urgency = Urgency.ASK
 ) -> dict[str, Entry]:
-    """The charger's entries by lower-case key, without keys that the charger does not have.
+    """Return the charger's entries by lower-case key, without keys that the charger does not have.
 
-    Raises `ChargerDidNotAnswer`, and `SwitchRefused` when the charger refuses every single key.
+    Raises `ChargerDidNotAnswer`, or `SwitchRefused` if the charger refuses every single key.
     """
     found: dict[str, Entry] = {}
     refused: SwitchRefused | None = None
@@ -58,7 +58,7 @@ async def read_keys(
 
 
 def entries_in(answer: Mapping[str, Any]) -> dict[str, Entry]:
-    """The readable entries of a GetConfiguration answer, by lower-case key."""
+    """Return the readable entries of a GetConfiguration answer, by lower-case key."""
     entries = answer.get("configurationKey")
     return {
         entry["key"].lower(): entry
@@ -68,7 +68,7 @@ def entries_in(answer: Mapping[str, Any]) -> dict[str, Entry]:
 
 
 def _left_out(asked: Sequence[str], answer: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[str]:
-    """Keys that the answer neither has a value for nor names as unknown."""
+    """Return the keys for which the answer has no value, and which it does not name as unknown."""
     unknown = answer.get("unknownKey")
     named = {str(key).lower() for key in (unknown if isinstance(unknown, list) else [])}
     return [name for name in asked if name.lower() not in entries and name.lower() not in named]
@@ -77,8 +77,9 @@ def _left_out(asked: Sequence[str], answer: Mapping[str, Any], entries: Mapping[
 async def _one_by_one(
     connection: ChargerConnection, names: Sequence[str], answered: int, urgency: Urgency
 ) -> dict[str, Entry]:
-    """Read keys that an answer left out. Some chargers never name unknown keys, so only a key that turns out to exist shows
-    that the charger limits the keys of a message."""
+    """Read the keys that an answer omitted. Some chargers never name unknown keys, so only a key that turns out to exist shows
+    that the charger limits the keys of a message.
+    """
     found: dict[str, Entry] = {}
     for name in names:
         if connection.absent_keys is not None and name.lower() in connection.absent_keys:
@@ -96,7 +97,7 @@ async def _one_by_one(
 
 
 async def _fewer(connection: ChargerConnection, refused: int, urgency: Urgency) -> int:
-    """The keys to read in one message, fewer than were refused: the limit that the charger states, or else one."""
+    """Return how many keys to read in one message, fewer than were refused: the charger's stated limit, or otherwise one."""
     try:
         entries = entries_in(await call(connection, GetConfiguration(key=[MAX_KEYS]), urgency=urgency))
     except SwitchRefused:

@@ -42,7 +42,7 @@ class ListMessages16:
         return SendLocalList(
             list_version=version,
             update_type=UpdateType(update),
-            local_authorization_list=entries or None,  # an empty list is left out, as in 2.x, where it is invalid
+            local_authorization_list=entries or None,  # an empty list is omitted, as in 2.x, where it is invalid
         )
 
     def version(self) -> object:
@@ -58,7 +58,7 @@ class ListMessages16:
 
 
 def tag_of(identifier: Identifier) -> str | None:
-    """The idTag that a charger compares with a presented one; None for an identifier that 1.6 cannot carry."""
+    """Return the idTag that a charger compares with a presented one; None for an identifier that 1.6 cannot carry."""
     value = identifier.as_spelled
     tag = f"{VID_PREFIX}{value}" if identifier.kind is IdentifierKind.MAC else value
     return tag if len(tag) <= TAG_LENGTH_MAX and _TAG.fullmatch(tag) else None

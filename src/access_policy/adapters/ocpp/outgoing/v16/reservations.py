@@ -24,7 +24,9 @@ class ReservationMessages16:
         return tag_of(identifier)
 
     def reserve(self, number: int, connector_id: int, token: Any, until: datetime) -> object:
-        """`parentIdTag` is left out: the service gives no identifier a group, so that no other one shares it."""
+        """Build ReserveNow without `parentIdTag`: the service does not assign identifiers to groups, so that only this
+        identifier may use the reservation.
+        """
         return ReserveNow(connector_id=connector_id, expiry_date=rfc3339(until), id_tag=token, reservation_id=number)
 
     def cancel(self, number: int) -> object:
@@ -32,7 +34,7 @@ class ReservationMessages16:
 
 
 async def are_supported(connection: ChargerConnection) -> bool:
-    """The feature profiles contain Reservation. Raises `ChargerDidNotAnswer`."""
+    """Tell whether the feature profiles contain Reservation. Raises `ChargerDidNotAnswer`."""
     try:
         entries = await read_keys(connection, [PROFILES_KEY])
     except SwitchRefused:

@@ -57,8 +57,9 @@ class ConfigurationKeys:
 
 
 async def inspect(connection: ChargerConnection, keys: Sequence[str]) -> ChargerSettingsSeen:
-    """All settings that the charger reports, and `keys`, since chargers cut the whole answer short. Raises
-    `ChargerDidNotAnswer`."""
+    """Return all settings that the charger reports, and `keys`, which are read separately if the charger cut its answer short.
+    Raises `ChargerDidNotAnswer`.
+    """
     found = await _all(connection)
     missing = [key for key in keys if key.lower() not in found]
     return ChargerSettingsSeen(
@@ -67,7 +68,7 @@ async def inspect(connection: ChargerConnection, keys: Sequence[str]) -> Charger
 
 
 async def _all(connection: ChargerConnection) -> dict[str, SettingSeen]:
-    """Empty when the charger refuses."""
+    """Return all settings; empty if the charger refuses."""
     try:
         return _seen(entries_in(await call(connection, GetConfiguration())))
     except SwitchRefused:

@@ -1,4 +1,4 @@
-"""Read and write the freevend switch of an OCPP 1.6 charger: a configuration key of its vendor.
+"""Read and write the freevend switch of an OCPP 1.6 charger, which is a vendor's configuration key.
 
 ChangeConfiguration and GetConfiguration (1.6, 5.3 and 5.8). All values are strings, and are written in the spelling in which
 the charger reports them (ocpp-access-control part A).
@@ -28,10 +28,10 @@ async def read_switch(connection: ChargerConnection, switch: ConfigurationKey) -
 async def write_switch(
     connection: ChargerConnection, switch: ConfigurationKey, mode: AccessMode, wanted: StillWanted
 ) -> Written:
-    """Write the tag first, so that no freevend session carries another one, then the switch in the charger's spelling.
+    """Write the tag first, so that no freevend session carries another tag, then the switch in the charger's spelling.
 
-    Only keys that the charger has are written. A charger that reports booleans in another word than the profile's gets the
-    profile's word first, and its own word if it refuses the first or reads back otherwise.
+    Only keys that the charger has are written. If the charger spells booleans differently from the profile, the profile's
+    spelling is tried first, then the charger's, if it refuses the first or reports another value afterwards.
     """
     value = switch.freevend_value if mode is AccessMode.FREEVEND else switch.managed_value
     present = await _values(connection, (*switch.names, *switch.tag_names))
@@ -61,7 +61,7 @@ async def _write_tag(
 
 
 async def change(connection: ChargerConnection, key: str, value: str, wanted: StillWanted | None = None) -> Written:
-    """ChangeConfiguration. Raises `SwitchRefused`, `ChargerDidNotAnswer` or `NoLongerWanted`."""
+    """Send ChangeConfiguration. Raises `SwitchRefused`, `ChargerDidNotAnswer` or `NoLongerWanted`."""
     asked = ChangeConfiguration(key=key, value=value)
     status = (await call(connection, asked, urgency=Urgency.MODE, wanted=wanted)).get("status")
     match status:
@@ -76,13 +76,13 @@ async def change(connection: ChargerConnection, key: str, value: str, wanted: St
 
 
 async def _values(connection: ChargerConnection, keys: Sequence[str]) -> dict[str, str | None]:
-    """Values by lower-case key, of the keys that the charger has."""
+    """Return the values by lower-case key, of the keys that the charger has."""
     entries = await read_keys(connection, keys, urgency=Urgency.MODE)
     return {key: value_text(entry.get("value")) for key, entry in entries.items()}
 
 
 def _first_of(found: Mapping[str, str | None], names: Sequence[str]) -> tuple[str, str | None]:
-    """The first of `names` that was found, and its value. Raises `SwitchRefused('not_supported')` when none was."""
+    """Return the first of `names` that was found, and its value. Raises `SwitchRefused('not_supported')` if none was found."""
     for name in names:
         if name.lower() in found:
             return name, found[name.lower()]

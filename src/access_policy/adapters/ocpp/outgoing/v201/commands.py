@@ -31,7 +31,7 @@ from access_policy.domain.capability_profiles.capabilities import DeviceVariable
 
 @dataclass(frozen=True, slots=True)
 class Ocpp201Commands(VersionCommands):
-    """`start_ids` yields the ids of remote starts. OCPP 2.1 changes none of these messages."""
+    """Commands to one charger. `start_ids` yields the ids of remote starts. OCPP 2.1 has the same messages."""
 
     texts: DriverTexts
     start_ids: Iterator[int]
@@ -52,7 +52,7 @@ class Ocpp201Commands(VersionCommands):
         return await switch.watch_switch(self.connection, at)
 
     async def reboot(self) -> str:
-        """Reset OnIdle (B12): the charger waits until no charge is under way."""
+        """Send Reset OnIdle (B12): the charger waits until no charge is in progress."""
         return await self.reset(Reset(type=ResetEnumType.on_idle), "OnIdle")
 
     async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
@@ -62,13 +62,13 @@ class Ocpp201Commands(VersionCommands):
         return await status_of(self.connection, ClearCache())
 
     async def set_password(self, password: str) -> None:
-        """BasicAuthPassword (A01). The charger may need a reboot."""
+        """Set BasicAuthPassword (A01). The charger may need a reboot."""
         result = await variables.set_variable(self.connection, variables.PASSWORD_VARIABLE, password)
         if result.get("attributeStatus") not in ("Accepted", "RebootRequired"):
             raise SwitchRefused("rejected", f"the charger answered {str(result.get('attributeStatus'))[:40]!r}")
 
     async def trigger_boot(self) -> None:
-        """TriggerMessage (F06)."""
+        """Send TriggerMessage (F06)."""
         await call(self.connection, TriggerMessage(requested_message=MessageTriggerEnumType.boot_notification))
 
     async def inspect(self, keys: Sequence[str], variables_named: Sequence[DeviceVariable]) -> ChargerSettingsSeen:
@@ -77,7 +77,7 @@ class Ocpp201Commands(VersionCommands):
     # --- charges ---------------------------------------------------------------------------------------------------------
 
     async def start_freely(self, connector_id: int) -> str:
-        """RequestStartTransaction (F01, F02), with a token of the service."""
+        """Send RequestStartTransaction (F01, F02), with a token of the service."""
         asked = RequestStartTransaction(
             evse_id=connector_id,
             remote_start_id=next(self.start_ids),
@@ -86,12 +86,12 @@ class Ocpp201Commands(VersionCommands):
         return await status_of(self.connection, asked, urgency=Urgency.CHARGE)
 
     async def stop_session(self, transaction_id: str) -> str:
-        """RequestStopTransaction (F03)."""
+        """Send RequestStopTransaction (F03)."""
         asked = RequestStopTransaction(transaction_id=transaction_id)
         return await status_of(self.connection, asked, urgency=Urgency.CHARGE)
 
     async def trigger_statuses(self) -> str:
-        """TriggerMessage of StatusNotification, for all connectors (F06)."""
+        """Send TriggerMessage for StatusNotification of all connectors (F06)."""
         asked = TriggerMessage(requested_message=MessageTriggerEnumType.status_notification)
         return await status_of(self.connection, asked)
 
@@ -114,7 +114,7 @@ class Ocpp201Commands(VersionCommands):
         return await display.clear(self.connection, connector_id)
 
     def _variable(self, at: Switch) -> DeviceVariable:
-        """Raises `SwitchRefused('not_supported')`."""
+        """Return the variable. Raises `SwitchRefused('not_supported')`."""
         if isinstance(at, DeviceVariable):
             return at
         raise self.other_version("configuration keys are OCPP 1.6")

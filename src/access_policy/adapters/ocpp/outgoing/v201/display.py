@@ -1,4 +1,4 @@
-"""Texts on a charger's display (OCPP 2.x, O01 to O06): each with an end, since texts survive a boot (O01.FR.10).
+"""Texts on a charger's display (OCPP 2.x, O01 to O06), each with an end, because texts survive a boot (O01.FR.10).
 
 A text replaces the one shown under the same id (O06.FR.01), so each connector has at most one text of the service.
 """
@@ -19,12 +19,12 @@ from access_policy.adapters.ocpp.transport.connection import ChargerConnection
 from access_policy.application.ports.charger_gateway import StillWanted, SwitchRefused
 from access_policy.domain.capability_profiles.charger_values import truth
 
-FIRST_ID: Final = 71_000  # of a charger as a whole; a connector's id is this and its number
-STATUS_MAX: Final = 200  # characters kept of what the charger answered
+FIRST_ID: Final = 71_000  # for a charger as a whole; a connector's id is this plus its number
+STATUS_MAX: Final = 200  # characters kept of the charger's answer
 
 
 async def has_display(connection: ChargerConnection) -> bool:
-    """The charger has a DisplayMessageCtrlr that is not switched off. Raises `ChargerDidNotAnswer`."""
+    """Tell whether the charger has a DisplayMessageCtrlr that is not switched off. Raises `ChargerDidNotAnswer`."""
     values = [await value_of(connection, f"DisplayMessageCtrlr.{name}") for name in ("Available", "Enabled")]
     known = [value for value in values if value is not None]
     return bool(known) and all(truth(value) is True for value in known)
@@ -38,7 +38,7 @@ async def show(
     until: datetime,
     wanted: StillWanted,
 ) -> str:
-    """The charger's status. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
+    """Show a text and return the charger's status. Raises `ChargerDidNotAnswer` or `NoLongerWanted`."""
     message = MessageInfoType(
         id=FIRST_ID + (connector_id or 0),
         priority=MessagePriorityEnumType.in_front,
@@ -53,6 +53,6 @@ async def show(
 
 
 async def clear(connection: ChargerConnection, connector_id: int | None) -> str:
-    """The charger's status. Raises `ChargerDidNotAnswer`."""
+    """Clear the text and return the charger's status. Raises `ChargerDidNotAnswer`."""
     asked = ClearDisplayMessage(id=FIRST_ID + (connector_id or 0))
     return (await status_of(connection, asked))[:STATUS_MAX]

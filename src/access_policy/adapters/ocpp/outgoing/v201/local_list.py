@@ -36,7 +36,7 @@ class ListMessages201:
     version_field = "versionNumber"
 
     def entry(self, identifier: Identifier, *, allowed: bool, until: datetime | None = None) -> Any:
-        """A charger heeds `until` if its LocalAuthListCtrlr.SupportsExpiryDateTime is true."""
+        """Return an entry. A charger observes `until` if its LocalAuthListCtrlr.SupportsExpiryDateTime is true."""
         token = token_of(identifier)
         if token is None:
             return None
@@ -50,7 +50,7 @@ class ListMessages201:
         return SendLocalList(
             version_number=version,
             update_type=UpdateEnumType(update),
-            local_authorization_list=entries or None,  # an empty list is left out: minItems is 1
+            local_authorization_list=entries or None,  # an empty list is omitted, because minItems is 1
         )
 
     def version(self) -> object:
@@ -71,7 +71,7 @@ async def _limit(connection: ChargerConnection, name: str, attribute: AttributeE
 
 
 def token_of(identifier: Identifier) -> IdTokenType | None:
-    """The idToken that a charger compares with a presented one; None for an identifier that 2.0.1 cannot carry."""
+    """Return the idToken that a charger compares with a presented one; None for an identifier that 2.0.1 cannot carry."""
     value = identifier.as_spelled
     if len(value) > TOKEN_LENGTH_MAX or not _TOKEN.fullmatch(value):
         return None
@@ -79,8 +79,9 @@ def token_of(identifier: Identifier) -> IdTokenType | None:
 
 
 def _token_type(identifier: Identifier) -> IdTokenEnumType:
-    """An entry of the list matches only a token of the same type, and the registry does not know which type the charger
-    uses: for a card the value decides, for anything else it is the type of a charger's own identifiers."""
+    """Return the type of the token. An entry of the list matches only a token of the same type, and the registry does not know
+    which type the charger uses. For a card the value decides; anything else gets the type of a charger's own identifiers.
+    """
     if identifier.kind in _TOKEN_TYPES:
         return _TOKEN_TYPES[identifier.kind]
     if _ISO15693.fullmatch(identifier.value.upper()):

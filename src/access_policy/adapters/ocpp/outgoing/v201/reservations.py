@@ -20,7 +20,9 @@ class ReservationMessages201:
         return token_of(identifier)
 
     def reserve(self, number: int, connector_id: int, token: Any, until: datetime) -> object:
-        """`groupIdToken` is left out: the service gives no identifier a group, so that no other one shares it."""
+        """Build ReserveNow without `groupIdToken`: the service does not assign identifiers to groups, so that only this
+        identifier may use the reservation.
+        """
         return ReserveNow(
             id=number, expiry_date_time=rfc3339(until), id_token=token, evse_id=connector_id if connector_id else None
         )
@@ -30,7 +32,7 @@ class ReservationMessages201:
 
 
 async def are_supported(connection: ChargerConnection) -> bool:
-    """The charger has a ReservationCtrlr that is not switched off. Raises `ChargerDidNotAnswer`."""
+    """Tell whether the charger has a ReservationCtrlr that is not switched off. Raises `ChargerDidNotAnswer`."""
     values = [await value_of(connection, f"ReservationCtrlr.{name}") for name in ("Available", "Enabled")]
     known = [value for value in values if value is not None]
     return bool(known) and all(truth(value) is True for value in known)

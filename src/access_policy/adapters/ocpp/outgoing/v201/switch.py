@@ -1,4 +1,4 @@
-"""Read, write and watch the freevend switch of a 2.x charger: a variable of its device model (B05, B06, N04)."""
+"""Read, write and watch the freevend switch of a 2.x charger, which is a variable of its device model (B05, B06, N04)."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ async def write_switch(
 
 
 async def watch_switch(connection: ChargerConnection, switch: DeviceVariable) -> str:
-    """SetVariableMonitoring, type Delta: for a variable that is not a number the charger reports every change (N04.FR.17).
-    The same monitor again is a `Duplicate` (N04.FR.10), so it may be set at each connection."""
+    """Send SetVariableMonitoring of type Delta: for a variable that is not a number, the charger reports every change
+    (N04.FR.17). Setting the same monitor again yields `Duplicate` (N04.FR.10), so it may be set at each connection.
+    """
     component, variable = address(_name(switch))
     monitor = SetMonitoringDataType(
         value=1, type=MonitorEnumType.delta, severity=WATCH_SEVERITY, component=component, variable=variable

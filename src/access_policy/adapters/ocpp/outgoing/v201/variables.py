@@ -1,4 +1,6 @@
-"""Read and write variables of a 2.x charger's device model, one per message so that no limit of items is met (B05, B06)."""
+"""Read and write variables of a 2.x charger's device model, one per message, so that no limit on items is exceeded (B05,
+B06).
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ async def get_variable(
     attribute: AttributeEnumType | None = None,
     urgency: Urgency = Urgency.ASK,
 ) -> Result:
-    """The charger's result for `Component.Variable`. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
+    """Return the charger's result for `Component.Variable`. Raises `SwitchRefused` or `ChargerDidNotAnswer`."""
     component, variable = address(name)
     item = GetVariableDataType(component=component, variable=variable, attribute_type=attribute)
     return single(await call(connection, GetVariables(get_variable_data=[item]), urgency=urgency), "getVariableResult")
@@ -62,14 +64,18 @@ async def set_variable(
     urgency: Urgency = Urgency.ASK,
     wanted: StillWanted | None = None,
 ) -> Result:
-    """The charger's result for `Component.Variable`. Raises `SwitchRefused`, `ChargerDidNotAnswer` or `NoLongerWanted`."""
+    """Return the charger's result for `Component.Variable`. Raises `SwitchRefused`, `ChargerDidNotAnswer` or
+    `NoLongerWanted`.
+    """
     component, variable = address(name)
     asked = SetVariables([SetVariableDataType(attribute_value=value, component=component, variable=variable)])
     return single(await call(connection, asked, urgency=urgency, wanted=wanted), "setVariableResult")
 
 
 async def value_of(connection: ChargerConnection, name: str) -> str | None:
-    """None if the charger does not tell the variable, "" if the variable has no value. Raises `ChargerDidNotAnswer`."""
+    """Return the variable's value, "" if it has none, or None if the charger does not report the variable. Raises
+    `ChargerDidNotAnswer`.
+    """
     try:
         result = await get_variable(connection, name)
     except SwitchRefused:
@@ -78,13 +84,13 @@ async def value_of(connection: ChargerConnection, name: str) -> str | None:
 
 
 def address(name: str) -> tuple[Any, Any]:
-    """The component and the variable of `Component.Variable`."""
+    """Return the component and the variable of `Component.Variable`."""
     component, variable = name.split(".", 1)
     return ComponentType(name=component), VariableType(name=variable)
 
 
 def single(answer: Mapping[str, Any], name: str) -> Result:
-    """The first result. Raises `SwitchRefused('rejected')` when there is none."""
+    """Return the first result. Raises `SwitchRefused('rejected')` if there is none."""
     results = answer.get(name)
     if not isinstance(results, list) or not results or not isinstance(results[0], dict):
         raise SwitchRefused("rejected", f"the charger's answer has no {name}")
@@ -117,8 +123,9 @@ class Variables:
 
 
 async def inspect(connection: ChargerConnection, variables: Sequence[DeviceVariable]) -> ChargerSettingsSeen:
-    """`variables`, and some that always matter. Whether a variable is writable is stated in reports only, which are not
-    requested. Raises `ChargerDidNotAnswer`."""
+    """Return `variables`, and some that always matter. Only reports state whether a variable is writable, and they are not
+    requested. Raises `ChargerDidNotAnswer`.
+    """
     seen: dict[str, SettingSeen] = {}
     for name in (*(f"{each.component}.{each.variable}" for each in variables), *_ALWAYS_INSPECTED):
         value = await value_of(connection, name)
