@@ -97,7 +97,10 @@ def test_the_document_is_made_from_the_profiles() -> None:
     [
         ('kind = "configuration_key", managed_value = "a", freevend_value = "b"', "needs key"),
         ('kind = "device_variable", component = "A", managed_value = "a", freevend_value = "b"', "needs variable"),
-        ('kind = "configuration_key", key = "K", managed_value = "true", freevend_value = "TRUE"', "differ only in case"),
+        (
+            'kind = "configuration_key", key = "K", managed_value = "true", freevend_value = "TRUE"',
+            "differ only in case",
+        ),
         ('kind = "wishing"', "kind"),
         ('kind = "central", keys = ["K"]', "keys"),
     ],
