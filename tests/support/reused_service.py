@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
+from unittest.mock import Mock
 
 from dependency_injector import providers
 from fastapi import FastAPI
@@ -34,6 +36,7 @@ class ReusedService:
         if self._app is None:
             self._app = create_app(self.container, process)
             _share_routes(self._app)
+            self._app.openapi = openapi_document  # type: ignore[method-assign]
         self._app.state.process = process
         return self._app
 
@@ -57,6 +60,14 @@ async def reused_service() -> AsyncIterator[ReusedService]:
     yield service
     await service.empty()
     _idle.append(service)
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """Of each application of the service. Not to be changed."""
+    app = create_app(Mock(spec=Container), Mock(spec=ServingProcess))
+    _share_routes(app)
+    return app.openapi()
 
 
 def _share_routes(app: FastAPI) -> None:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any, get_args
-from unittest.mock import Mock
 
 import httpx
 import typer
 
 from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, read
-from access_policy.container import Container
 from access_policy.entrypoints.cli.root import app
-from access_policy.entrypoints.http.app import create_app
-from access_policy.entrypoints.http.dependencies import ServingProcess
 from benchmarks.loop.commands import COMMANDS, ELSEWHERE
 from benchmarks.loop.operations import OPERATIONS, messages
 from benchmarks.loop.scene import Scene
+from tests.support.reused_service import openapi_document
 
 
 def test_every_http_operation_has_a_driver() -> None:
-    paths = create_app(Mock(spec=Container), Mock(spec=ServingProcess)).openapi()["paths"]
+    paths = openapi_document()["paths"]
     operations = {operation["operationId"] for each in paths.values() for operation in each.values()}
 
     assert set(OPERATIONS) == operations

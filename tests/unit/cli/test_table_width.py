@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from rich.cells import cell_len
 from access_policy.entrypoints import cli as package
 from access_policy.entrypoints.cli.root import app
 from tests.support.cli_in_memory import Cli
-from tests.support.http_api import http_api
 from tests.support.made_up_answers import ID, MadeUpAnswers
+from tests.support.reused_service import openapi_document
 
 WIDTH = 80
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -60,18 +58,6 @@ def with_a_table() -> list[tuple[str, Any]]:
     return [(path, command) for path, command in every if command.callback.__name__ in names]
 
 
-@cache
-def openapi() -> Any:
-    async def read(directory: Path) -> Any:
-        async with http_api(directory) as api:
-            return api.app.openapi()
-
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as directory:
-        return asyncio.run(read(Path(directory)))
-
-
 def words_of(command: Any) -> list[str]:
     words = []
     for param in command.params:
@@ -87,7 +73,7 @@ def test_table_fits_eighty_columns(path: str, command: Any, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fleet.csv").write_text("vehicle_id,name,access_class\n")
     (tmp_path / "changes.json").write_text('{"enforcement": "observe"}')
-    cli = Cli(MadeUpAnswers(openapi()))
+    cli = Cli(MadeUpAnswers(openapi_document()))
     cli.environment |= {"COLUMNS": str(WIDTH), "TTY_COMPATIBLE": "1", "XDG_CONFIG_HOME": str(tmp_path)}
     cli("login", f"https://{ID}.example", "--name", ID, "--token", "t")  # for the list of contexts
 
@@ -99,7 +85,7 @@ def test_table_fits_eighty_columns(path: str, command: Any, tmp_path: Path, monk
 
 
 def test_table_of_attempts_shows_whole_ids_and_in_a_pipe_everything() -> None:
-    cli = Cli(MadeUpAnswers(openapi()))
+    cli = Cli(MadeUpAnswers(openapi_document()))
     piped = cli("attempts", "list").stdout
     cli.environment |= {"COLUMNS": str(WIDTH), "TTY_COMPATIBLE": "1"}
     shown = STYLE.sub("", cli("attempts", "list").stdout)

@@ -7,9 +7,10 @@ the same whatever ran before. Generated ids and texts are often exchanged for th
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -24,6 +25,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
+from schemathesis.python import asgi
 
 from access_policy.adapters.identity.request_limits import RequestLimits
 from access_policy.application.ports.identity import Role
@@ -115,10 +117,30 @@ MADE_FIRST = (
 )
 
 
-@pytest.fixture
+class OnTheLoop:
+    """In place of anyio's portal to a loop in another thread: schemathesis waits for each answer anyway."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        async def called() -> Any:
+            found = function(*arguments)
+            return await found if inspect.isawaitable(found) else found
+
+        return self._loop.run_until_complete(called())
+
+    def start_task_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        return self._loop.create_task(function())
+
+
+@pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop = ThreadlessLoop()
-    yield loop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asgi, "_get_portal", lambda: OnTheLoop(loop))
+        yield loop
+        asgi.shutdown_lifespans()
     loop.close()
 
 

@@ -123,7 +123,7 @@ class Root(Group):
 
 @cache
 def _load(entry: Entry) -> Any:
-    """The command or group, made once in a process however many command lines it has: deriving it from signatures takes long."""
+    """The command or group. It is made once in a process: to derive it from signatures takes long."""
     module = import_module(f"{PACKAGE}.{entry.module}")
     if entry.group is None:
         return _group(module.app, entry).commands[entry.name]
