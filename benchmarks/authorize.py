@@ -19,6 +19,7 @@ from statistics import median
 CHARGERS = 200
 IN_FLIGHT = 50
 ROUNDS = 3
+SETTLED_S = 7.0  # after the boots: ours has read and set up its chargers, 20 a second
 GATEWAY = "gateway"
 ALL_ROLES = "api,gateway,projector,publisher"
 RIVALS = {
@@ -58,9 +59,9 @@ def measure(seconds: float = 4.0, postgres: Mapping[str, str] | None = None) -> 
         _ours(directory, settings=postgres) as ours,
     ):
         for _ in range(ROUNDS):
-            full = _load(ours, seconds)
+            full = _load(ours, seconds, settle_s=SETTLED_S)
             figures.setdefault(f"access_policy: decided, durable ({database})", []).append(full)
-            at_half_load.append(_load(ours, seconds, per_second=full["per_second"] / 2))
+            at_half_load.append(_load(ours, seconds, settle_s=SETTLED_S, per_second=full["per_second"] / 2))
             for title, options in RIVALS.items():
                 with _rival(options) as rival:
                     figures.setdefault(f"accept-all on ocpp, {title}", []).append(_load(rival, seconds))
@@ -122,14 +123,16 @@ def _process(command: list[str], environment: Mapping[str, str] | None = None) -
         process.wait(30)
 
 
-def _load(server: _Server, seconds: float, per_second: float | None = None) -> dict[str, float]:
-    """Without a rate each answer is followed by the next attempt at once."""
+def _load(
+    server: _Server, seconds: float, *, settle_s: float = 0.5, per_second: float | None = None
+) -> dict[str, float]:
+    """The load begins `settle_s` after the boots. Without a rate each answer is followed by the next attempt at once."""
     command = [sys.executable, "-m", "benchmarks.load_client", f"ws://127.0.0.1:{server.port}/ocpp"]
     command += ["--connections", str(CHARGERS), "--in-flight", str(IN_FLIGHT), "--seconds", str(seconds)]
-    command += ["--server-pid", str(server.pid)]
+    command += ["--server-pid", str(server.pid), "--settle", str(settle_s)]
     if per_second is not None:
         command += ["--per-second", str(per_second)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + settle_s + 60)
     if done.returncode != 0:
         raise SystemExit(f"the load client failed: {done.stderr[-2000:]}")
     figures: dict[str, float] = json.loads(done.stdout)

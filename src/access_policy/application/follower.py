@@ -17,7 +17,10 @@ Position = Callable[[], Awaitable[int]]
 
 RESTART_FIRST_S = 0.1
 RESTART_LONGEST_S = 5.0
-BUSY_BATCH = 50  # events; after a batch of at least this size a follower rests to leave the processor to decisions:
+LOOKS_APART_S = (
+    0.01  # a follower at ease rests this long after a batch, so that a thousand commits a second cause few looks
+)
+BUSY_BATCH = 50  # events; after a batch of at least this size it rests longer, to leave the processor to decisions:
 BREATH = 3.0  # this many times the duration of the batch,
 BREATH_MAX_S = 1.0  # but at most this long after a full batch, and proportionally less after a smaller one
 
@@ -92,8 +95,8 @@ class Follower:
     ) -> None:
         """Handle all events that are in the log now.
 
-        `progress` receives the position reached and the last one. With `at_ease` the follower rests after large
-        batches; a caller of `wait_until` ends the rest.
+        `progress` receives the position reached and the last one. With `at_ease` the follower rests after each
+        batch, longer after large ones; a caller of `wait_until` ends the rest.
         """
         while True:
             last = await self._store.last_position()
@@ -111,9 +114,8 @@ class Follower:
             await self._handle(batch, reached)
             await self._set_reached(reached)
             progress(reached, last)
-            if at_ease and len(batch) >= BUSY_BATCH:
-                longest = BREATH_MAX_S * len(batch) / self._batch
-                await self._rest(min(longest, BREATH * (time.monotonic() - began)))
+            if at_ease:
+                await self._rest(self._rest_s(len(batch), time.monotonic() - began))
 
     async def wait_until(self, position: int, *, timeout_s: float) -> bool:
         """Return True once all events up to `position` have been handled, False after `timeout_s`."""
@@ -152,6 +154,12 @@ class Follower:
         async with self._progress:
             self._reached = position
             self._progress.notify_all()
+
+    def _rest_s(self, events: int, took_s: float) -> float:
+        """Seconds to rest after a batch of so many events."""
+        if events < BUSY_BATCH:
+            return LOOKS_APART_S
+        return max(LOOKS_APART_S, min(BREATH_MAX_S * events / self._batch, BREATH * took_s))
 
     async def _rest(self, span_s: float) -> None:
         try:

@@ -254,6 +254,22 @@ async def test_who_waits_ends_the_rest_that_a_busy_follower_takes(store: EventSt
     assert diary.read == ["one", "two", "three"]
 
 
+async def test_commits_soon_after_one_another_cause_one_look(store: EventStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(followers, "LOOKS_APART_S", NEVER_S)
+    diary = Diary()
+    follower = following(store, diary)
+    async with running(follower), asyncio.timeout(DEADLINE_S):
+        await store.append([notes("a", ["one"])])
+        await diary.written.wait()
+        for version in range(1, 6):
+            last = await store.append([notes("a", ["more"], expected_version=version)])
+        assert diary.read == ["one"]
+
+        assert await follower.wait_until(last, timeout_s=DEADLINE_S)
+
+    assert diary.batches == [(1, 1), (5, 6)]
+
+
 @pytest.mark.parametrize(("batch", "rests_s"), [(3, 1.0), (6, 0.5), (300, 0.01)])
 async def test_follower_rests_after_a_batch_that_is_not_full_for_its_share_of_the_longest_rest(
     store: EventStore, monkeypatch: pytest.MonkeyPatch, batch: int, rests_s: float
