@@ -69,15 +69,13 @@ class GoneGateways:
             del self._last_seen[name]
 
     async def end(self) -> None:
-        """End this process, which has disconnected its own chargers. Raises `StoreUnavailable`."""
+        """End this process, which has already disconnected its own chargers. Raises `StoreUnavailable`."""
         if self._is_gateway:
             await self._heartbeats.forget(self._name)
 
     def _gone(self, counts: Mapping[str, int]) -> list[tuple[str, int]]:
         now_s = self._now_s()
-        if (
-            now_s - self._looked_at > GONE_AFTER_S / 2
-        ):  # this process or the database was paused: start all clocks again
+        if now_s - self._looked_at > GONE_AFTER_S / 2:  # this process or the database was paused: restart all clocks
             self._last_seen.clear()
         self._looked_at = now_s
         for name, count in counts.items():

@@ -1,8 +1,8 @@
-"""Follows the records of other gateways that matter here: open charges, PIN lock-outs, and chargers that moved.
+"""Follows other gateways' records that this process needs: open charges, PIN lock-outs, and chargers that moved.
 
 Each gateway decides from its own memory. But an identifier that charges at another gateway's charger is in use, a
-charger may reconnect here in the middle of a charge, and a charger that connected to another gateway no longer
-belongs to this one (ADR 0016).
+charger may reconnect here in the middle of a charge, and a charger that connected to another gateway no longer belongs
+to this one (ADR 0016).
 """
 
 from __future__ import annotations
@@ -39,10 +39,9 @@ TYPES = frozenset(
 
 
 class OtherGateways:
-    """`is_here` says whether a charger is connected to this process, which then already knows its activity. `moved`
-    is called for each connection recorded by another gateway, with its version; `given_up` for each connection of
-    this process that another process recorded as ended because it considered this one gone.
-    """
+    """`is_here` returns whether a charger is connected to this process, which then already knows its activity. `moved`
+    is called for each connection recorded by another gateway, with its version; `given_up` for each connection of this
+    process that another process recorded as ended because it considered this one gone."""
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class OtherGateways:
         self._position = 0
 
     def begin_after(self, position: int) -> None:
-        """Start after a position: everything up to it was reloaded from the read models."""
+        """Follow the log from after `position`: everything up to it was reloaded from the read models."""
         self._position = position
 
     async def followed_to(self) -> int:
@@ -79,11 +78,12 @@ class OtherGateways:
                 if recorded.event.found_by and recorded.event.gateway == self._name:
                     self._given_up(key, recorded.version)
             elif isinstance(recorded.event, ChargingEnded) or not self._is_here(key):
-                self._note(key, recorded)  # any process may end a session: an operator's request, a lost end
+                # any process may end a session: at an operator's request, or because its end was lost
+                self._note(key, recorded)
         self._position = reached
 
     def _lock_out(self, recorded: Recorded) -> None:
-        """At an entrance, which any process may decide."""
+        """Apply a lock-out at an entrance, at which any process may decide."""
         locked: EntrancePinsLockedOut = recorded.event
         entrance = (tenant_of(recorded.stream), locked.depot_id, locked.entrance_id)
         self._live.lock_pins_out((entrance, locked.source), locked.until)

@@ -1,5 +1,5 @@
-"""The access log: one row for each attempt, with its latest decision, the number of decisions, the session, and an error
-that was a consequence of the denial."""
+"""The access log: one row for each attempt, with its latest decision, the number of decisions, the session, and an
+error that the denial caused."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def _started(tenant_id: str, position: int, event: ChargingStarted) -> Put:
 
 
 def _decided(recorded: Recorded, lineage: DecisionLineage, decision: dict[str, Any]) -> Put:
-    """Most rows of a rebuild are made here: `decision` is added to in place, and `str` of a `StrEnum` member takes a quarter
-    of the time of its `value`."""
+    """Most rows of a rebuild are created here, so this is optimised: `decision` is extended in place, and `str` of a
+    `StrEnum` member takes a quarter of the time of its `value`."""
     ref, cause = lineage.identifier, lineage.cause
     decision |= {
         "depot_id": lineage.depot_id,
@@ -150,7 +150,8 @@ def _denied(event: AccessDenied | EntranceDenied) -> dict[str, Any]:
 
 
 def _at_entrance(put: Put, event: EntranceAllowed | EntranceDenied) -> Put:
-    """The attempt is at no charger: the one in the lineage is behind the entrance and gave the answer."""
+    """Move the attempt from the charger to the entrance: the charger in the lineage is the one behind the entrance that
+    determined the decision."""
     return replace(put, values={**put.values, "charger_id": None, "entrance_id": event.entrance_id})
 
 

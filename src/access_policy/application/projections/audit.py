@@ -1,7 +1,9 @@
-"""The audit: one row for each change that a person or another system asked for, and for each reading of identifier values.
+"""The audit: one row for each change that a person or another system requested, and for each reading of identifier
+values.
 
-A row has the new values in words. The old ones are those of the row before with the same `thing` (see `Views.audit`), unless
-the event itself tells them. Facts that follow from a change (mode application, decisions, conditions of chargers) are no rows.
+A row has the new values in words. The old values are those of the previous row with the same `thing` (see
+`Views.audit`), unless the event itself contains them. Consequences of a change (mode application, decisions, conditions
+of chargers) have no rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An audit entry before it is a row: the subject, the thing of it that changed, and its values in words."""
+"""An audit entry before it becomes a row: the subject, the part of it that changed, and its values in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from access_policy.application.projections.audit_words import Words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """`gone`: the thing ends, with all its values. `old` where the event tells it."""
+    """`gone`: the part ends, with all its values. `old` is set if the event contains the old values."""
 
     subject: tuple[str, str]  # kind and id
     thing: str | None = None
@@ -19,7 +19,7 @@ class Entry:
 
 
 def whole(kind: str, subject_id: str, part: str, new: Words) -> Entry:
-    """All values of a thing, which has these from now on."""
+    """Return an entry with all values of a part, which are in force from now on."""
     return Entry(subject=(kind, subject_id), thing=_thing(kind, subject_id, part), new=new)
 
 

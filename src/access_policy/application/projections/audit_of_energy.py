@@ -1,4 +1,4 @@
-"""The audit's entries of a site's energy: its nodes, its policy and its envelopes, under the depot."""
+"""Audit entries of a site's energy: its nodes, its policy and its envelopes, under the depot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Audit entries of API keys, webhooks and partners, whose records are not in the log but whose changes are."""
+"""Audit entries of API keys, webhooks and partners. Their records are not in the log, but the changes of their records
+are."""
 
 from __future__ import annotations
 

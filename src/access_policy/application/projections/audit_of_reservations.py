@@ -1,4 +1,4 @@
-"""The audit's entries of reservations: the changes that people make, under the depot."""
+"""Audit entries of reservations: the changes that people make, under the depot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from access_policy.domain.reservations.reservation import Reservation
 
 
 def of_reservation(event: Any) -> Entry:
-    """Under the depot whose book it is in; no value and no masked form of a holder's identifier."""
+    """Return the entry under the depot of the book. It contains neither a value nor a masked form of a holder's
+    identifier."""
     match event:
         case reservations.ReservationGroupPut(group=group):
             return whole("depot", event.depot_id, f"reservation group {group.group_id}", values_of(group))

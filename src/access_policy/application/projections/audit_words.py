@@ -1,4 +1,4 @@
-"""The values of domain events in words, by field: what an auditor reads as old and new."""
+"""The values of domain events in words, by field: the old and new values in the audit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
-LENGTH_MAX = 2_000  # characters of a value; a longer one is cut, and a fingerprint tells different ones apart
+LENGTH_MAX = (
+    2_000  # characters of a value; a longer one is truncated, with a fingerprint to distinguish different values
+)
 FINGERPRINT = 12  # hex digits
 
 Words = dict[str, str | None]
 
 
 def values_of(value: Any, *, without: Collection[str] = ()) -> Words:
-    """The fields of a dataclass, by name in words; None for a field without a value."""
+    """Return the fields of a dataclass, by name in words; None for a field without a value."""
     return {
         each.name.replace("_", " "): in_words(getattr(value, each.name))
         for each in fields(value)

@@ -1,4 +1,5 @@
-"""The changes that a fold returns: put a row, change rows, remove rows. Applied twice, each leaves the same rows as once."""
+"""The changes that a fold returns: put a row, change rows, remove rows. Applying a change twice has the same effect as
+applying it once."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from typing import Any
 from access_policy.application.ports.event_store import Recorded
 
 Values = Mapping[str, Any]
-# Changes are made by the million in a rebuild, and a frozen dataclass takes three times as long to make.
+# A rebuild creates changes by the million, and a frozen dataclass takes three times as long to create.
 
 
 @dataclass(slots=True)
 class Counted:
-    """`column` counts the values of the column `mark`, which only grow: a redelivered value is not counted again."""
+    """`column` counts the values of the column `mark`, which only grow, so that a redelivered value is not counted again."""
 
     column: str
     mark: str
@@ -57,7 +58,7 @@ RowChange = Put | Change | Remove
 class Projection:
     """`fold` accepts every event of `types`. Only this projection writes its `tables`.
 
-    Increase `edition` when the same events give other rows: rows of another edition are folded again.
+    Increase `edition` when the same events produce different rows: rows of another edition are folded again.
     """
 
     name: str

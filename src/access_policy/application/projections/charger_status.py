@@ -1,6 +1,7 @@
 """The current state of each charger: settings, connection, requested and applied mode.
 
-`version` is that of the last change by a command, which callers compare; switching the charger does not change it.
+`version` is the version of the last change by a command, which callers compare; switching the charger does not change
+it.
 """
 
 from __future__ import annotations

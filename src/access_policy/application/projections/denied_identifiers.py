@@ -1,7 +1,7 @@
 """Denied identifiers of no vehicle, grouped and without their values, and the identifiers presented at armed chargers.
 
-A group disappears once a vehicle has the identifier. PINs are left out, because a wrong PIN cannot be enrolled. Digits that may
-be a PIN are listed fully masked and are not offered for enrolment.
+A group disappears once a vehicle has the identifier. PINs are left out, because a wrong PIN cannot be enrolled. Digits
+that may be a PIN are listed fully masked and are not offered for enrolment.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
 def _denied_entry(
     recorded: Recorded, entrance_id: EntranceId, lineage: DecisionLineage, ref: IdentifierRef
 ) -> list[RowChange]:
-    """At an entrance, where no enrolment is armed."""
+    """Return the changes for an entrance, at which enrolment cannot be armed."""
     key = _key(recorded, ref)
     return [
         _group(recorded, lineage, ref),

@@ -1,6 +1,7 @@
 """The energy of sites for reports: envelopes, demand by the minute, each charger's gate changes, and silent feeds.
 
-`energy_starts.py` makes the rows of starts that a gate judged, `energy_changes.py` those of what changes limits.
+`energy_starts.py` creates the rows of starts that a gate judged, `energy_changes.py` the rows of changes that affect
+limits.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
 
 
 def envelope_columns(envelope: GateEnvelope | None) -> dict[str, Any]:
-    """The columns of the envelope whose limit binds."""
+    """Return the columns of the envelope whose limit binds."""
     names = ("id", "sequence", "state", "valid_from", "valid_until")
     if envelope is None:
         return {f"envelope_{name}": None for name in names}
@@ -101,7 +102,7 @@ def _gates(recorded: Recorded, event: AccessNarrowed | AccessWidened, at: dateti
 
 
 def operating_envelope_columns(envelope: OperatingEnvelope) -> dict[str, Any]:
-    """The columns of an envelope without its id."""
+    """Return the columns of an envelope without its id."""
     fallback = envelope.fallback
     return {
         "node_id": envelope.node_id,
@@ -148,7 +149,7 @@ def _depot(recorded: Recorded) -> dict[str, Any]:
 
 
 def _feed(recorded: Recorded) -> dict[str, Any]:
-    """The feed that fell silent, as text: a column of a key is never empty."""
+    """Return the key of the feed that became silent, as a string, because a key column is never empty."""
     event = recorded.event
     return {**_depot(recorded), "reason": event.reason.value, "feed": event.source or event.node_id or "-"}
 

@@ -1,7 +1,8 @@
-"""Record each change that affects the limits of a site as one row: nodes, policy, envelopes, withdrawals, silent sources.
+"""Record each change that affects the limits of a site as one row: nodes, policy, envelopes, withdrawals, silent
+sources.
 
-Measurements are rows of `energy.py`; here one row says since when the depot has a feed at all. `queries/energy_past.py` reads
-the rows back as events, and so knows a site of the past without its whole stream.
+Measurements are rows of `energy.py`; here one row records when the depot first had a feed. `queries/energy_past.py`
+reads the rows back as events, and so reconstructs a past site without its whole stream.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ def _policy(policy: EnergyPolicy) -> dict[str, Any]:
 
 
 def _envelope(envelope: OperatingEnvelope) -> dict[str, Any]:
-    """`counts_until`: after that instant it limits nothing, unless its source's silence holds it for a while."""
+    """Return the columns. After `counts_until` the envelope limits nothing, unless its source's silence holds it for a
+    while."""
     fallback = envelope.fallback
     counts_until = envelope.valid_until if fallback is None else max(envelope.valid_until, fallback.valid_until)
     columns = operating_envelope_columns(envelope)

@@ -1,4 +1,4 @@
-"""One row for each attempt that was decided under an energy gate: its latest decision, and what the gate was based on."""
+"""One row for each attempt that was decided under an energy gate: its latest decision, and the inputs of the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charger faults, without errors that are consequences of a denial (design 3.6)."""
+"""Charger faults, without errors that a denial caused (design 3.6)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ TABLE = "mode_changes"
 
 
 def fold(recorded: Recorded) -> list[RowChange]:
-    """Verifications after the first one say nothing about lateness and change no row."""
+    """Fold the event; verifications after the first one do not affect lateness and change no row."""
     event = recorded.event
     key = {
         "tenant_id": recorded.envelope.tenant_id,

@@ -1,4 +1,5 @@
-"""One row for each reservation with its outcome, kept after the book has forgotten it, and one for each step of its history."""
+"""One row for each reservation with its outcome, kept after the book has forgotten it, and one row for each step of its
+history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries read back from the read model, after the book has forgotten them."""
+"""Entries read back from the read model after the book has forgotten them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from access_policy.domain.reservations.terms import ReservationTerms
 
 
 def entry_of(row: Row) -> Entry:
-    """The entry as the book had it, without the sealed values and the conflicts."""
+    """Return the entry as the book had it, without the sealed values and the conflicts."""
     return Entry(
         reservation=_reservation(row),
         made_at=row["made_at"],

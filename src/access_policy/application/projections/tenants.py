@@ -1,7 +1,7 @@
-"""The tenants of the installation: those with a record, and those that began without one.
+"""The tenants of the installation, with or without a record.
 
-A tenant without a record has a row from its first depot, vehicle, agreement, import or capability profile on: nothing else can
-be made before one of these.
+A tenant without a record has a row from its first depot, vehicle, agreement, import or capability profile on, because
+nothing else can be created before one of these.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
         case TenantErasureBegun() | TenantErased():
             gone = {**_UNNAMED, "name": "", "created_at": None, "erased_at": recorded.envelope.recorded_at}
             return [Put(TABLE, {"tenant_id": event.tenant_id}, gone)]
-        case _ if recorded.version == 1:  # not for each of a registry's vehicles
+        case _ if recorded.version == 1:  # once, not for each vehicle of a registry
             tenant_id = recorded.envelope.tenant_id
             return [Put(TABLE, {"tenant_id": tenant_id}, {}, {"name": tenant_id, **_UNNAMED, **_created(recorded)})]
         case _:

@@ -1,4 +1,4 @@
-"""Vehicles, their identifiers and agreements, for searches. `version` is the registry's at the row's last change."""
+"""Vehicles, their identifiers and agreements, for searches. `version` is the registry's version at the row's last change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def fold(recorded: Recorded) -> list[RowChange]:
 
 
 def _verified(tenant_id: str, event: ChargingStarted) -> list[RowChange]:
-    """An identifier is verified by the first accepted start that presents it."""
+    """Mark the identifier as verified at the first accepted start with it."""
     if event.identifier is None or event.decision is not SessionDecision.ALLOWED:
         return []
     ref = event.identifier
@@ -78,7 +78,7 @@ def _vehicle(recorded: Recorded, key: dict[str, Any]) -> list[RowChange]:
 
 
 def folded(name: str) -> str:
-    """The form in which names are compared: without letter case and compatibility forms."""
+    """Return the form in which names are compared: without letter case and compatibility forms."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 

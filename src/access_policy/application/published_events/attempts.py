@@ -16,9 +16,9 @@ from access_policy.domain.vehicle_registry.events import AccessClass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The energy gate that a decision met. Powers are watts. `node_path` leads from the charger's node (`target_node_id`) to
-    the root; `effective_w` is what the binding node leaves. `observed_at` is null for fallback demand.
-    """
+    """The energy gate that applied to a decision. Powers are in watts. `node_path` leads from the charger's node
+    (`target_node_id`) to the root; `effective_w` is what the binding node leaves. `observed_at` is null for fallback
+    demand."""
 
     level: GateLevel
     is_advisory: bool
@@ -38,9 +38,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """The inputs of a decision. `decided_for` is the instant whose policy applied. `gate` is null where the depot has no energy
-    policy.
-    """
+    """The inputs of a decision. `decided_for` is the instant whose policy applied. `gate` is null if the depot has no
+    energy policy."""
 
     decided_for: datetime
     stage: Stage
@@ -54,7 +53,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenialSignal:
-    """The signal that the driver can see: the protocol's status and, if available, a text."""
+    """The signal that the driver can see: the protocol's status and, if available, a message."""
 
     status: str
     message: str | None
@@ -106,9 +105,8 @@ class AccessDenied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntranceAllowed:
-    """An attempt at an entrance of a depot may enter. `deciding_charger_id` is the charger behind the entrance whose policy
-    gave the answer; `valid_until` is the first instant at which the same attempt could be denied.
-    """
+    """An attempt at an entrance of a depot may enter. `deciding_charger_id` is the charger behind the entrance whose
+    policy determined the decision; `valid_until` is the first instant at which the same attempt could be denied."""
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -151,9 +149,7 @@ class EntranceDenied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingStarted:
-    """Energy may flow from `started_at`, by the charger's clock. `decision` is `none` where no authorisation is
-    needed.
-    """
+    """Energy may flow from `started_at` on, by the charger's clock. `decision` is `none` if no authorisation is needed."""
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -172,7 +168,7 @@ class ChargingStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingEnded:
-    """`reason` is the protocol's word; `energy_wh` is null if the charger reported no meter values."""
+    """A charge ended. `reason` is the protocol's word; `energy_wh` is null if the charger reported no meter values."""
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -185,7 +181,8 @@ class ChargingEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfflineStartReported:
-    """A charge started while the charger was offline; `authorised` by the policy in force at that time."""
+    """A charge started while the charger was offline. `authorised` says whether the policy in force at that time allows
+    it."""
 
     VERSION: ClassVar = 1
     attempt_id: str
@@ -209,7 +206,7 @@ class DenialNotHonoured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStopRequested:
-    """The charger was asked to stop the charge."""
+    """The service asked the charger to stop the charge."""
 
     VERSION: ClassVar = 1
     attempt_id: str

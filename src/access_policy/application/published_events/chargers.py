@@ -46,7 +46,7 @@ class ChargerAmended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerRetired:
-    """The charger is out of service; it no longer has attempts decided."""
+    """The charger is out of service; its attempts are no longer decided."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -55,9 +55,8 @@ class ChargerRetired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnforcementChanged:
-    """Denials are enforced from now on, or only observed: then everyone charges, and each decision records the denial
-    that enforcement would have made.
-    """
+    """Denials are enforced from now on, or only observed: everyone may then charge, and each decision records the
+    denial that enforcement would have made."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -72,7 +71,7 @@ class DenialCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerProblem:
-    """A charger that entered a mode late or not at all; `pending`: not yet, and the mode is still expected."""
+    """A charger that entered a mode late or not at all. `pending`: not yet, and the mode is still expected."""
 
     charger_id: str
     late: int
@@ -83,9 +82,8 @@ class ChargerProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepotDigestMade:
-    """Counts of the depot in `[since, until)`, the 24 local hours before its `digest_at`. `problems` are at most 50 chargers,
-    those that missed most first; `problem_count` is the number of all.
-    """
+    """Counts of the depot in `[since, until)`, the 24 local hours before its `digest_at`. `problems` are at most 50
+    chargers, those with the most missed transitions first; `problem_count` is the number of all."""
 
     VERSION: ClassVar = 1
     depot_id: str
@@ -110,9 +108,8 @@ class DepotDigestMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerUnreachableAtTransition:
-    """From `due_at` on the charger should have `mode`; at `noted_at`, at least a minute later, it was not connected. It is
-    switched when it connects.
-    """
+    """The charger should have `mode` from `due_at` on; at `noted_at`, at least a minute later, it was not connected. It
+    is switched when it connects."""
 
     VERSION: ClassVar = 1
     charger_id: str

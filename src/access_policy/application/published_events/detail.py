@@ -18,9 +18,8 @@ SOURCE: Final = "betterfleet.access-policy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate:
-    """`version` counts the events of the aggregate from 1: it orders the published events of one aggregate, with gaps
-    for unpublished ones.
-    """
+    """`version` counts the events of the aggregate from 1. It orders the published events of one aggregate, with gaps
+    for unpublished events."""
 
     type: str
     id: str
@@ -30,8 +29,7 @@ class Aggregate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """`event_id` is the deduplication key, `event_version` the version of `data`. `data` is null if the event exceeds
-    the bus's limit: then read the current state at `href` of the HTTP API.
-    """
+    the bus's limit: then read the current state at `href` of the HTTP API."""
 
     event_id: str
     event_version: int
@@ -46,9 +44,8 @@ class Detail:
 
 
 def entry_of(recorded: Recorded) -> Entry:
-    """The entry of an event of `mapping.TYPES`. An entry over the size limit keeps everything except its data. Raises
-    `ValueError` if that is still too large.
-    """
+    """Return the entry of an event of `mapping.TYPES`. An entry over the size limit keeps everything except its data.
+    Raises `ValueError` if that is still too large."""
     data, envelope = public_data(recorded.event), recorded.envelope
     kind, aggregate_id = aggregate_of(recorded.stream)
     detail = Detail(
@@ -79,7 +76,7 @@ def entry_of(recorded: Recorded) -> Entry:
 
 
 def as_json(value: Any) -> str:
-    """A dataclass as JSON: instants in UTC with `Z`, dates and local times in ISO 8601."""
+    """Return a dataclass as JSON: instants in UTC with `Z`, dates and local times in ISO 8601."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -95,7 +92,7 @@ def _plain(value: Any) -> Any:
 
 
 def _href(stream: StreamId, data: Any) -> str:
-    """The path at which the event's subject can be read."""
+    """Return the path at which the event's subject can be read."""
     kind, aggregate_id = aggregate_of(stream)
     match kind:
         case "access_attempt" | "pin_lockout":

@@ -1,6 +1,5 @@
-"""The stored events that are published, each with its public form, and the private ones with the reason. A test
-checks that every stored event is in one of the two tables.
-"""
+"""The stored events that are published, each with its public form, and the private ones with the reason. A test checks
+that each stored event is in exactly one of the two tables."""
 
 from __future__ import annotations
 
@@ -102,12 +101,12 @@ INTERNAL: Final[Mapping[type, str]] = {
 
 
 def public_data(event: Any) -> Any:
-    """The public data of a stored event that is published."""
+    """Return the public data of a stored event that is published."""
     return PUBLISHED[type(event)](event)
 
 
 def _level(event: energy.AccessNarrowed | energy.AccessWidened) -> dict[str, Any]:
-    """The fields that both changes of a level have."""
+    """Return the fields that both changes of a level have."""
     return {
         "depot_id": event.depot_id,
         "node_id": event.node_id,

@@ -13,10 +13,9 @@ from access_policy.domain.access_mode import AccessMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeRule:
-    """As the API shows a rule: local wall-clock times in `time_zone` (null: the charger's), ending `end_day_offset`
-    days after the date on which a window starts; `applies_from` (inclusive) and `applies_until` (exclusive) are
-    local dates or instants.
-    """
+    """A rule in the API's form: local wall-clock times in `time_zone` (null: the charger's), ending `end_day_offset`
+    days after the date on which a window starts; `applies_from` (inclusive) and `applies_until` (exclusive) are local
+    dates or instants."""
 
     rule_id: str
     name: str
@@ -89,7 +88,7 @@ class ModeExceptionRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleTaken:
-    """The charger follows a schedule of its depot, whose rules read like this from now on."""
+    """The charger follows a schedule of its depot, which has these rules from now on."""
 
     VERSION: ClassVar = 1
     charger_id: str
@@ -100,7 +99,7 @@ class ScheduleTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleLeft:
-    """The charger does not follow the schedule any more."""
+    """The charger no longer follows the schedule."""
 
     VERSION: ClassVar = 1
     charger_id: str

@@ -1,4 +1,4 @@
-"""Parts that the public forms of several events have."""
+"""Parts that the public forms of several events share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.domain.site_energy.gate import GateEnvelope
 
 
 def alike(public: type, *names: str) -> Callable[[Any], Any]:
-    """Copy fields that have the same name and hold plain values."""
+    """Return a function that copies fields with the same name and plain values."""
     return lambda event: public(**{name: getattr(event, name) for name in names})
 
 

@@ -14,7 +14,7 @@ from access_policy.domain.vehicle_registry.events import AccessClass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleRegistered:
-    """Valid in `[valid_from, valid_until)`; null leaves that side open."""
+    """A vehicle was registered. It is valid in `[valid_from, valid_until)`; null leaves that side open."""
 
     VERSION: ClassVar = 1
     vehicle_id: str
@@ -72,7 +72,7 @@ class VehicleReinstated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleRemoved:
-    """Its identifiers are free again."""
+    """The vehicle was removed; its identifiers are free again."""
 
     VERSION: ClassVar = 1
     vehicle_id: str
@@ -89,9 +89,8 @@ class AgreementHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Valid in `[valid_from, valid_until)`. Without locations: everywhere; without hours: always; without kinds: all
-    kinds.
-    """
+    """An agreement, valid in `[valid_from, valid_until)`. Without locations it covers every charger; without hours,
+    every hour; without kinds, all kinds."""
 
     agreement_id: str
     name: str
@@ -123,7 +122,7 @@ class AgreementAmended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementEnded:
-    """From `ended_at` on it covers nothing."""
+    """The agreement covers nothing from `ended_at` on."""
 
     VERSION: ClassVar = 1
     agreement_id: str
@@ -132,7 +131,7 @@ class AgreementEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementEndsSoon:
-    """It covers nothing from `ends_at` on, which is at most 14 days ahead. Once for each end."""
+    """The agreement covers nothing from `ends_at` on, which is at most 14 days ahead. Published once for each end."""
 
     VERSION: ClassVar = 1
     agreement_id: str

@@ -13,10 +13,10 @@ from access_policy.domain.reservations.reservation import ReservationSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """The right of a holder to a charger, to one connector of it, or to any free charger of a group, in `[start, end)`.
+    """A holder's right to a charger, to one of its connectors, or to any free charger of a group, in `[start, end)`.
 
-    The holder is a vehicle, identifiers, or both; with neither it admits nobody. `party` and `request_id` name a partner's
-    booking. `is_ad_hoc`: made or changed by hand after the plan of its day had been applied.
+    The holder is a vehicle, identifiers, or both; with neither, the reservation admits no one. `party` and `request_id`
+    name a partner's booking. `is_ad_hoc`: made or changed by hand after the plan of its day had been applied.
     """
 
     reservation_id: str
@@ -58,7 +58,7 @@ class ReservationChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationCancelled:
-    """The reservation admits nobody any more. `replaced_by`: the one that took its place, if one did."""
+    """The reservation no longer admits anyone. `replaced_by` is the reservation that replaces it, if any."""
 
     VERSION: ClassVar = 1
     depot_id: str
@@ -82,7 +82,7 @@ class ReservationFulfilled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationNoShow:
-    """The holder had not come when the reservation's time for coming was over: the place is free from `missed_at` on."""
+    """The holder did not arrive in the reservation's time: the place is free from `missed_at` on."""
 
     VERSION: ClassVar = 1
     depot_id: str
@@ -92,7 +92,8 @@ class ReservationNoShow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationWindowEnded:
-    """The window is over, or the holder's charge ended and released it. `session_active`: the charge still runs."""
+    """The window is over, or the holder's charge ended and released the reservation. `session_active`: the charge is
+    still running."""
 
     VERSION: ClassVar = 1
     depot_id: str

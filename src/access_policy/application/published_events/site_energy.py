@@ -13,7 +13,7 @@ from access_policy.domain.site_energy.gate import GateLevel, LimitSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessNarrowed:
-    """Power is short at these chargers: fewer may start a charge there."""
+    """Power is short at these chargers: fewer vehicles may start a charge."""
 
     VERSION: ClassVar = 1
     depot_id: str
@@ -31,7 +31,7 @@ class AccessNarrowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessWidened:
-    """There is more power at these chargers again: more may start a charge there."""
+    """More power is available at these chargers again: more vehicles may start a charge."""
 
     VERSION: ClassVar = 1
     depot_id: str
@@ -49,7 +49,7 @@ class AccessWidened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyControlDegraded:
-    """A feed of the site's energy is silent, so that gates follow from fallbacks."""
+    """A feed of the site's energy is silent, so the gates follow from fallbacks."""
 
     VERSION: ClassVar = 1
     depot_id: str

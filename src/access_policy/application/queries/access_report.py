@@ -29,13 +29,13 @@ from access_policy.domain.ids import DepotId, TenantId
 
 class GroupBy(StrEnum):
     DAY = "day"  # the depot's local day
-    HOUR = "hour"  # of the depot's local day, 0 to 23
+    HOUR = "hour"  # hour of the depot's local day, 0 to 23
     WEEKDAY = "weekday"  # on the depot's clock, MO to SU
     DEPOT = "depot"
     CHARGER = "charger"
     ENTRANCE = "entrance"
     VEHICLE = "vehicle"
-    AGREEMENT = "agreement"  # under which the attempt was decided
+    AGREEMENT = "agreement"  # the agreement under which the attempt was decided
     ACCESS_CLASS = "access_class"
     REASON = "reason"
     WOULD_DENY = "would_deny"
@@ -62,17 +62,17 @@ def access_columns(group_by: Sequence[GroupBy]) -> tuple[ReportColumn, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AccessReports:
-    """`zone_of` returns a depot's zone, `depots_of` the depots of a tenant."""
+    """`zone_of` returns a depot's zone; `depots_of` returns the depots of a tenant."""
 
     views: Views
     zone_of: Callable[[TenantId, DepotId], ZoneInfo]
     depots_of: Callable[[TenantId], Any]
 
     async def __call__(self, tenant_id: TenantId, group_by: Sequence[GroupBy], wanted: ReportFilter) -> Report:
-        """One row per group, ascending. Raises `ReportInvalid`.
+        """Return one row per group, ascending. Raises `ReportInvalid`.
 
-        With `wanted.agreement_id` it is a report for the agreement's partner: attempts that were decided under the agreement,
-        without the denied ones at depots that keep denials out of such reports (ADR 0044).
+        With `wanted.agreement_id` the report is for the agreement's partner: attempts that were decided under the
+        agreement, without denied attempts at depots that exclude denials from such reports (ADR 0044).
         """
         if wanted.until <= wanted.since:
             raise ReportInvalid("'until' must be later than 'from'.", pointer="/until")
@@ -92,7 +92,8 @@ class AccessReports:
 
 
 def _grouped(zones: Mapping[DepotId, ZoneInfo], columns: Sequence[str], counted: Sequence[Row]) -> list[dict[str, Any]]:
-    """Aggregate quarters of an hour into local days and hours: every current zone's offset is a multiple of a quarter."""
+    """Aggregate quarters of an hour into local days and hours: the offset of each current time zone is a multiple of a
+    quarter."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in counted:
         values = {**row, **local_values(row["quarter"], zones[row["depot_id"]])} if "quarter" in row else row

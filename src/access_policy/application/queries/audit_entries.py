@@ -35,7 +35,7 @@ COLUMNS: Final = (
 
 
 def changes_of(row: Row) -> list[dict[str, str | None]]:
-    """The fields that differ, in the order in which the event names them. Of a thing that is gone: all it had."""
+    """Return the fields that differ, in the event's order; all fields if the part is gone."""
     old, new = row["old_values"], row["new_values"]
     names = old if row["gone"] else new
     return [
@@ -44,14 +44,14 @@ def changes_of(row: Row) -> list[dict[str, str | None]]:
 
 
 def part_of(row: Row) -> str | None:
-    """The part of the subject that changed, such as `rule r1`; None for the subject itself."""
+    """Return the part of the subject that changed, such as `rule r1`; None for the subject itself."""
     thing = row["thing"] or ""
     return thing.removeprefix(f"{row['subject_kind']}/{row['subject_id']}/") or None
 
 
 @dataclass(frozen=True, slots=True)
 class AuditExport:
-    """All entries that match, newest first, one page at a time."""
+    """All matching entries, newest first, one page at a time."""
 
     views: Views
 

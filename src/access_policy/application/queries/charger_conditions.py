@@ -27,7 +27,7 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """`since` is the instant of its last change, if known; `generation` the request for which it was observed."""
+    """`since` is the instant of its last change, if known; `generation` is the request for which it was observed."""
 
     type: str
     status: ConditionStatus
@@ -120,7 +120,7 @@ class _ConditionsOf:
         )
 
     def stalled(self) -> Condition:
-        """Reachable, and not in the mode that was due a while ago."""
+        """Return the condition: stalled means reachable, but not in the mode that has been due for a while."""
         application = self.policy.application
         due_at = application.due_at
         waits = self.connection.connected and application.requested_mode is self.expected and due_at is not None

@@ -1,4 +1,4 @@
-"""When a charger's access was narrowed for energy, and when it will be if feeds go on as they do."""
+"""When a charger's access was narrowed because of energy, and when it will be if the feeds continue as they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from access_policy.domain.site_energy.gate import GateLevel, LimitSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NarrowingRow:
-    """In `[start, end)` (None: open) the level is not `open`. One that is planned, or not recorded yet, names no limit."""
+    """In `[start, end)` (None: open) the level is narrower than `open`. A planned or unrecorded narrowing names no limit."""
 
     start: datetime
     end: datetime | None
@@ -45,7 +45,7 @@ class ChargerNarrowings:
     async def __call__(
         self, tenant_id: TenantId, charger_id: ChargerId, since: datetime, until: datetime
     ) -> list[NarrowingRow]:
-        """Those that meet `[since, until)`, by start. Raises `StoreUnavailable`."""
+        """Return the narrowings that overlap `[since, until)`, by start. Raises `StoreUnavailable`."""
         now = self.clock.now()
         rows = await self.views.gate_changes(tenant_id, charger_id, since, until)
         found = recorded(rows)
@@ -56,7 +56,7 @@ class ChargerNarrowings:
 
 
 def recorded(rows: Sequence[Row]) -> list[NarrowingRow]:
-    """The windows between the recorded changes of a gate, the last one perhaps without an end."""
+    """Return the windows between the recorded changes of a gate; the last one may be open."""
     found: list[NarrowingRow] = []
     for row in rows:
         if found and found[-1].end is None:
@@ -81,7 +81,7 @@ def recorded(rows: Sequence[Row]) -> list[NarrowingRow]:
 
 
 def continued(found: Sequence[NarrowingRow], planned: Sequence[NarrowedWindow], now: datetime) -> list[NarrowingRow]:
-    """The recorded windows, the active one with its planned end, and those to come."""
+    """Return the recorded windows, with the active one's planned end, and the future windows."""
     rows = list(found)
     for window in planned:
         is_active = window.starts_at <= now < window.ends_at

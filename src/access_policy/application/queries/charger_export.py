@@ -1,4 +1,4 @@
-"""The chargers in service as a CSV file that imports as all-unchanged, one page at a time."""
+"""The chargers in service as a CSV file, one page at a time. Importing the file changes nothing."""
 
 from __future__ import annotations
 

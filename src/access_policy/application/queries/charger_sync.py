@@ -1,4 +1,4 @@
-"""The relation of applied to expected mode, in one word (api.md, `sync`)."""
+"""The relation of the applied to the expected mode, in one word (api.md, `sync`)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ class Sync(StrEnum):
 def sync_of(
     policy: ChargerAccessPolicy, profile: CapabilityProfile | None, expected: AccessMode, *, connected: bool
 ) -> Sync:
-    """An offline charger last verified in the expected mode counts as in sync. A charger whose mode is written and
-    takes effect at its reboot is pending: nothing has failed.
-    """
+    """Return the relation. An offline charger last verified in the expected mode counts as in sync. A charger whose
+    mode is written and takes effect at its reboot is pending, because nothing has failed."""
     if profile is None or profile.mode_control is ControlWithoutSwitch.UNSUPPORTED:
         return Sync.UNSUPPORTED
     if is_applied(policy, expected):

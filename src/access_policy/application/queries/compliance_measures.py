@@ -1,4 +1,4 @@
-"""The columns of a report on mode compliance, and how the transitions of one row add up to them."""
+"""The columns of a report on mode compliance, and how the transitions of a row add up to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from access_policy.application.queries.report_columns import (
 
 class ComplianceGroup(StrEnum):
     DAY = "day"  # the depot's local day
-    HOUR = "hour"  # of the depot's local day, 0 to 23
+    HOUR = "hour"  # hour of the depot's local day, 0 to 23
     WEEKDAY = "weekday"  # on the depot's clock, MO to SU
     DEPOT = "depot"
     CHARGER = "charger"
@@ -96,12 +96,12 @@ class Tally:
         }
 
     def _distribution(self) -> dict[str, int]:
-        """The number of applied transitions by lateness; each class includes its upper bound."""
+        """Return the number of applied transitions by lateness; each class includes its upper bound."""
         edges = [0, *(bisect_right(self.lateness_s, bound) for bound in LATENESS_BOUNDS_S), len(self.lateness_s)]
         return {name: after - before for name, (before, after) in zip(LATENESS, pairwise(edges), strict=True)}
 
     def _percentile(self, percent: int) -> float | None:
-        """The smallest lateness that the given share of transitions does not exceed."""
+        """Return the smallest lateness that the given share of transitions does not exceed."""
         if not self.lateness_s:
             return None
         return round(self.lateness_s[ceil(len(self.lateness_s) * percent / 100) - 1], 3)

@@ -1,4 +1,4 @@
-"""A depot's own reservations as a CSV file that imports as all-unchanged."""
+"""A depot's own reservations as a CSV file. Importing the file changes nothing."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class DispatchExport:
     async def __call__(
         self, tenant_id: TenantId, depot_id: DepotId, since: datetime | None, until: datetime | None
     ) -> AsyncIterator[str]:
-        """Yield the entries of the operating days that `[since, until)` meets, by their start; without bounds those of today
-        and of the depot's horizon. Partners' bookings and cancelled entries are not in it. Raises `DepotUnknown`."""
+        """Yield the entries of the operating days that overlap `[since, until)`, by start; without bounds, those of
+        today and of the depot's horizon. Partners' bookings and cancelled entries are left out. Raises `DepotUnknown`."""
         zone = (await self.depots.get(tenant_id, depot_id)).zone
         async with self.books.locked(tenant_id, depot_id) as book:
             as_now = BookAsNow.of(book)

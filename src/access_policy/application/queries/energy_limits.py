@@ -1,4 +1,4 @@
-"""The limits of nodes as they were in force, and the time for which the measured demand of a node was above them."""
+"""The limits in force at nodes, and the time for which the measured demand of a node was above them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from access_policy.domain.site_energy.events import (
 from access_policy.domain.site_energy.gate import LimitSource
 from access_policy.domain.site_energy.site import SiteEnergy
 
-SAMPLE_MAX: Final = timedelta(minutes=5)  # a measurement stands for no longer than this
-TOGETHER: Final = timedelta(seconds=1)  # changes so close to each other, as those of one forecast, count together
+SAMPLE_MAX: Final = timedelta(minutes=5)  # a measurement counts for at most this long
+TOGETHER: Final = timedelta(seconds=1)  # changes within this span, such as those of one forecast, count together
 ABOVE: Final = {source: f"above_{source.value.lower()}_s" for source in LimitSource}
 LIMIT_COLUMNS: Final = (
     *columns_of(ColumnType.TEXT, "depot_id", "node_id"),
@@ -38,7 +38,7 @@ _NO_POLICY: Final = EnergyPolicy()
 
 
 class LimitSpan(NamedTuple):
-    """In `[start, end)` the node's limit is `limit`; None: it has none."""
+    """The node's limit in `[start, end)`; None: it has none."""
 
     start: datetime
     end: datetime
@@ -47,8 +47,9 @@ class LimitSpan(NamedTuple):
 
 @dataclass(slots=True)
 class LimitHistory:
-    """Follows a site's changes, in order, and notes each node's limit in force within `[since, until)`, by the evaluation that
-    gates follow. `nodes_of` are the nodes for which a source sent envelopes, `source_of` the envelopes' sources."""
+    """Follows a site's changes in order, and notes each node's limit in force within `[since, until)`, by the same
+    evaluation as the gates. `nodes_of` are the nodes for which a source sent envelopes; `source_of` are the sources of
+    the envelopes."""
 
     site: SiteEnergy
     since: datetime
@@ -58,10 +59,10 @@ class LimitHistory:
     source_of: dict[EnvelopeId, str] = field(default_factory=dict)
     _begun: dict[EnergyNodeId, tuple[datetime, Limit | None]] = field(default_factory=dict)
     _touched: set[EnergyNodeId] = field(default_factory=set)
-    _now: datetime | None = None  # of the changes that were taken in last
+    _now: datetime | None = None  # the time of the last changes
 
     def follow(self, changes: Iterable[Change]) -> None:
-        """The next changes, ascending; all of them before `until`."""
+        """Fold the next changes, ascending, all before `until`."""
         for at, event in changes:
             if self._now is not None and at >= self._now + TOGETHER:
                 self._settle()
@@ -72,18 +73,18 @@ class LimitHistory:
             self._now = at if self._now is None else max(at, self._now)
 
     def end(self) -> None:
-        """Close the spans: no further change comes before `until`."""
+        """Close the spans: no further change follows before `until`."""
         self._settle()
         for node_id in list(self._begun):
             self._advance(node_id, self.until)
             self._end(node_id, self.until)
 
     def spans(self) -> dict[EnergyNodeId, list[LimitSpan]]:
-        """Of each node while it was there, ascending, without gaps; after `end`."""
+        """Return, after `end`, the spans of each node for the time it existed, ascending, without gaps."""
         return dict(self._spans)
 
     def _of(self, event: SiteEnergyEvent) -> Iterator[EnergyNodeId]:
-        """The nodes whose limit the event may change."""
+        """Yield the nodes whose limit the event may change."""
         match event:
             case DemandMeasured():
                 return
@@ -106,7 +107,7 @@ class LimitHistory:
                 yield from self.nodes_of[getattr(event, "source", "")]
 
     def _settle(self) -> None:
-        """Look at the nodes that the last changes touched."""
+        """Evaluate the nodes that the last changes touched."""
         now = self._now
         if now is None:
             return
@@ -117,7 +118,7 @@ class LimitHistory:
         self._touched.clear()
 
     def _advance(self, node_id: EnergyNodeId, until: datetime) -> None:
-        """Take the turns that come by time alone, before `until`."""
+        """Apply the changes of the limit that time alone causes before `until`."""
         begun = self._begun.get(node_id)
         if begun is None or node_id not in self.site.tree.by_id:
             return
@@ -145,8 +146,8 @@ class LimitHistory:
 
 
 def node_rows(demand: Sequence[Row], spans: Sequence[LimitSpan], *, until: datetime) -> dict[str, int | None]:
-    """`demand` of one node by time and its limits in force. Seconds, and watts (None: never measured). Each measurement stands
-    until the next one, for at most `SAMPLE_MAX`."""
+    """Return the row of one node, from its `demand` by time and its limits in force, in seconds and watts (None: never
+    measured). Each measurement counts until the next one, for at most `SAMPLE_MAX`."""
     measured = timedelta()
     above: dict[LimitSource, timedelta] = dict.fromkeys(LimitSource, timedelta())
     most_above = 0
@@ -171,7 +172,7 @@ def node_rows(demand: Sequence[Row], spans: Sequence[LimitSpan], *, until: datet
 
 
 def _meeting(ahead: Sequence[LimitSpan], end: datetime) -> Iterator[LimitSpan]:
-    """Of the spans, the next one last, those that begin before `end`."""
+    """Yield those of the spans (the next one is last) that begin before `end`."""
     for span in reversed(ahead):
         if span.start >= end:
             return

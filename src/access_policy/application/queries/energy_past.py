@@ -1,6 +1,7 @@
-"""A depot's site in the past, from the rows of its changes: nodes, policy, envelopes, and silences of sources.
+"""A depot's past site, from the rows of its changes: nodes, policy, envelopes, and silences of sources.
 
-The stream of a site holds each measurement, hundreds of thousands a month; the rows hold what changes limits, and are few.
+The stream of a site contains each measurement, hundreds of thousands a month; the rows contain only changes of limits,
+and are few.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ Change = tuple[datetime, SiteEnergyEvent]
 async def site_changes(
     views: Views, tenant_id: TenantId, depot_id: DepotId, since: datetime, until: datetime
 ) -> AsyncIterator[list[Change]]:
-    """The changes up to `until` (inclusive) with the instants at which they were recorded, in order, some at a time. Of those
-    before `since` only what still counts then. Raises `StoreUnavailable`."""
+    """Yield the changes up to `until` (inclusive) with the instants at which they were recorded, in order, in batches.
+    Of the changes before `since`, only those that still count at `since` are included. Raises `StoreUnavailable`."""
     first = await views.first_feed(tenant_id, depot_id)
     feed = [] if first is None or first["at"] > until else [first]
     after = 0
@@ -65,8 +66,8 @@ def _changes(depot_id: DepotId, rows: Sequence[Row]) -> list[Change]:
 
 
 async def past_site(views: Views, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> SiteEnergy:
-    """The site as it was recorded at `at`. The demand of a node is the last one of the minute of `at` if it was not measured
-    again in that minute, else that of a minute before. Raises `StoreUnavailable`."""
+    """Return the site as it was recorded at `at`. The demand of a node is the last one of the minute of `at`, unless it
+    was measured again in that minute; then it is that of an earlier minute. Raises `StoreUnavailable`."""
     site = SiteEnergy(depot_id=depot_id)
     async for changes in site_changes(views, tenant_id, depot_id, at, at):
         await asyncio.to_thread(_fold, site, changes)
@@ -97,13 +98,13 @@ def _subject(row: Row) -> Subject:
 
 
 def apply(site: SiteEnergy, event: SiteEnergyEvent) -> None:
-    """Fold a change, except for the withdrawal of an envelope that is forgotten."""
+    """Fold a change, except for the withdrawal of a forgotten envelope."""
     if not isinstance(event, OperatingEnvelopeWithdrawn) or event.envelope_id in site.envelopes.by_id:
         site.apply(event)
 
 
 def event_of(depot_id: DepotId, row: Row) -> SiteEnergyEvent:
-    """The event that the row tells."""
+    """Return the event that the row describes."""
     source, at = row["source"], row["happened_at"]
     match ChangeKind(row["kind"]):
         case ChangeKind.NODE:

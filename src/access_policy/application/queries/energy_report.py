@@ -1,4 +1,5 @@
-"""How a site kept to its limits, what its gates refused, each start with its envelope and its session, and silent feeds."""
+"""How well a site kept to its limits, how many starts its gates refused, each start with its envelope and its session,
+and silent feeds."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ LINEAGE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyQuestion:
-    """`[since, until)`; `depots` None: all depots of the tenant."""
+    """The period `[since, until)`; `depots` None: all depots of the tenant."""
 
     since: datetime
     until: datetime
@@ -90,7 +91,7 @@ def starts_columns(group_by: Sequence[EnergyGroupBy]) -> tuple[ReportColumn, ...
 
 @dataclass(frozen=True, slots=True)
 class EnergyReports:
-    """`zone_of` returns a depot's zone, `depots_of` the depots of a tenant."""
+    """`zone_of` returns a depot's zone; `depots_of` returns the depots of a tenant."""
 
     views: Views
     zone_of: Callable[[TenantId, DepotId], ZoneInfo]
@@ -98,7 +99,7 @@ class EnergyReports:
     clock: Clock
 
     async def starts(self, tenant_id: TenantId, group_by: Sequence[EnergyGroupBy], wanted: EnergyQuestion) -> Report:
-        """Attempts at gated chargers, counted; one row per group, ascending. Raises `ReportInvalid`."""
+        """Count the attempts at gated chargers; one row per group, ascending. Raises `ReportInvalid`."""
         _check(wanted)
         counted: defaultdict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
         async for row, session in self._rows(tenant_id, wanted):
@@ -112,7 +113,8 @@ class EnergyReports:
         return Report(starts_columns(group_by), shown)
 
     async def lineage(self, tenant_id: TenantId, wanted: EnergyQuestion) -> Report:
-        """Each attempt with the envelope and the limit that it was decided by, and what became of its session."""
+        """Return each attempt with the envelope and the limit under which it was decided, and its session. Raises
+        `ReportInvalid`."""
         _check(wanted)
         rows: list[dict[str, Any]] = []
         async for row, session in self._rows(tenant_id, wanted):
@@ -121,8 +123,8 @@ class EnergyReports:
         return Report(LINEAGE, rows)
 
     async def limits(self, tenant_id: TenantId, wanted: EnergyQuestion, *, with_chargers: bool = True) -> Report:
-        """For each node, or each that is not a charger, the time for which its measured demand was above its limit in force.
-        Raises `ReportInvalid`."""
+        """Return, for each node (or each that is not a charger), the time for which its measured demand was above its
+        limit in force. Raises `ReportInvalid`."""
         _check(wanted)
         rows: list[dict[str, Any]] = []
         for depot in self._depots(tenant_id, wanted):
@@ -131,7 +133,7 @@ class EnergyReports:
         return Report(LIMIT_COLUMNS, rows)
 
     async def silences(self, tenant_id: TenantId, wanted: EnergyQuestion) -> Report:
-        """Each feed that was silent, at each node that it concerns, and what counted instead. Raises `ReportInvalid`."""
+        """Return each silent feed, at each node that it concerns, with the fallback that applied. Raises `ReportInvalid`."""
         _check(wanted)
         rows: list[dict[str, Any]] = []
         for depot in self._depots(tenant_id, wanted):
@@ -173,7 +175,7 @@ class EnergyReports:
         return past
 
     async def _rows(self, tenant_id: TenantId, wanted: EnergyQuestion) -> AsyncIterator[tuple[Row, Row | None]]:
-        """Each attempt that a gate judged, oldest first, with its row in the access log."""
+        """Yield each attempt that a gate judged, oldest first, with its row in the access log."""
         after: tuple[datetime, int] | None = None
         while True:
             rows = await self.views.energy_starts(
@@ -206,7 +208,8 @@ class EnergyReports:
 
 
 def count_start(counts: dict[str, int], row: Row, session: Row | None) -> None:
-    """`refused` and `would_refuse` are refusals for energy only; `admitted` are all attempts that were allowed."""
+    """Count the attempt. `refused` and `would_refuse` are refusals because of energy only; `admitted` are all allowed
+    attempts."""
     counts["attempts"] += 1
     counts["admitted"] += row["decision"] == "allowed"
     counts["refused"] += row["reason"] == Reason.ENERGY_RESTRICTED

@@ -1,4 +1,4 @@
-"""The feeds of a site's energy that were silent, since when and until when, and what counted instead."""
+"""The feeds of a site's energy that were silent, the begin and end of each silence, and the fallback that applied."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ class FellBackTo(StrEnum):
 
     HELD_ENVELOPE = "held_envelope"  # the last envelope's own limit, for the hold time
     FALLBACK_LIMIT = "fallback_limit"  # the fallback limit of the last envelope
-    OTHER_SOURCE = "other_source"  # an envelope of a source that was there
+    OTHER_SOURCE = "other_source"  # an envelope of another source that was not silent
     STATIC_LIMIT = "static_limit"
     NO_LIMIT = "no_limit"
     GREATER_DEMAND = (
-        "greater_demand"  # of the last measurement and what the running charges may draw, for the hold time
+        # the greater of the last measurement and the possible draw of the running charges, for the hold time
+        "greater_demand"
     )
-    POSSIBLE_DRAW = "possible_draw"  # what the running charges may draw
+    POSSIBLE_DRAW = "possible_draw"  # the possible draw of the running charges
 
 
 SILENCE_COLUMNS: Final = (
@@ -49,8 +50,9 @@ _MOMENT: Final = timedelta(microseconds=1)
 
 
 def silence_rows(silences: Sequence[Row], past: LimitHistory, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
-    """One row per silent feed and node that it concerns, by start. `silent_s` and `fell_back_to` cover the period of `past`
-    until `now`; `fell_back_to` names several, the one that counted first first, separated by commas."""
+    """Return one row per silent feed and node that it concerns, by start. `silent_s` and `fell_back_to` cover the
+    period of `past` until `now`. `fell_back_to` lists all fallbacks in the order in which they applied, separated by
+    commas."""
     rows = [row for silence in silences for row in _rows_of(silence, past, zone, now)]
     return sorted(rows, key=lambda row: (row["since"], row["reason"], row["source"] or "", row["node_id"] or ""))
 
@@ -81,7 +83,7 @@ def _rows_of(silence: Row, past: LimitHistory, zone: ZoneInfo, now: datetime) ->
 def _limits(
     spans: Sequence[LimitSpan], past: LimitHistory, source: str, start: datetime, end: datetime
 ) -> list[FellBackTo]:
-    """What limited the node in `[start, end)`, except for envelopes of the source itself, before and after its silence."""
+    """Return what limited the node in `[start, end)`, without the source's own envelopes before and after its silence."""
     found: dict[FellBackTo, None] = {}
     for span in spans:
         if span.start < end and span.end > start and not _is_fresh(span.limit, past, source):
@@ -90,7 +92,7 @@ def _limits(
 
 
 def _is_fresh(limit: Limit | None, past: LimitHistory, source: str) -> bool:
-    """The limit is of an envelope that the source itself has just sent."""
+    """Return whether the limit belongs to an envelope that the source itself has just sent."""
     if limit is None or limit.envelope is None or limit.source is not LimitSource.FRESH_ENVELOPE:
         return False
     return past.source_of.get(limit.envelope.envelope_id) == source

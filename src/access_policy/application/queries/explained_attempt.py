@@ -25,7 +25,7 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedDecision:
-    """`policy` is the policy that decided. `*_changed_since`: the current version reads differently."""
+    """`policy` is the policy that decided. `*_changed_since`: the current version differs."""
 
     recorded: Recorded
     steps: tuple[ExplainedStep, ...]
@@ -49,8 +49,8 @@ class ExplainedAttempts:
     async def decisions(
         self, tenant_id: TenantId, attempt_id: AttemptId, wording: Wording | None = None
     ) -> list[ExplainedDecision]:
-        """The decisions in order; empty for an attempt that needed none. Without a `wording` the sentences have ids and
-        versions. Raises `StoreUnavailable`."""
+        """Return the decisions in order; empty for an attempt that needed none. Without a `wording` the sentences
+        contain ids and versions. Raises `StoreUnavailable`."""
         history = await self.store.load(attempt_stream(tenant_id, attempt_id))
         decided = [recorded for recorded in history if isinstance(recorded.event, Decided)]
         return [await self._explained(tenant_id, recorded, wording) for recorded in decided]

@@ -1,4 +1,4 @@
-"""The sentences of an explanation: the finding of each row of the decision table, by ids or in the words of people."""
+"""The sentences of an explanation: the finding of each row of the decision table, with ids or with names for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from access_policy.domain.site_energy.gate import GateLevel
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words of people: names of vehicles and agreements by id, kinds of identifiers, and instants on their clock."""
+    """The words for people: names of vehicles and agreements by id, kinds of identifiers, and instants on their clock."""
 
     vehicles: Mapping[str, str]
     agreements: Mapping[str, str]
@@ -25,7 +25,8 @@ class Wording:
 
 
 def text_of(step: Step, lineage: DecisionLineage, wording: Wording | None = None) -> str:
-    """The finding of one row, as a sentence. Without a `wording` it has ids and versions, for callers of the API."""
+    """Return the finding of one row as a sentence. Without a `wording` it contains ids and versions, for callers of the
+    API."""
     passed, decided = _TEXTS[step.rule]
     told = _Told(lineage, wording)
     text = (decided if step.decided else passed)(told)
@@ -54,7 +55,7 @@ class _Told:
 
     @property
     def shortage(self) -> str:
-        """What narrows the charger's access: `envelope e-1 (sequence 7), own_only at node hall`."""
+        """The cause that narrows the charger's access: `envelope e-1 (sequence 7), own_only at node hall`."""
         gate = self.lineage.gate
         if gate is None or gate.level is GateLevel.OPEN:
             return "short power"
@@ -140,7 +141,8 @@ def _always(text: str) -> Callable[[_Told], str]:
 
 _Text = Callable[[_Told], str]
 
-_TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {  # where the row passed the attempt on, and where it decided
+# the sentence if the row passed the attempt on, and the sentence if it decided
+_TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {
     rows.freevend_admits_anyone: (
         lambda of: f"The charger was under managed access by {of.cause}{of.policy_version}.",
         lambda of: f"The charger was in freevend by {of.cause}{of.policy_version}: anyone may charge.",

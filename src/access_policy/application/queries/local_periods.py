@@ -1,4 +1,4 @@
-"""Spans of time divided on a depot's clock."""
+"""Divide spans of time on a depot's clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 
 def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """`[start, end)`, instants in UTC, split at local midnights; nothing if it is empty."""
+    """Yield `[start, end)`, instants in UTC, split at local midnights; nothing if it is empty."""
     while start < end:
         next_day = start.astimezone(zone).date() + timedelta(days=1)
         midnight = datetime.combine(next_day, time.min, zone).astimezone(start.tzinfo)
@@ -18,7 +18,7 @@ def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple
 
 
 def local_hours(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """`[start, end)`, instants in UTC, split where an hour of the local clock begins; nothing if it is empty."""
+    """Yield `[start, end)`, instants in UTC, split at the beginnings of local hours; nothing if it is empty."""
     while start < end:
         local = start.astimezone(zone)
         into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)

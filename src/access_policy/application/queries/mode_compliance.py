@@ -48,10 +48,10 @@ from access_policy.domain.charger_access_policy.policy import ChargerAccessPolic
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.mode_schedule.timeline import HORIZON_MAX, ReservedWindow
 
-ON_TIME_S = 60  # unless the caller says otherwise
+ON_TIME_S = 60  # unless the caller specifies another value
 _AROUND = timedelta(
     days=4
-)  # margin before and after the period: the mode at its start, and modes applied after its end
+)  # margin before and after the period: for the mode at its start, and modes applied after its end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ _Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class ModeCompliance:
-    """Excludes chargers whose profile cannot switch at all. Raises `ReportInvalid`, `StoreUnavailable`."""
+    """Reports on chargers whose profile can switch the mode. Raises `ReportInvalid`, `StoreUnavailable`."""
 
     store: EventStore
     views: Views
@@ -84,7 +84,7 @@ class ModeCompliance:
     async def __call__(
         self, tenant_id: TenantId, group_by: Sequence[ComplianceGroup], question: ComplianceQuestion
     ) -> Report:
-        """One row per group, ascending."""
+        """Return one row per group, ascending."""
         if question.until <= question.since or question.until - question.since > HORIZON_MAX:
             raise ReportInvalid(
                 f"'until' must be later than 'from', by at most {HORIZON_MAX.days} days.", pointer="/until"
@@ -106,7 +106,8 @@ class ModeCompliance:
     async def _reserved(
         self, tenant_id: TenantId, charger_id: ChargerId, question: ComplianceQuestion
     ) -> tuple[ReservedWindow, ...]:
-        """The windows of the period's reservations by name, also of those that the depot's book has forgotten."""
+        """Return the windows of the period's reservations that name the charger, including those that the depot's book
+        has forgotten."""
         wanted = ReservationFilter(
             since=question.since - _AROUND, until=question.until + _AROUND, charger_id=charger_id
         )
@@ -125,7 +126,7 @@ class ModeCompliance:
             yield ChargerId(question.charger_id)
             return
         cursor: str | None = None
-        while True:  # all of them: a charger may have been at the depot then and be at another now
+        while True:  # all chargers: one may have been at the depot then and be at another now
             page = await self.views.chargers(tenant_id, depot_id=None, cursor=cursor, limit=PAGE_MAX)
             for row in page.items:
                 yield ChargerId(row["charger_id"])

@@ -24,7 +24,7 @@ class TransitionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """In `[start, end)` the plan in force expected `mode` of the charger, at this depot."""
+    """The plan in force expected `mode` of the charger in `[start, end)`, at this depot."""
 
     start: datetime
     end: datetime
@@ -45,9 +45,8 @@ class Transition:
 
 @dataclass(slots=True)
 class ChargerPast:
-    """A charger's stream, read once. `plans` are its policies by the instant from which they applied; `seen` the
-    modes it was seen in; `requested_at` the instants of requests.
-    """
+    """A charger's stream, read once. `plans` are its policies by the instant from which they applied; `seen` are the
+    modes in which it was seen; `requested_at` are the instants of requests."""
 
     plans: list[tuple[datetime, ChargerAccessPolicy]] = field(default_factory=list)
     seen: list[tuple[datetime, AccessMode]] = field(default_factory=list)
@@ -55,8 +54,8 @@ class ChargerPast:
 
     @staticmethod
     def of(history: Sequence[Recorded], reserved: tuple[ReservedWindow, ...] = ()) -> ChargerPast:
-        """`reserved` are the windows of the reservations that named the charger in the period, which are not in its stream
-        (ADR 0048)."""
+        """Return the past of a charger with this history. `reserved` are the windows of the reservations that named the
+        charger in the period, which are not in its stream (ADR 0048)."""
         past = ChargerPast()
         policy: ChargerAccessPolicy | None = None
         at = datetime.min.replace(tzinfo=UTC)
@@ -77,7 +76,8 @@ class ChargerPast:
         return past
 
     def expected(self, since: datetime, until: datetime) -> Iterator[Expected]:
-        """In order, without overlap; neighbours may have the same mode. Nothing after the charger was retired."""
+        """Yield the expected modes in order, without overlap; neighbours may have the same mode. Nothing is expected of
+        a retired charger."""
         for index, (begins, policy) in enumerate(self.plans):
             ends = self.plans[index + 1][0] if index + 1 < len(self.plans) else until
             start, end = max(begins, since), min(ends, until)
@@ -88,12 +88,12 @@ class ChargerPast:
                 yield Expected(each.start, each.end, each.mode, settings.depot_id, settings.time_zone)
 
     def mode_at(self, at: datetime) -> AccessMode | None:
-        """The last mode it was seen in; None before the first."""
+        """Return the last mode in which the charger was seen; None before the first."""
         index = bisect_right(self.seen, at, key=lambda each: each[0])
         return self.seen[index - 1][1] if index else None
 
     def seconds_in(self, mode: AccessMode, start: datetime, end: datetime) -> float:
-        """The number of seconds in `[start, end)` during which the mode that it was last seen in was `mode`."""
+        """Return the number of seconds in `[start, end)` during which the charger was last seen in `mode`."""
         begin, last = (bisect_right(self.seen, at, key=lambda each: each[0]) for at in (start, end))
         marks = [(start, self.mode_at(start)), *self.seen[begin:last], (end, None)]
         return sum(
@@ -114,7 +114,7 @@ class ChargerPast:
 
 
 def runs_of(pieces: Sequence[Expected]) -> list[Expected]:
-    """Merge neighbours with the same mode; the depot is that of the first."""
+    """Merge neighbours with the same mode; the merged run has the depot of the first."""
     runs: list[Expected] = []
     for each in pieces:
         last = runs[-1] if runs else None

@@ -1,4 +1,4 @@
-"""The windows that reservations had before they were moved after their begin: what was expected of chargers until then."""
+"""The windows of reservations that were moved after they had begun: what was expected of chargers until then."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class MovedReservations:
     async def windows(
         self, tenant_id: TenantId, since: datetime, until: datetime
     ) -> Mapping[ChargerId, Sequence[ReservedWindow]]:
-        """By the charger that the reservation named before it was changed in `[since, until)`. Raises `StoreUnavailable`."""
+        """Return the windows by the charger that the reservation named before it was changed in `[since, until)`.
+        Raises `StoreUnavailable`."""
         found: defaultdict[ChargerId, list[ReservedWindow]] = defaultdict(list)
         steps = await self.views.reservation_steps(tenant_id, "changed", since, until)
         changed = sorted({each["reservation_id"] for each in steps})

@@ -1,4 +1,4 @@
-"""How many chargers should be managed and are open: the number that must be zero in the evening."""
+"""The number of chargers that should be managed and are open, which must be zero in the evening."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerKey
 
 COUNTED_AT_A_TIME: Final = (
-    50  # in one turn of the event loop; a charger whose timeline has to be compiled takes longest
+    50  # in one iteration of the event loop; a charger whose timeline must be compiled takes longest
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OpenWhileManaged:
-    """`connected` says whether this process has a connection of the charger; others are on record in the view."""
+    """`connected` returns whether this process has a connection to the charger; connections to other processes are on
+    record in the view."""
 
     view: DecisionView
     profiles: CapabilityProfiles
@@ -29,8 +30,8 @@ class OpenWhileManaged:
     clock: Clock
 
     async def __call__(self) -> Mapping[Sync, int]:
-        """Chargers of all tenants whose expected mode is managed and not verified, by the reason (api.md, `sync`); chargers
-        out of service do not count."""
+        """Return the number of chargers of all tenants whose expected mode is managed and not verified, by the reason
+        (api.md, `sync`). Retired chargers do not count."""
         now = self.clock.now()
         counts: dict[Sync, int] = {sync: 0 for sync in Sync if sync is not Sync.IN_SYNC}
         async for charger in in_turns(list(self.view.chargers()), at_a_time=COUNTED_AT_A_TIME):

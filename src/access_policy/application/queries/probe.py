@@ -43,10 +43,10 @@ class ChargerNotProbed(Conflict):
 
 
 class ProfileMatch(StrEnum):
-    FITS = "fits"  # the switch is there and the vendor is the profile's
-    MAY_FIT = "may_fit"  # the switch is there
-    READ_ONLY = "read_only"  # it is there and cannot be written
-    UNREADABLE = "unreadable"  # it is there but cannot be read back, so no switching can be verified
+    FITS = "fits"  # the switch exists and the vendor is the profile's
+    MAY_FIT = "may_fit"  # the switch exists
+    READ_ONLY = "read_only"  # the switch exists but cannot be written
+    UNREADABLE = "unreadable"  # the switch exists but cannot be read back, so that no switching can be verified
     ALWAYS = "always"  # needs no switch on the charger
 
 
@@ -60,7 +60,7 @@ _ORDER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`because` lists the reasons for and against it, as sentences."""
+    """`because` lists the reasons for and against the profile, as sentences."""
 
     profile: CapabilityProfile
     fit: ProfileMatch
@@ -69,7 +69,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """`candidates`, best first; `settings` are those that profiles name or whose names relate to access."""
+    """`candidates` are ordered, best first. `settings` are those that profiles name, and those whose names relate to
+    access."""
 
     protocol: str
     vendor: str | None
@@ -116,7 +117,7 @@ class Probe:
 
 
 def candidates_of(profiles: Iterable[CapabilityProfile], seen: ChargerSettingsSeen, says: str) -> list[Candidate]:
-    """`says` is the vendor and model that the charger reports at boot."""
+    """Return the matching profiles, best first. `says` is the vendor and model that the charger reports at boot."""
     found = [
         candidate
         for profile in profiles
@@ -154,7 +155,7 @@ def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str)
 
 
 def _without_switch(profile: CapabilityProfile, control: ControlWithoutSwitch, says: str) -> Candidate | None:
-    """Of the profiles without a switch, propose the central one; a vendor's own before the standard one."""
+    """Propose only the central profile of those without a switch; a vendor's own ranks before the standard one."""
     if control is not ControlWithoutSwitch.CENTRAL:
         return None
     if profile.vendors:

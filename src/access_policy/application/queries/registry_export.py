@@ -1,4 +1,4 @@
-"""The registry as a CSV file that imports as all-unchanged, one page at a time."""
+"""The registry as a CSV file, one page at a time. Importing the file changes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from access_policy.domain.audit.readings import ShownIn
 from access_policy.domain.identifiers import VID_PREFIX
 from access_policy.domain.ids import TenantId, VehicleId
 
-WAITS = 15  # each as long as a command waits to be visible
+WAITS = 15  # each for as long as a command waits to be visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,8 @@ class RegistryExport:
         await followed(self.store, self.followed_to, settled)
 
     async def __call__(self, context: Context) -> AsyncIterator[str]:
-        """Yield the vehicles by id, each in its state when its page is read, once the reading is recorded. PINs, and
-        values that cannot be decrypted, are masked. Raises `StoreUnavailable`.
-        """
+        """Yield the vehicles by id, in their state when the page is read, after recording the reading. PINs, and values
+        that cannot be decrypted, are masked. Raises `StoreUnavailable`."""
         tenant_id = context.tenant_id
         yield csv_lines([COLUMNS])
         cursor: str | None = None
@@ -67,7 +66,7 @@ class RegistryExport:
         await self.readings.record(context, ShownIn.REGISTRY_EXPORT, values=len(shown), vehicle_ids=holders)
 
     async def _values(self, tenant_id: TenantId, vehicles: Sequence[Row]) -> dict[str, str | None]:
-        """The values by sealed value."""
+        """Return the values by sealed value."""
         sealed = [
             (VehicleId(vehicle["vehicle_id"]), each["sealed"])
             for vehicle in vehicles
@@ -112,7 +111,7 @@ def _cells(vehicle: Row, values: dict[str, str | None]) -> list[str]:
 
 
 def _shown(identifier: Row, values: dict[str, str | None]) -> str:
-    """The value in a spelling that no spreadsheet turns into a number."""
+    """Return the value in a spelling that no spreadsheet converts to a number."""
     value = values.get(identifier["sealed"])
     match identifier["kind"]:
         case "other" if value is None:

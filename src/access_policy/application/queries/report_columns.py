@@ -21,11 +21,11 @@ class ReportInvalid(Invalid):
 
 class ColumnType(StrEnum):
     TEXT = "text"
-    DATE = "date"  # a depot's local day; in rows `2026-11-20`
+    DATE = "date"  # a depot's local day, in rows as `2026-11-20`
     INTEGER = "integer"
     NUMBER = "number"
     INSTANT = "instant"  # aware, in UTC
-    LOCAL = "local"  # the instant of the column before it, aware, on the clock of its depot
+    LOCAL = "local"  # the instant of the previous column, aware, on its depot's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ReportColumn:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Each row has a value, or None, under the name of each column."""
+    """Each row has a value or None for each column."""
 
     columns: Sequence[ReportColumn]
     rows: Sequence[dict[str, Any]]
@@ -51,13 +51,13 @@ def columns_of(type_: ColumnType, *names: str) -> tuple[ReportColumn, ...]:
 
 
 def instants(*names: str) -> tuple[ReportColumn, ...]:
-    """Each as a column in UTC and one on the depot's clock (`…_local`)."""
+    """Return two columns for each name: one in UTC and one on the depot's clock (`…_local`)."""
     pairs = (((name, ColumnType.INSTANT), (f"{name}_local", ColumnType.LOCAL)) for name in names)
     return tuple(ReportColumn(*column) for pair in pairs for column in pair)
 
 
 def on_both_clocks(name: str, at: datetime | None, zone: ZoneInfo) -> dict[str, datetime | None]:
-    """The values of the columns that `instants` makes."""
+    """Return the values of the columns that `instants` defines."""
     return {
         name: None if at is None else at.astimezone(UTC),
         f"{name}_local": None if at is None else at.astimezone(zone),
@@ -65,14 +65,14 @@ def on_both_clocks(name: str, at: datetime | None, zone: ZoneInfo) -> dict[str, 
 
 
 def local_values(at: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    """`day`, `hour` (0 to 23) and `weekday` (MO to SU) of the instant on the depot's clock. Where the clock goes back, the hour
-    that comes twice is one."""
+    """Return `day`, `hour` (0 to 23) and `weekday` (MO to SU) of the instant on the depot's clock. When the clock goes
+    back, the repeated hour counts as one."""
     local = at.astimezone(zone)
     return {"day": local.date().isoformat(), "hour": local.hour, "weekday": WEEKDAYS[local.weekday()]}
 
 
 def row_order(columns: Sequence[str]) -> Any:
-    """A key of keys: ascending column by column, None first, weekdays from Monday."""
+    """Return a sort key for group keys: ascending column by column, None first, weekdays from Monday."""
 
     def key(values: Sequence[Any]) -> tuple[tuple[bool, Any], ...]:
         return tuple(
@@ -84,7 +84,7 @@ def row_order(columns: Sequence[str]) -> Any:
 
 
 def check_rows(number: int) -> None:
-    """Raises `ReportInvalid`."""
+    """Check the number of rows. Raises `ReportInvalid`."""
     if number > ROWS_MAX:
         raise ReportInvalid(
             f"The report has more than {ROWS_MAX:,} rows; shorten the period, or group by fewer columns.",

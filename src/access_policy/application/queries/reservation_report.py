@@ -1,4 +1,4 @@
-"""Reservations by what became of them: kept, missed, early, late, over their time. Counts only, no prices."""
+"""Reservations by outcome: kept, missed, early, late, over their time. Counts only, no prices."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from access_policy.domain.reservations.entry import Entry, Outcome
 
 
 class ReservationGroupBy(StrEnum):
-    DAY = "day"  # the depot's local day of the start
+    DAY = "day"  # the depot's local day on which the window starts
     DEPOT = "depot"
-    CHARGER = "charger"  # where the holder charged, or else the reserved one; none for a group
+    CHARGER = "charger"  # at which the holder charged, or else the reserved one; empty for a group
     GROUP = "group"
     SOURCE = "source"
     PARTNER = "partner"
@@ -67,7 +67,7 @@ class ReservationReports:
     async def __call__(
         self, tenant_id: TenantId, group_by: Sequence[ReservationGroupBy], wanted: ReservationFilter
     ) -> Report:
-        """Reservations that start in `[since, until)`; one row per group, ascending. Raises `ReportInvalid`."""
+        """Report on reservations that start in `[since, until)`; one row per group, ascending. Raises `ReportInvalid`."""
         since, until = wanted.since, wanted.until
         if since is None or until is None or until <= since:
             raise ReportInvalid("'until' must be later than 'from'.", pointer="/until")
@@ -98,7 +98,7 @@ class ReservationReports:
             after = rows[-1]["starts_at"], rows[-1]["reservation_id"]
 
     async def _ends(self, tenant_id: TenantId, rows: Sequence[Row]) -> dict[str, datetime | None]:
-        """When the holders' charges ended, by attempt."""
+        """Return when the holders' charges ended, by attempt."""
         attempts = await self.views.attempts_of(tenant_id, {row["attempt_id"] for row in rows} - {None})
         return {each["attempt_id"]: each["session_ended_at"] for each in attempts}
 
@@ -130,7 +130,7 @@ def count(counts: dict[str, int], entry: Entry, charge_ended_at: datetime | None
 
 
 def _add(counts: dict[str, int], name: str, by: timedelta) -> None:
-    """Less than a minute is on time."""
+    """Count a deviation; less than a minute counts as on time."""
     if by >= _MINUTE:
         counts[name] += 1
         counts[f"{name}_min"] += by // _MINUTE

@@ -1,4 +1,4 @@
-"""A depot's site at one instant: each node's limit, demand, envelope and what it leaves to new starts."""
+"""A depot's site at one instant: each node's limit, demand, envelope and slack for new starts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from access_policy.domain.site_energy.lifecycle import Standing, standings
 from access_policy.domain.site_energy.nodes import EnergyNode
 from access_policy.domain.site_energy.site import SiteEnergy
 
-_CHARGED_FOR: Final = timedelta(days=3)  # a charge that began earlier is not looked for in the past
+_CHARGED_FOR: Final = timedelta(days=3)  # past charges that began earlier than this are not considered
 _AT_A_TIME: Final = 100
 _NO_POLICY: Final = EnergyPolicy()
-# Which of a node's envelopes is shown where several count for it, the first of these.
+# If several envelopes of a node count, the one whose state comes first here is shown.
 _ORDER: Final = (
     EnvelopeState.ACTIVE,
     EnvelopeState.ACTIVE_FALLBACK,
@@ -38,8 +38,8 @@ _ORDER: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """`demand_w` is the measured demand, or the fallback demand (`observed_at` None). `slack`: what the node and those above it
-    leave; None without any limit. `level` is None where the depot has no gates."""
+    """`demand_w` is the measured demand, or the fallback demand (`observed_at` None). `slack` is what the node and
+    those above it leave; None without any limit. `level` is None if the depot has no gates."""
 
     node: EnergyNode
     demand_w: int
@@ -51,7 +51,7 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteState:
-    """`nodes`: each after its parent. `computed_at` is the instant for which it holds."""
+    """`nodes` contains each node after its parent. `computed_at` is the instant for which the state holds."""
 
     site: SiteEnergy
     nodes: list[NodeState]
@@ -82,7 +82,8 @@ class SiteStates:
     clock: Clock
 
     async def __call__(self, tenant_id: TenantId, depot_id: DepotId, at: datetime | None) -> SiteState:
-        """At an instant in the past as recorded then, at one ahead if feeds go on as now. Raises `StoreUnavailable`."""
+        """Return the site at an instant: in the past as recorded then, in the future as if the feeds continued as they
+        are. Raises `StoreUnavailable`."""
         now = self.clock.now()
         if at is not None and at < now:
             return await self._past(tenant_id, depot_id, at)
@@ -110,7 +111,7 @@ class SiteStates:
         )
 
     async def _charging(self, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> set[ChargerId]:
-        """The chargers at which charges ran at `at`, by the access log."""
+        """Return the chargers at which charges ran at `at`, according to the access log."""
         wanted = AttemptFilter(depot_id=depot_id, since=at - _CHARGED_FOR, until=at + timedelta(microseconds=1))
         found: set[ChargerId] = set()
         cursor: str | None = None
@@ -133,8 +134,8 @@ async def state_of(
     planned_at: datetime | None = None,
     one_at_a_time: frozenset[ChargerId] = frozenset(),
 ) -> SiteState:
-    """The site at `at`. `level_of` None: the level that the capacity itself gives. `planned_at`: feeds go on as at that
-    instant. `one_at_a_time`: the chargers with one connector."""
+    """Return the site at `at`. `level_of` None: the level that the capacity itself gives. `planned_at`: the feeds
+    continue as at that instant. `one_at_a_time` are the chargers with one connector."""
     policy = site.policy or _NO_POLICY
     below = site.tree.running_below(running)
     slacks: dict[EnergyNodeId, Slack | None] = {}
@@ -178,7 +179,7 @@ def _level(
     at: datetime,
     level_of: LevelOf | None,
 ) -> GateLevel:
-    """A charger's is the one in force; another node's the one that its capacity gives."""
+    """Return the level in force for a charger; for another node, the level that its capacity gives."""
     if node.charger_id is not None and level_of is not None:
         return level_of(node.charger_id)
     thresholds = Thresholds.of(policy, node.minimum_start_w)
@@ -186,7 +187,7 @@ def _level(
 
 
 def _standing(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Standing | None:
-    """The node's envelope that limits most, else the one to come next, else the last one."""
+    """Return the node's envelope that limits most, otherwise the next one, otherwise the last one."""
     found = standings(here.envelopes, here.offline, policy.hold_max, at)
     return min(
         found,

@@ -1,4 +1,5 @@
-"""Identifiers that came to chargers and belong to no vehicle: the vehicles that operators may still have to enrol."""
+"""Identifiers that were presented at chargers and belong to no vehicle: the vehicles that operators may still have to
+enrol."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ class UnenrolledIdentifiers:
     zone_of: Callable[[TenantId, DepotId], ZoneInfo]
 
     async def __call__(self, tenant_id: TenantId, wanted: ReportFilter) -> Report:
-        """One row for each identifier and depot, the one with the most attempts first. `allowed` counts attempts that only
-        `observe` allowed. Raises `ReportInvalid`."""
+        """Return one row for each identifier and depot, most attempts first. `allowed` counts attempts that were
+        allowed only under `observe`. Raises `ReportInvalid`."""
         if wanted.until <= wanted.since:
             raise ReportInvalid("'until' must be later than 'from'.", pointer="/until")
         found = await self.views.unenrolled_identifiers(tenant_id, wanted, limit=ROWS_MAX + 1)

@@ -12,26 +12,25 @@ from typing import Protocol
 from access_policy.application.ports.event_store import Append, Appends, AppendTooLarge, StoreUnavailable
 
 GROUP_MAX = 512  # appends in one commit
-WAITING_MAX = 20_000  # appends that may wait; beyond, the store is too slow to promise anything
-ANSWER_S = 4.5  # for a caller, from its arrival: the commit under way and its own together
+WAITING_MAX = 20_000  # appends that may wait; with more, the store is too slow to promise anything
+ANSWER_S = 4.5  # for a caller, from its arrival: the current commit and its own together
 
 
 log = logging.getLogger(__name__)
 
 Settled = Callable[[int | Exception], None]
-"""Receives, on the event loop and once, the log position at which an append is durable or the error that ended it."""
+"""Called once, on the event loop, with the log position at which an append is durable or the error that ended it."""
 
 
 class Commits(Protocol):
     async def append(self, *appends: Append) -> int:
-        """Atomic; durable when it returns the log position. Raises `VersionConflict`, `AppendTooLarge` or
-        `StoreUnavailable`.
-        """
+        """Append atomically; the append is durable when this returns the log position. Raises `VersionConflict`,
+        `AppendTooLarge` or `StoreUnavailable`."""
         ...
 
     def append_soon(self, append: Append, settled: Settled) -> None:
-        """The same without waiting: `settled` receives what `append` would return or raise. For attempts, which come by the
-        thousand: a future and a task for each would cost as much as its decision."""
+        """Like `append`, but does not wait: `settled` receives what `append` would return or raise. Attempts come by
+        the thousand, and a future and a task for each would cost as much as its decision."""
         ...
 
 
@@ -44,9 +43,8 @@ class _Waiting:
 
 class GroupCommit:
     """Combines appends of many callers, each atomic by itself, into few transactions, in order of arrival. A caller
-    waits for the commit in progress and for its own, but no longer than `answer_s`; if the commit in progress
-    finds the store down, all waiting callers fail at once.
-    """
+    waits for the commit in progress and for its own, but no longer than `answer_s`. If the commit in progress finds the
+    store down, all waiting callers fail at once."""
 
     def __init__(
         self,
@@ -62,13 +60,13 @@ class GroupCommit:
         self._waiting: list[_Waiting] = []
         self._under_way: list[_Waiting] = []
         self._watch: asyncio.TimerHandle | None = (
-            None  # one for all: a timer for each would cost more than its decision
+            None  # one timer for all: a timer for each append would cost more than its decision
         )
         self._committing: asyncio.Task[None] | None = None
 
     async def append(self, *appends: Append) -> int:
-        """Returns the log position after the commit. Raises `VersionConflict` or `AppendTooLarge` (nothing of this call
-        was written), or `StoreUnavailable` (unknown whether it was)."""
+        """Append and return the log position after the commit. Raises `VersionConflict` or `AppendTooLarge` (the call
+        wrote nothing), or `StoreUnavailable` (it is unknown whether the call wrote anything)."""
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._queue(appends, partial(_resolve, done))
         return await done
@@ -109,14 +107,13 @@ class GroupCommit:
         late = [each for each in open_ if each.until <= now]
         self._waiting = [each for each in self._waiting if each.until > now]
         _settle_all(late, StoreUnavailable(f"the event store did not answer within {self._answer_s:g} s"))
-        left = open_[len(late) :]  # they stand in the order of their arrival
+        left = open_[len(late) :]  # in the order of their arrival
         self._watch = loop.call_at(left[0].until, self._give_up) if left else None
 
     async def _commit(self, group: list[_Waiting]) -> StoreUnavailable | None:
         """Commit all appends in one transaction; in two halves if they are too large for one; individually if one of
-        them is refused, so that only it fails. Returns the outage that ended it, if any: later appends would only
-        wait for the same.
-        """
+        them is refused, so that only that one fails. Returns the outage that ended the commit, if any: later appends
+        would wait in vain."""
         try:
             appends = [append for waiting in group for append in waiting.appends]
             position = await self._store.append(appends)
@@ -149,10 +146,10 @@ def _settle_all(group: Sequence[_Waiting], outcome: int | Exception) -> None:
 def _settle(waiting: _Waiting, outcome: int | Exception) -> None:
     settled, waiting.settled = waiting.settled, None
     if settled is None:
-        return  # it has waited too long
+        return  # it has waited too long and was already answered
     try:
         settled(outcome)
-    except Exception:  # the edge: a caller's bug must not keep the others waiting
+    except Exception:  # the edge: a bug in one caller must not affect the others
         log.exception("the caller of a commit failed")
 
 

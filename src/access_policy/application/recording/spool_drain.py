@@ -1,7 +1,7 @@
 """Drains the spool: appends its entries to the store, in order and each event once (design.md 3.7).
 
-A crash, or a lost answer of the store, repeats entries that are stored in part. The store recognises events by their
-ids. Entries that are too large for one transaction are appended in parts.
+After a crash, or a lost answer of the store, the drain repeats entries that may be partly stored. Events in the store
+are recognised by their ids. Entries that are too large for one transaction are appended in parts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ class SpoolDrain:
 
     async def drain(self, stored: Callable[[Append], None]) -> int:
         """Append all entries to the store, including those of an earlier process, and forget them. Calls `stored` for
-        each append that the store has; returns their number. Raises `StoreUnavailable`, or `VersionConflict` where
-        another process keeps writing to a stream: the entries that remain can be drained again.
-        """
+        each append that the store has; returns their number. Raises `StoreUnavailable`, or `VersionConflict` if another
+        process keeps writing to a stream: the remaining entries can be drained again."""
         drained = 0
         while entries := await self._spool.oldest(DRAINED_AT_ONCE):
             appends = [append for entry in entries for append in entry.appends]
@@ -40,9 +39,8 @@ class SpoolDrain:
         return drained
 
     async def _append_all(self, appends: Sequence[Append]) -> None:
-        """Append in as few transactions as the store accepts. A repetition appends only events that are not stored
-        yet, so that a crash between two parts neither loses nor duplicates any.
-        """
+        """Append in as few transactions as the store accepts. A repetition appends only events that are not stored yet,
+        so that a crash between two parts neither loses nor duplicates events."""
         try:
             await self._store.append(appends)
         except AppendTooLarge as refusal:
@@ -60,7 +58,7 @@ class SpoolDrain:
             await self._append_all(half)
 
     async def _append_missing(self, append: Append) -> None:
-        """Append the events that are not in the stream yet after those that are. Raises `VersionConflict` where others
+        """Append the events that are not in the stream yet, after those that are. Raises `VersionConflict` if others
         keep writing to the stream."""
         for _ in range(REBASE_TRIES):
             history = await self._store.load(append.stream)
@@ -82,7 +80,7 @@ class SpoolDrain:
 
 
 def halves_of(appends: Sequence[Append]) -> list[Sequence[Append]]:
-    """Two parts, in order; none for a single event. Appends of one attempt stay in one transaction if they fit."""
+    """Return two parts, in order; none for a single event. Appends of one attempt stay in one transaction if they fit."""
     if len(appends) > 1:
         middle = len(appends) // 2
         cuts = sorted(range(1, len(appends)), key=lambda cut: (_cuts_an_attempt(appends, cut), abs(cut - middle)))

@@ -1,10 +1,10 @@
 """Records charger events even while the event store is down (design.md 3.7, `on_store_outage`).
 
-Normally they go to the store. When it fails they go to the spool, a journal on the local disk, and the charger is
-answered from memory; once the store is back the spool is drained in order, and a stream with spooled events receives
-its next ones through the spool until those are stored. A charger whose policy is `refuse` gets an error instead,
-which is not a denial. An append in progress when the store failed may be stored: its events keep their ids, by which
-the store recognises them.
+Normally they go to the store. If it fails, they go to the spool, a journal on the local disk, and the charger is
+answered from memory. Once the store is back, the spool is drained in order; until its spooled events are stored, a
+stream's next events also go through the spool. A charger whose policy is `refuse` gets an error instead, which is not a
+denial. An append in progress when the store failed may be stored: its events keep their ids, by which they are
+recognised.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SpooledCommits:
         *,
         committed: Callable[[Sequence[Append]], None] = lambda appends: None,
     ) -> None:
-        """`committed` is called with the appends of each commit to the spool, as `GroupCommit` does for the store."""
+        """`committed` is called with the appends of each commit to the spool, like that of `GroupCommit` for the store."""
         self._store = store
         self._commits = commits
         self._to_spool = GroupCommit(spool, committed=committed)
@@ -59,7 +59,7 @@ class SpooledCommits:
         self._is_up = True
         self._streams = SpooledStreams()
         self._woken = asyncio.Event()
-        self._tasks = BackgroundTasks()  # that put appends into the spool
+        self._tasks = BackgroundTasks()  # append to the spool
 
     @property
     def is_up(self) -> bool:
@@ -68,13 +68,12 @@ class SpooledCommits:
 
     @property
     def backlog(self) -> int:
-        """Appends of this process that are in the spool and not in the store yet."""
+        """The number of appends of this process that are in the spool and not in the store yet."""
         return self._streams.backlog
 
     async def append(self, *appends: Append) -> int:
-        """Durable when it returns: the log position, or 0 for a spooled append. Raises `VersionConflict` (nothing was
-        written) or `StoreUnavailable` (outcome unknown; the caller must not answer with a decision).
-        """
+        """Append durably; return the log position, or 0 for a spooled append. Raises `VersionConflict` (the call wrote
+        nothing) or `StoreUnavailable` (outcome unknown; the caller must not answer with a decision)."""
         if self._is_up and not (self._streams and any(append.stream in self._streams for append in appends)):
             try:
                 return await self._commits.append(*appends)
@@ -86,7 +85,7 @@ class SpooledCommits:
         )
 
     def append_soon(self, append: Append, settled: Settled) -> None:
-        """Like `append`. A task is needed for the spool only."""
+        """Like `append`, but does not wait. Only appends to the spool need a task."""
         if self._is_up and append.stream not in self._streams:
             self._commits.append_soon(append, partial(self._answered, append, settled))
         else:
@@ -111,7 +110,7 @@ class SpooledCommits:
         settled(outcome)
 
     async def _spooled(self, appends: Sequence[Append], refusal: StoreUnavailable) -> int:
-        """Put the appends into the spool. Raises `refusal` where a charger's policy forbids it."""
+        """Put the appends into the spool. Raises `refusal` if a charger's policy forbids it."""
         if not self._may_spool(appends):
             raise refusal
         self._streams.add(appends)
@@ -139,7 +138,7 @@ class SpooledCommits:
         self._woken.set()
 
     async def load(self, stream: StreamId, *, after_version: int = 0) -> list[Recorded]:
-        """The stream in the store, followed by its events in the spool. Raises `StoreUnavailable`."""
+        """Return the stream in the store, followed by its events in the spool. Raises `StoreUnavailable`."""
         spooled = self._streams.get(stream)
         if spooled is None:
             return await self._store.load(stream, after_version=after_version)
@@ -147,7 +146,7 @@ class SpooledCommits:
         return spooled.after(stored, stream, after_version=after_version)
 
     async def run(self) -> None:
-        """Until cancelled: probe the store while it is down, and drain the spool once it is back."""
+        """Until cancelled, probe the store while it is down, and drain the spool once it is back."""
         while True:
             try:
                 await self.drain()
@@ -158,9 +157,8 @@ class SpooledCommits:
             await self._rest()
 
     async def drain(self) -> None:
-        """Append everything spooled to the store, in order, including what an earlier process left. Raises
-        `StoreUnavailable`.
-        """
+        """Append everything in the spool to the store, in order, including what an earlier process left. Raises
+        `StoreUnavailable`."""
         if not self._is_up:
             await self._store.last_position()
         if drained := await self._out_of_spool.drain(self._stored):
@@ -172,7 +170,7 @@ class SpooledCommits:
         self._is_up = True
 
     async def _rest(self) -> None:
-        """Sleep until an append is spooled while the spool is empty; otherwise briefly."""
+        """Wait until an append is spooled if the spool is empty; otherwise sleep briefly."""
         if self._is_up and not self._streams:
             await self._woken.wait()
         self._woken.clear()
@@ -180,6 +178,6 @@ class SpooledCommits:
 
 
 def _charger_of(new: NewEvent) -> ChargerId | None:
-    """The charger of an event: every event of the decision path names it, except for a lock-out at an entrance."""
+    """Return the charger of an event: every event of the decision path names it, except for a lock-out at an entrance."""
     charger_id: ChargerId | None = getattr(getattr(new.event, "lineage", new.event), "charger_id", None)
     return charger_id

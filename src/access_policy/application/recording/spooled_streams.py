@@ -21,7 +21,7 @@ class SpooledStream:
         return self.base + len(self.events)
 
     def after(self, stored: Iterable[Recorded], stream: StreamId, *, after_version: int) -> list[Recorded]:
-        """`stored` up to `base`, followed by the spooled events, those after `after_version` only."""
+        """Return `stored` up to `base`, followed by the spooled events after `after_version`."""
         return [each for each in stored if each.version <= self.base] + [
             Recorded(stream, version, 0, new.event, new.envelope)
             for version, new in enumerate(self.events, self.base + 1)
@@ -30,15 +30,16 @@ class SpooledStream:
 
 
 class SpooledStreams(dict[StreamId, SpooledStream]):
-    """A dict, because every attempt asks whether its stream is in it. A stream leaves it with its last pending append."""
+    """Spooled streams by id. This is a dict because every attempt checks whether its stream is in it. A stream is
+    removed with its last pending append."""
 
     @property
     def backlog(self) -> int:
-        """Appends that are not in the store yet."""
+        """The number of appends that are not in the store yet."""
         return sum(stream.pending for stream in self.values())
 
     def add(self, appends: Sequence[Append]) -> None:
-        """Add all appends, or none. Raises `VersionConflict` for one that does not follow its stream's last event."""
+        """Add all appends, or none. Raises `VersionConflict` for an append that does not follow its stream's last event."""
         for append in appends:
             known = self.get(append.stream)
             if known is not None and append.expected_version != known.head:
@@ -49,9 +50,8 @@ class SpooledStreams(dict[StreamId, SpooledStream]):
             stream.pending += 1
 
     def take_back(self, appends: Sequence[Append]) -> None:
-        """Drop appends that could not be spooled; later ones of the stream that were spooled meanwhile follow a gap
-        and are rebased.
-        """
+        """Drop appends that could not be spooled. Later appends of the stream that were spooled meanwhile follow a gap
+        and are rebased."""
         for append in appends:
             stream = self.get(append.stream)
             if stream is not None:
@@ -59,7 +59,7 @@ class SpooledStreams(dict[StreamId, SpooledStream]):
                 self.settled(append)
 
     def settled(self, append: Append) -> None:
-        """The append is in the store, or was taken back. Appends of an earlier process change nothing."""
+        """Note that the append is in the store, or was taken back. Appends of an earlier process change nothing."""
         stream = self.get(append.stream)
         if stream is not None:
             stream.pending -= 1

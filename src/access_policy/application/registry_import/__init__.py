@@ -1,3 +1,2 @@
-"""Import of a registry from a CSV file: read, plan, review, apply exactly the plan (design.md 6, ADR 0014); and
-export.
-"""
+"""Import of a registry from a CSV file: read, plan, review and apply exactly the plan (design.md 6, ADR 0014). Also the
+export."""

@@ -1,7 +1,7 @@
-"""Applying a plan, under the registry's lock: check the whole plan first, then write in batches.
+"""Apply a plan while holding the registry's lock: check the whole plan first, then write in batches.
 
-A batch is one append and yields to decisions before the next. Each event names the plan as its cause, so that a later
-run, after a crash or a lost race, distinguishes the plan's own changes from other changes and resumes.
+A batch is one append, and decisions can run before the next one. Each event names the plan as its cause, so that a
+later run, after a crash or a lost race, can distinguish the plan's own changes from other changes and resume.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ class PlanApplier:
     async def __call__(
         self, context: Context, record: PlanRecord, plan: ImportPlan, options: ApplyOptions, progress: Progress
     ) -> PlanRecord:
-        """Return the record of the applied plan. Raises the refusals of `checks`, `ImportFailed`, `TooBusy` or
-        `StoreUnavailable`; after the last two, call it again to resume.
-        """
+        """Apply the plan and return its record. Raises the refusals of `checks`, `ImportFailed`, `TooBusy` or
+        `StoreUnavailable`; after the last two, call again to resume."""
         for _ in range(TRIES):
             try:
                 async with self.registries.locked(record.tenant_id) as registry:
@@ -169,9 +168,8 @@ class PlanApplier:
 
 @dataclass(slots=True)
 class _Run:
-    """One run of writing, under the lock. `version` is the registry's version at the last check of the rows; each
-    batch advances it by the events written.
-    """
+    """One run of writing, while holding the lock. `version` is the registry's version at the last check of the rows;
+    each batch advances it by the events written."""
 
     applier: PlanApplier
     context: Context
@@ -215,7 +213,8 @@ class _Run:
         return todo[begin:end]
 
     async def _write(self, registry: VehicleRegistry, batch: Sequence[PlanRow], moves: Moves) -> None:
-        """Append one batch. Raises `VersionConflict` also if others changed the registry: check all rows again then."""
+        """Append one batch. Raises `VersionConflict`, including when others changed the registry: check all rows again
+        then."""
         wanted = await self._sealed(batch)
         if registry.version != self.version:
             raise VersionConflict("the registry changed meanwhile")
@@ -273,7 +272,7 @@ class _Run:
 
 
 def _moves(registry: VehicleRegistry, rows: Iterable[PlanRow]) -> Iterator[tuple[IdentifierKey, VehicleId]]:
-    """The identifiers that rows take from other vehicles, whose own rows give them up."""
+    """Yield the identifiers that rows take from other vehicles, whose own rows release them."""
     for row in rows:
         for each in row.identifiers:
             key = (each.ref.kind, each.ref.pseudonym)

@@ -1,4 +1,4 @@
-"""Parsing of a row's cells, each on its own: a value, "unchanged", "empty", or an error that says what to do."""
+"""Parse each cell of a row on its own: into a value, "unchanged", "empty", or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A missing column means unchanged; None empties it."""
+    """One row of the file. A column that is missing in `values` is unchanged; None empties it."""
 
     line: int
     vehicle_id: VehicleId | None

@@ -1,4 +1,4 @@
-"""The changes of a plan row, column by column, as people may see them: identifiers are masked."""
+"""The changes of a plan row, column by column, in displayable form: identifiers are masked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Change:
 
 
 def changes_of(row: PlanRow) -> dict[str, Change]:
-    """By column, in the order of the columns."""
+    """Return the changes in the order of the columns."""
     before, after = described(row.before), described(row.description)
     changes = {
         column: Change(_shown(before[column]), _shown(after[column]))
@@ -40,7 +40,7 @@ def changes_of(row: PlanRow) -> dict[str, Change]:
 
 
 def described(description: VehicleDescription | None) -> dict[str, object]:
-    """By column; every value is None if there is no description."""
+    """Return the values by column; all None if there is no description."""
     return {column: getattr(description, column, None) for column in DESCRIBED}
 
 

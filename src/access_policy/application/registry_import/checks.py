@@ -11,16 +11,16 @@ from access_policy.domain.plurals import counted
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportPlan, PlannedRow, PlanRow, RefusedRow
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
-REMOVALS_FREE = 5  # as many need no confirmation,
-REMOVALS_FREE_SHARE = 0.1  # nor does this share of the registry
-ROWS_NAMED = 100  # in a refusal
+REMOVALS_FREE = 5  # removals that need no confirmation,
+REMOVALS_FREE_SHARE = 0.1  # or this share of the registry
+ROWS_NAMED = 100  # rows that a refusal names
 _ANEW = "plan the file again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """`partial`: apply every applicable row. `confirm_removals`: the number of removals that the caller confirms.
-    `entries`: the reservations that a dispatch sheet may change or remove although they are ad hoc or have begun."""
+    """`partial`: apply every applicable row. `confirm_removals` is the number of removals that the caller confirms.
+    `entries` are the reservations that a dispatch sheet may change or remove even if they are ad hoc or have begun."""
 
     partial: bool = False
     confirm_removals: int | None = None
@@ -54,7 +54,7 @@ def left_out_at_start(plan: ImportPlan, registry: VehicleRegistry, options: Appl
 def left_out_midway(
     plan: ImportPlan, registry: VehicleRegistry, before: tuple[RefusedRow, ...], touched_by_others: set[VehicleId]
 ) -> tuple[RefusedRow, ...]:
-    """Return the rows to leave out besides `before`, because others changed their vehicles during the import."""
+    """Return the rows to leave out in addition to `before`, because others changed their vehicles during the import."""
     known = {row.vehicle_id for row in before}
     said = "was changed by others during the import"
     moved: dict[VehicleId | None, RefusedRow] = {
@@ -97,7 +97,7 @@ def _moved(row: PlanRow, registry: VehicleRegistry) -> str | None:
 def _with_dependents(
     plan: ImportPlan, registry: VehicleRegistry, out: Mapping[VehicleId | None, RefusedRow]
 ) -> dict[VehicleId | None, RefusedRow]:
-    """Also leave out a row that takes an identifier from a vehicle which does not give it up, transitively."""
+    """Also leave out, transitively, each row that takes an identifier from a vehicle that does not release it."""
     refused = dict(out)
     rows = {row.touched: row for row in plan.rows if row.touched is not None and row.touched not in refused}
     found = True
@@ -121,7 +121,7 @@ def _taken(row: PlanRow, registry: VehicleRegistry, rows: Mapping[VehicleId, Pla
 
 
 def _kept_back_removals(plan: ImportPlan) -> dict[VehicleId | None, RefusedRow]:
-    """If a row does not name its vehicle, a vehicle that seems absent may be that one: keep it."""
+    """Keep vehicles that seem absent if a row does not name its vehicle, because the row could mean one of them."""
     if all(row.vehicle_id is not None for row in plan.rows):
         return {}
     said = "A row with errors does not name its vehicle and could mean this one; correct it and plan the file again."
@@ -139,7 +139,7 @@ def _check_removals(
 
 
 def check_removals(removals: int, all_of_them: int, subjects: str, options: ApplyOptions) -> None:
-    """Raises `RemovalsNotConfirmed`."""
+    """Check that the caller has confirmed many removals. Raises `RemovalsNotConfirmed`."""
     many = needs_confirmation(removals, all_of_them)
     if options.confirm_removals is None and not many:
         return

@@ -1,4 +1,4 @@
-"""Reading of a CSV file: from bytes to rows of text, each with the line on which it begins."""
+"""Read a CSV file: from bytes to rows of strings, each with the line on which it begins."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROWS_MAX = 250_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The columns that a file may have; `key` says which `subject` a row is about. At most `rows_max` rows."""
+    """The columns that a file may have; `key` identifies the `subject` of a row. At most `rows_max` rows."""
 
     columns: tuple[str, ...]
     key: str
@@ -56,7 +56,7 @@ _SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`cells` by column, verbatim. `wrong` says why the cells cannot be separated."""
+    """`cells` are by column, verbatim. `wrong` says why the cells cannot be separated."""
 
     line: int
     cells: Mapping[str, str]
@@ -64,12 +64,12 @@ class Row:
 
 
 def rows_of(file: bytes, table: Table = VEHICLES) -> Iterator[Row]:
-    """Yield the rows that have content. Raises `ImportFileUnreadable` when it reaches the unreadable part."""
+    """Yield the rows that have content. Raises `ImportFileUnreadable` on reaching an unreadable part."""
     lines = _Lines(_text(file))
     header = next(lines, None)
     if header is None:
         raise _unreadable(f"The file is empty. Its first line must name the columns. {table.known}")
-    if [cell.strip() for cell in header[1]] == ["sep=", ""]:  # "sep=," as Excel writes and wants it
+    if [cell.strip() for cell in header[1]] == ["sep=", ""]:  # "sep=,", which Excel writes and expects
         header = next(lines, (header[0], []))
     columns = _columns(table, header[0], _without_empty_end(header[1], 1))
     number = 0
@@ -86,9 +86,8 @@ def rows_of(file: bytes, table: Table = VEHICLES) -> Iterator[Row]:
 
 
 def _without_empty_end(cells: list[str], kept: int = 0) -> list[str]:
-    """The cells without trailing empty ones, which spreadsheets write for columns that once had content; at least
-    `kept`.
-    """
+    """Return the cells without trailing empty ones, which spreadsheets write for columns that once had content; keep at
+    least `kept`."""
     end = len(cells)
     while end > kept and not cells[end - 1].strip():
         end -= 1

@@ -1,4 +1,4 @@
-"""Refusals of a whole import. The plan's rows hold the errors of single rows."""
+"""Refusals of a whole import. The plan's rows contain the errors of single rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RemovalsNotConfirmed(Conflict):
 
 
 class ImportRowsRefused(Conflict):
-    """Rows prevent the plan from being applied; `names` is the field that says which vehicle or charger each is about."""
+    """Rows prevent the plan from being applied; `names` is the field that identifies the vehicle or charger of each row."""
 
     def __init__(self, detail: str, rows: Sequence[RefusedRow], *, names: str = "vehicle_id") -> None:
         super().__init__(detail)

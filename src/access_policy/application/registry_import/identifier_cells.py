@@ -1,6 +1,5 @@
-"""Cells of identifiers: several values of a kind, or masks of values that the vehicle keeps. A value that a spreadsheet has
-damaged is refused.
-"""
+"""Cells of identifiers: several values of a kind, or masks of values that the vehicle keeps. A value that a spreadsheet
+has damaged is refused."""
 
 from __future__ import annotations
 
@@ -37,8 +36,7 @@ Check = Callable[[Identifier], None]
 @dataclass(frozen=True, slots=True)
 class Spelled:
     """`value` is None for a PIN, which is never stored. `refs` are all refs under which a vehicle may hold the
-    identifier; empty: only `ref`.
-    """
+    identifier; empty means only `ref`."""
 
     ref: IdentifierRef
     value: str | None
@@ -47,9 +45,7 @@ class Spelled:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierCell:
-    """The vehicle keeps exactly these identifiers of the kind: the spelled ones, and those of its own that match a
-    mask.
-    """
+    """The vehicle keeps exactly these identifiers of the kind: the spelled ones, and its own that match a mask."""
 
     spelled: tuple[Spelled, ...] = ()
     masks: tuple[str, ...] = ()
@@ -60,7 +56,7 @@ class IdentifierCell:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRules:
-    """`check` raises the error for an identifier that is invalid by itself."""
+    """`check` raises an error for an identifier that is invalid by itself."""
 
     ref_of: RefOf
     refs_of: RefsOf
@@ -68,8 +64,8 @@ class IdentifierRules:
 
 
 def read_identifiers(kind: IdentifierKind, content: str, rules: IdentifierRules) -> IdentifierCell:
-    """Raises `ValueError` for a value that a spreadsheet damaged, `IdentifierInvalid` for any other invalid value, and the
-    errors of `rules.check`."""
+    """Parse the cell. Raises `ValueError` for a value that a spreadsheet damaged, `IdentifierInvalid` for any other
+    invalid value, and the errors of `rules.check`."""
     if content == CLEAR:
         return IdentifierCell()
     spelled: dict[IdentifierRef, Spelled] = {}

@@ -1,4 +1,4 @@
-"""The imports of all tenants: planned, reviewed, and applied by tasks that this object owns."""
+"""The registry imports of all tenants: planned, reviewed, and applied by tasks that this object owns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 
 class RegistryImports(ImportRuns[ImportPlan]):
-    """The imports of vehicles."""
+    """Plans and applies imports of vehicles."""
 
     def __init__(
         self,
@@ -44,8 +44,9 @@ class RegistryImports(ImportRuns[ImportPlan]):
     # --- planning ----------------------------------------------------------------------------------------------------
 
     async def plan(self, tenant_id: TenantId, file: bytes, mode: ImportMode) -> tuple[PlanRecord, ImportPlan]:
-        """Plan the file; the plan is kept for a week, the file is not. Changes nothing in the registry. Raises
-        `ImportFileUnreadable`, `StoreUnavailable`.
+        """Plan the file without changing the registry. The plan is stored for a week; the file is not stored.
+
+        Raises `ImportFileUnreadable`, `StoreUnavailable`.
         """
         now = self._clock.now()
         await self._plans.forget_old(now=now)
@@ -78,7 +79,7 @@ def _planned(
     rows = plan_rows(registry, read, mode)
     return ImportPlan(
         tenant_id=tenant_id,
-        plan_id="",  # set when it is kept,
+        plan_id="",  # set when the plan is stored,
         mode=mode,
         file_fingerprint=fingerprint,
         registry_version=version,

@@ -1,7 +1,8 @@
-"""Values of kind `other` in a cell: they may hold anything.
+"""Values of kind `other` in a cell, which may contain any characters.
 
-Their column has an escape character, the backslash: before a semicolon or a backslash within a value it makes it part of the
-value; at the beginning of a value it says that the rest is verbatim, even if it looks like a number, a formula or a mask.
+Their column has an escape character, the backslash. Before a semicolon or a backslash within a value, it makes that
+character part of the value. At the beginning of a value it says that the rest is verbatim, even if it looks like a
+number, a formula or a mask.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ _PART = re.compile(r"(?:\\[;\\]|[^;])+")
 
 
 def other_spelled(value: str) -> str:
-    """A value of kind `other` as an export writes it: spreadsheets keep it intact, and reading returns the same
-    value.
-    """
+    """Return a value of kind `other` as an export writes it: spreadsheets keep it intact, and reading returns the same
+    value."""
     escaped = other_mask_spelled(value)
     looks_otherwise = MASK.fullmatch(value) or _NUMBER_LIKE.fullmatch(value) or needs_guard(value)
     return f"\\{escaped}" if looks_otherwise or escaped.startswith("\\") else escaped
@@ -32,7 +32,7 @@ def other_mask_spelled(masked: str) -> str:
 
 
 def other_parts(content: str) -> list[str]:
-    """The values in a cell, still escaped."""
+    """Return the values in a cell, still escaped."""
     parts, begin = [], 0
     while begin < len(content):
         marked = len(content[begin:]) - len(content[begin:].lstrip())
@@ -45,5 +45,5 @@ def other_parts(content: str) -> list[str]:
 
 
 def verbatim(part: str) -> str:
-    """The value that an escaped part spells."""
+    """Return the value of an escaped part."""
     return _ESCAPED.sub(r"\1", part.removeprefix("\\"))

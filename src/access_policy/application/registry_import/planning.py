@@ -1,4 +1,4 @@
-"""Planning: rows and registry give a plan. Pure: it only reads the registry."""
+"""Make a plan from rows and the registry. Pure: it only reads the registry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from access_policy.domain.vehicle_registry.registry import IDENTIFIERS_MAX, Iden
 
 @dataclass(slots=True)
 class _Draft:
-    """A row that is becoming a plan row; `errors` accumulate."""
+    """A row that becomes a plan row; `errors` accumulate."""
 
     row: ReadRow
     current: Vehicle | None
@@ -34,7 +34,7 @@ class _Draft:
 
 
 def plan_rows(registry: VehicleRegistry, rows: Sequence[ReadRow], mode: ImportMode) -> tuple[PlanRow, ...]:
-    """One plan row per row of the file, in order; in `replace` mode followed by the vehicles to remove, by id."""
+    """Return one plan row per row of the file, in order; in `replace` mode the vehicles to remove follow, by id."""
     drafts = [_draft(registry, row) for row in rows]
     _refuse_double_vehicles(drafts)
     by_vehicle = {draft.row.vehicle_id: draft for draft in drafts if draft.row.vehicle_id is not None}
@@ -95,7 +95,7 @@ def _describe(registry: VehicleRegistry, draft: _Draft) -> None:
             draft.errors.append(CellError(column, f"A vehicle needs {column}; fill in the cell."))
             wrong.add(column)
     if values["access_class"] is AccessClass.OWN and "agreement_id" not in draft.row.values:
-        values["agreement_id"] = None  # a vehicle that becomes an own one leaves its agreement
+        values["agreement_id"] = None  # a vehicle that becomes an own vehicle leaves its agreement
     if wrong & {"name", "access_class"}:
         return
     draft.description = VehicleDescription(**values)
@@ -128,16 +128,16 @@ def _identify(registry: VehicleRegistry, draft: _Draft) -> None:
 
 
 def _held(registry: VehicleRegistry, draft: _Draft, spelled: Spelled) -> list[IdentifierRef]:
-    """The identifier as the vehicle holds it, twice if it was registered in two normal forms; otherwise as another
-    vehicle holds it.
-    """
+    """Return the identifier as the vehicle holds it, twice if it was registered in two normal forms; otherwise as
+    another vehicle holds it."""
     refs = spelled.refs or (spelled.ref,)
     had = {_key(ref) for ref in draft.had}
     return [ref for ref in refs if _key(ref) in had] or [registry.held_as(refs)]
 
 
 def _mask_of_nothing(draft: _Draft, kind: IdentifierKind, cell: IdentifierCell) -> str | None:
-    """A mask selects identifiers that the vehicle has. If it has none of the kind, asterisks select nothing."""
+    """Return an error if a mask selects nothing. A mask selects identifiers that the vehicle has; if it has none of the
+    kind, asterisks select nothing and are allowed."""
     if not cell.masks:
         return None
     if draft.current is None:
@@ -148,7 +148,7 @@ def _mask_of_nothing(draft: _Draft, kind: IdentifierKind, cell: IdentifierCell) 
     return None
 
 
-# --- rows beside each other ------------------------------------------------------------------------------------------
+# --- rows compared with each other -----------------------------------------------------------------------------------
 
 
 def _refuse_double_vehicles(drafts: Sequence[_Draft]) -> None:
@@ -183,9 +183,8 @@ def _lines(drafts: Sequence[_Draft], but: _Draft) -> str:
 def _refuse_taken(
     registry: VehicleRegistry, drafts: Sequence[_Draft], by_vehicle: dict[VehicleId, _Draft], mode: ImportMode
 ) -> None:
-    """An identifier of another vehicle can move here only if the same plan releases it there; a row with errors
-    releases nothing, so one error can cause others.
-    """
+    """Refuse an identifier of another vehicle unless the same plan releases it there. A row with errors releases
+    nothing, so one error can cause others."""
     found = True
     while found:
         found = False

@@ -1,4 +1,4 @@
-"""Imports of files: plans are kept, reviewed, and applied by tasks that outlive the request (ADR 0014)."""
+"""Imports of files: plans are stored, reviewed, and applied by tasks that outlive the request (ADR 0014)."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ class _UnderWay:
 
 class ImportRuns(ABC, Generic[Plan]):
     """The operations behind the endpoints. This object owns the tasks that apply plans: `resume` starts those that a
-    previous process left, `close` ends all of them, and the next `resume` finishes the rest.
-    """
+    previous process left, `close` ends all of them, and the next `resume` finishes the rest."""
 
     id_prefix = ""
 
@@ -60,7 +59,7 @@ class ImportRuns(ABC, Generic[Plan]):
     async def _apply(
         self, context: Context, record: PlanRecord, plan: Plan, options: ApplyOptions, progress: Progress
     ) -> PlanRecord:
-        """Return the record of the applied plan; called again, it resumes."""
+        """Apply the plan and return its record; a repeated call resumes."""
 
     async def _keep(self, plan: Plan, *, now: datetime) -> tuple[PlanRecord, Plan]:
         """Store the plan, unless the same plan is stored and has not ended."""
@@ -92,10 +91,11 @@ class ImportRuns(ABC, Generic[Plan]):
         await self._plans.keep(record, plan)
         return record, plan
 
-    # --- looking -----------------------------------------------------------------------------------------------------
+    # --- reading
+    # ---------------------------------------------------------------------------------------------------------
 
     async def find(self, tenant_id: TenantId, plan_id: str) -> PlanRecord:
-        """Raises `ImportPlanUnknown`, `StoreUnavailable`."""
+        """Return the record of the plan. Raises `ImportPlanUnknown`, `StoreUnavailable`."""
         record = await self._plans.find(tenant_id, plan_id, now=self._clock.now())
         if record is None:
             days = PLANS_KEPT.days
@@ -103,7 +103,7 @@ class ImportRuns(ABC, Generic[Plan]):
         return self._live(record)
 
     async def rows(self, record: PlanRecord) -> Sequence[Any]:
-        """The rows of the plan; empty once the plan has ended."""
+        """Return the rows of the plan; empty once the plan has ended."""
         plan = None if record.state in _ENDED else await self._plans.rows(record)
         return () if plan is None else plan.rows
 
@@ -115,11 +115,13 @@ class ImportRuns(ABC, Generic[Plan]):
         return await self._plans.forget_old(now=self._clock.now())
 
     def _live(self, record: PlanRecord) -> PlanRecord:
-        """The record with its progress; a plan that waits in the queue counts as being applied."""
+        """Return the record with its progress; a plan that waits in the queue counts as being applied."""
         under_way = self._under_way.get((record.tenant_id, record.plan_id))
         if under_way is None or record.state in _ENDED:
             return record
-        error = record.error if record.state is PlanState.APPLYING else None  # that of an earlier try
+        error = (
+            record.error if record.state is PlanState.APPLYING else None
+        )  # otherwise it is the error of an earlier try
         return replace(record, state=PlanState.APPLYING, done=under_way.done, of=under_way.of or record.of, error=error)
 
     # --- applying ----------------------------------------------------------------------------------------------------
@@ -180,11 +182,11 @@ class ImportRuns(ABC, Generic[Plan]):
     ) -> PlanRecord:
         try:
             plan = await self._plans.rows(record)
-            if plan is None:  # it ended between the request and this task
+            if plan is None:  # the plan ended between the request and this task
                 return await self.find(record.tenant_id, record.plan_id)
             applied = await self._apply(context, record, plan, options, under_way.progress)
             rows = list(plan.rows)
-            del plan  # so that the list alone holds the rows
+            del plan  # so that only the list holds the rows
             await let_go(rows)
             return applied
         except (Refused, TooBusy, StoreUnavailable) as trouble:

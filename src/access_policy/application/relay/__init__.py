@@ -1,1 +1,1 @@
-"""The relay: what the store has committed leaves for the bus."""
+"""The relay: publishes to the bus what the store has committed."""

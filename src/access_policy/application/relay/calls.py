@@ -20,9 +20,9 @@ class Waiting:
 
 
 def next_calls(queues: Mapping[StreamId, deque[Waiting]], calls_max: int) -> list[list[Waiting]]:
-    """Return at most `calls_max` calls within the bus's limits, made of the first entry of each queue.
+    """Return at most `calls_max` calls within the bus's limits, built from the first entry of each queue.
 
-    Entries of a call succeed and fail singly, so a call never has two entries of one stream.
+    Entries of a call succeed or fail individually, so a call never has two entries of one stream.
     """
     calls: list[list[Waiting]] = []
     size = 0

@@ -1,6 +1,7 @@
-"""Streams that are published apart from the log, from their first unpublished event to their end.
+"""Streams that are published separately from the log, from their first unpublished event to their end.
 
-A stream is held because the bus refused one of its events, or because a long run of its events would delay other streams.
+A stream is held because the bus refused one of its events, or because a long run of its events would delay other
+streams.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from access_policy.application.turns import in_turns
 log = logging.getLogger(__name__)
 
 REASON_LENGTH_MAX: Final = 500
-PUBLISHED_AT_A_TIME: Final = 20  # events in one turn of the event loop, because the bus in this process never waits
+PUBLISHED_AT_A_TIME: Final = (
+    20  # events in one iteration of the event loop, because the bus in this process never waits
+)
 LONG_RUN: Final = "a long run of its events is published by itself"
 
 
 class HeldStreams:
-    """The held streams as this process knows them. Several processes may publish them, which repeats events and loses none."""
+    """The held streams as this process knows them. Several processes may publish them, which repeats events but loses
+    none."""
 
     def __init__(
         self, store: EventStore, bus: EventBus, positions: RelayPositions, clock: Clock, timings: RelayTimings
@@ -49,7 +53,7 @@ class HeldStreams:
         self._held = {held.stream: held for held in await self._positions.held()}
 
     def long_run(self, first: Recorded, passed: int) -> HeldStream:
-        """Hold the stream because of a long run of its events, up to version `passed`."""
+        """Return a hold of the stream because of a long run of its events, up to version `passed`."""
         return HeldStream(
             stream=first.stream,
             version=first.version,
@@ -60,7 +64,7 @@ class HeldStreams:
         )
 
     def first(self, recorded: Recorded, reason: str) -> HeldStream:
-        """Hold the stream from this event on, once the result is stored and `add`ed."""
+        """Return a hold of the stream from this event on, which takes effect once it is stored and `add`ed."""
         return HeldStream(
             stream=recorded.stream,
             version=recorded.version,
@@ -92,7 +96,8 @@ class HeldStreams:
                 log.exception("held streams are tried again later")
 
     async def try_again(self) -> bool:
-        """Publish a part of each stream that is due. True if one has more. Raises `BusUnavailable`, `StoreUnavailable`."""
+        """Publish a part of each stream that is due. Return True if one has more. Raises `BusUnavailable`,
+        `StoreUnavailable`."""
         now = self._clock.now()
         more = False
         for held in [held for held in self._held.values() if held.try_again_at <= now]:
@@ -100,7 +105,7 @@ class HeldStreams:
         return more
 
     async def _turn(self, held: HeldStream) -> bool:
-        """Publish a part of the stream. True if it has more."""
+        """Publish a part of the stream. Return True if it has more."""
         events = await self._store.load(held.stream, after_version=held.version - 1, limit=self._timings.turn)
         async for recorded in in_turns(events, at_a_time=PUBLISHED_AT_A_TIME):
             trouble = await self._trouble_with(recorded) if type(recorded.event).TYPE in TYPES else None

@@ -1,8 +1,9 @@
-"""Publish the log: in order for each stream, at least once, with the event's id by which consumers recognise repetitions.
+"""Publish the log: in order for each stream, at least once, with the event's id, by which consumers recognise
+repetitions.
 
-The store's log is the outbox. An entry that the bus refuses while it takes others (a strange entry, a failing subscriber)
-holds back its own stream only: the stream is put aside durably, the position moves on, and the stream is tried
-again later. When the bus takes nothing at all, the position stays, and the follower comes again.
+The store's log is the outbox. An entry that the bus refuses while it accepts others (a strange entry, a failing
+subscriber) blocks only its own stream: the stream is durably put on hold, the position advances, and the stream is
+retried later. If the bus accepts nothing at all, the position stays, and the follower retries the batch.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ from access_policy.application.turns import in_turns
 log = logging.getLogger(__name__)
 
 BATCH: Final = 400  # events
-CALLS: Final = 4  # under way at a time
-MADE_PUBLIC_AT_A_TIME: Final = 50  # events, in one turn of the event loop
+CALLS: Final = 4  # concurrent calls
+MADE_PUBLIC_AT_A_TIME: Final = 50  # events, in one iteration of the event loop
 BEHIND: Final = "behind an event of its stream that was not taken"
 
 
 class Relay:
-    """`run` publishes while this process has the lease. Several processes may run one relay each, under a `holder` name of
-    its own: one that restarts goes on at once, another one waits until the lease of a dead relay has expired."""
+    """`run` publishes while this process has the lease. Several processes may each run a relay, under a `holder` name
+    of their own: a relay that restarts continues at once, and another one waits until the lease of a dead relay has
+    expired."""
 
     def __init__(
         self,
@@ -61,14 +63,14 @@ class Relay:
         self._timings = timings or RelayTimings()
         self._holder = holder or new_id()
         self._store = store
-        self._taken: set[str] = set()  # ids of events behind the position that the bus has already
+        self._taken: set[str] = set()  # ids of events after the position that the bus already has
         self.held = HeldStreams(store, bus, positions, clock, self._timings)
         self.follower = Follower("relay", store, self.follow, self.begin, types=TYPES, batch=batch, poll_s=poll_s)
-        self.published = 0  # entries taken by the bus
+        self.published = 0  # entries that the bus accepted
 
     async def run(self) -> None:
-        """Publish until cancelled. For `subscribers` in this process: only while there is one, and from the position on at
-        which the earliest of them begins, or where this relay or an earlier one stopped."""
+        """Publish until cancelled. With `subscribers` in this process, publish only while there is a subscriber, from
+        the position at which the earliest one begins, or from where this relay or an earlier one stopped."""
         while True:
             if self._subscribers is not None:
                 await self._subscribers.until_present()
@@ -78,20 +80,21 @@ class Relay:
             await self._timings.sleep(self._timings.lease_s / 3)
 
     async def lag(self) -> int:
-        """The number of positions that no process of this installation has published yet. Raises `StoreUnavailable`."""
+        """Return the number of positions that no process of this installation has published yet. Raises
+        `StoreUnavailable`."""
         if not self._is_wanted():
             return 0
         return max(0, await self._store.last_position() - await self._positions.position())
 
     async def begin(self) -> int:
-        """Return the position to go on from."""
+        """Return the position at which to resume."""
         position = await self._positions.position()
-        await self.held.load()  # after the position, so that all streams held up to there are loaded
+        await self.held.load()  # after the position, so that all streams held up to it are loaded
         return position
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
-        """Publish an ascending batch that ends at `reached`. Raises `StoreUnavailable`, or `BusUnavailable`: then the caller
-        comes again with the same batch."""
+        """Publish an ascending batch that ends at `reached`. Raises `StoreUnavailable`, or `BusUnavailable`: the caller
+        then passes the same batch again."""
         queues, held = await self._sorted(batch)
         await self._publish(queues, held)
         await self._positions.advance(reached, tuple(held.values()))
@@ -114,7 +117,8 @@ class Relay:
         return self._subscribers is None or self._subscribers.present
 
     async def _skip_history(self, subscribers: Subscribers) -> None:
-        """Positions only grow: what an earlier relay published is not published again."""
+        """Advance to the position at which the subscribers begin. Positions only grow, so that events which an earlier
+        relay published are not published again."""
         backoff = self._timings.backoff()
         while True:
             try:
@@ -135,7 +139,7 @@ class Relay:
     async def _sorted(
         self, batch: Sequence[Recorded]
     ) -> tuple[dict[StreamId, deque[Waiting]], dict[StreamId, HeldStream]]:
-        """Return the entries to publish by stream, and the streams that are held because an event of theirs is skipped."""
+        """Return the entries to publish by stream, and the streams that are held because one of their events is skipped."""
         queues: dict[StreamId, deque[Waiting]] = {}
         held: dict[StreamId, HeldStream] = {}
         async for recorded in in_turns(batch, at_a_time=MADE_PUBLIC_AT_A_TIME):
@@ -186,7 +190,7 @@ class Relay:
         queues: dict[StreamId, deque[Waiting]],
         held: dict[StreamId, HeldStream],
     ) -> int:
-        """Handle each entry by its own result. Return the number of entries to try again."""
+        """Handle each entry by its own result. Return the number of entries to retry."""
         again = 0
         for waiting, outcome in zip(call, outcomes, strict=True):
             stream = waiting.recorded.stream

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """`version` of the aggregate's stream; `position` is the log position that contains it (0: nothing new)."""
+    """`version` is the version of the aggregate's stream; `position` is the log position that contains it (0: nothing
+    new)."""
 
     version: int
     position: int

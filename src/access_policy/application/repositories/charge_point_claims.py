@@ -22,7 +22,7 @@ class ChargePointClaims:
 
     @staticmethod
     def append(context: Context, claim: Claim, events: tuple[ClaimEvent, ...], *, now: datetime) -> list[Append]:
-        """The append to send along with the charger's own; None if nothing changes."""
+        """Return the append to send together with the charger's own; empty if nothing changes."""
         if not events:
             return []
         stream = charge_point_stream(claim.charge_point_id)

@@ -19,13 +19,13 @@ from access_policy.domain.ids import ChargerId, TenantId
 
 @dataclass(frozen=True, slots=True)
 class ChargerAccessPolicies:
-    """`in_memory` avoids folding a charger's whole stream, which contains every switch it ever made."""
+    """`in_memory` avoids folding a charger's whole stream, which contains every switch of its mode."""
 
     store: EventStore
     in_memory: PoliciesInMemory | None = None
 
     async def get(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerAccessPolicy:
-        """Raises `ChargerUnknown`."""
+        """Return the policy. Raises `ChargerUnknown`."""
         policy = await self.find(tenant_id, charger_id)
         if policy is None:
             raise ChargerUnknown.named(charger_id)
@@ -38,17 +38,17 @@ class ChargerAccessPolicies:
         return fold((recorded.event for recorded in later), known)
 
     async def has(self, tenant_id: TenantId, charger_id: ChargerId) -> bool:
-        """True if the charger was ever registered. One that is in memory costs no look at the store."""
+        """Return True if the charger was ever registered. The store is not read for a charger in memory."""
         if self.in_memory is not None and self.in_memory.known_policy(tenant_id, charger_id) is not None:
             return True
         return await self.find(tenant_id, charger_id) is not None
 
     async def as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAccessPolicy | None:
-        """The policy as recorded at `at`; None before the charger was registered.
+        """Return the policy as recorded at `at`; None before the charger was registered.
 
-        Includes the last event with `recorded_at` <= `at` and every event before it in the stream: the clocks of
-        several processes differ, so `recorded_at` may decrease along a stream, and an event depends on all before it.
-        Reservations are those of today's book that had been made by then (ADR 0048).
+        It includes the last event with `recorded_at` <= `at` and every event before it in the stream: the clocks of
+        several processes differ, so `recorded_at` may decrease along a stream, and an event depends on all earlier
+        ones. Reservations are those of the current book that had been made by then (ADR 0048).
         """
         history = await self.store.load(policy_stream(tenant_id, charger_id))
         version = max((each.version for each in history if each.envelope.recorded_at <= at), default=0)
@@ -72,7 +72,7 @@ class ChargerAccessPolicies:
         now: datetime,
         also: Sequence[Append] = (),
     ) -> Committed:
-        """Atomic, together with `also`. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Append the events atomically, together with `also`. Raises `VersionConflict` or `StoreUnavailable`."""
         appends = list(also)
         if events:
             stream = policy_stream(context.tenant_id, charger_id)

@@ -18,7 +18,7 @@ class Depots:
     store: EventStore
 
     async def get(self, tenant_id: TenantId, depot_id: DepotId) -> Depot:
-        """Raises `DepotUnknown`."""
+        """Return the depot. Raises `DepotUnknown`."""
         depot = await self.find(tenant_id, depot_id)
         if depot is None:
             raise DepotUnknown.named(depot_id)

@@ -26,9 +26,8 @@ class ReservationBooks:
 
     @asynccontextmanager
     async def locked(self, tenant_id: TenantId, depot_id: DepotId) -> AsyncIterator[ReservationBook]:
-        """The book as stored now, for one command of this process at a time. The command must not change it, and decides after
-        its last await: until then the book may advance by other processes' events.
-        """
+        """Yield the book as stored now, for one command of this process at a time. The command must not change it, and
+        must decide after its last await: until then the book may advance by other processes' events."""
         async with self._locks[tenant_id, depot_id]:
             yield await self._caught_up(tenant_id, depot_id)
 
@@ -45,7 +44,7 @@ class ReservationBooks:
         *,
         now: datetime,
     ) -> Committed:
-        """Append the decisions of several books in one transaction; returns the version of the last book. Raises
+        """Append the decisions of several books in one transaction; return the version of the last book. Raises
         `VersionConflict` or `StoreUnavailable`."""
         appends = [
             Append(
@@ -62,7 +61,7 @@ class ReservationBooks:
         return Committed(version, position)
 
     def follow(self, tenant_id: TenantId, events: Sequence[ReservationEvent], first_version: int) -> None:
-        """Fold what the caller has recorded, ahead of the log's follower."""
+        """Fold events that the caller has recorded, before the log's follower does."""
         self._in_memory.follow_book(tenant_id, enumerate(events, first_version))
 
     async def _caught_up(self, tenant_id: TenantId, depot_id: DepotId) -> ReservationBook:

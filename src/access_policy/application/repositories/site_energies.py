@@ -26,9 +26,8 @@ class SiteEnergies:
 
     @asynccontextmanager
     async def locked(self, tenant_id: TenantId, depot_id: DepotId) -> AsyncIterator[SiteEnergy]:
-        """The site as stored now, for one command of this process at a time. The command must not change it, and decides after
-        its last await: until then the site may advance by other processes' events.
-        """
+        """Yield the site as stored now, for one command of this process at a time. The command must not change it, and
+        must decide after its last await: until then the site may advance by other processes' events."""
         async with self._locks[tenant_id, depot_id]:
             yield await self._caught_up(tenant_id, depot_id)
 

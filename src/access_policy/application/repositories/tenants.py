@@ -29,7 +29,7 @@ class Tenants:
         return erasure.fold(recorded.event for recorded in await self.store.load(erasure_stream(tenant_id)))
 
     async def has_events(self, tenant_id: TenantId) -> bool:
-        """Whether the log holds anything of a tenant that the read models do not show. Reads the log."""
+        """Return whether the log contains any event of the tenant, even if the read models do not show it. Reads the log."""
         after = 0
         while batch := await self.store.read_log(after=after, limit=BATCH, with_unreadable=True):
             if any(tenant_of(recorded.stream) == tenant_id for recorded in batch):
@@ -40,7 +40,7 @@ class Tenants:
     async def record(
         self, context: Context, events: tuple[TenantEvent, ...], *, expected_version: int, now: datetime
     ) -> Committed:
-        """The context is the tenant's. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Append the events to the stream of the context's tenant. Raises `VersionConflict` or `StoreUnavailable`."""
         if not events:
             return Committed(expected_version, 0)
         append = Append(tenant_stream(context.tenant_id), expected_version, enveloped(context, events, now=now))

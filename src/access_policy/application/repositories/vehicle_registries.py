@@ -1,6 +1,5 @@
-"""All tenants' registries. A process folds each once and shares it with the decision view, since a large registry
-takes seconds to fold and a kilobyte per vehicle to keep (ADR 0012).
-"""
+"""All tenants' registries. A process folds each once and shares it with the decision view, because a large registry
+takes seconds to fold and a kilobyte per vehicle to store (ADR 0012)."""
 
 from __future__ import annotations
 
@@ -28,17 +27,16 @@ class VehicleRegistries:
 
     @asynccontextmanager
     async def locked(self, tenant_id: TenantId) -> AsyncIterator[VehicleRegistry]:
-        """The registry as stored now, for one command of this process at a time. The command must not change it.
+        """Yield the registry as stored now, for one command of this process at a time. The command must not change it.
         While the command awaits, the registry may advance by other processes' events: decide after the last await
-        (`record` takes the version before it awaits anything).
-        """
+        (`record` takes the version before it awaits anything)."""
         async with self._locks[tenant_id]:
             yield await self._caught_up(tenant_id)
 
     async def record(
         self, context: Context, registry: VehicleRegistry, events: tuple[RegistryEvent, ...], *, now: datetime
     ) -> Committed:
-        """Append what `registry` decided. Raises `VersionConflict` or `StoreUnavailable`."""
+        """Append the decision of `registry`. Raises `VersionConflict` or `StoreUnavailable`."""
         version = registry.version
         if not events:
             return Committed(version, 0)
@@ -47,7 +45,7 @@ class VehicleRegistries:
         return Committed(version + len(events), position)
 
     async def position(self) -> int:
-        """The log position that contains everything recorded so far. Raises `StoreUnavailable`."""
+        """Return the log position that contains everything recorded so far. Raises `StoreUnavailable`."""
         return await self._store.last_position()
 
     async def _caught_up(self, tenant_id: TenantId) -> VehicleRegistry:

@@ -1,1 +1,1 @@
-"""The process manager of reservations: records what became of them, from charges, chargers and the time."""
+"""The process manager of reservations: records their outcomes, from charges, chargers and the time."""

@@ -20,8 +20,8 @@ _AttemptKey = tuple[TenantId, AttemptId]  # tenants choose their attempt ids ind
 
 
 class HolderCharges:
-    """Charges under way, and those that ended until `forget_ended`: a reservation may still have to be fulfilled or released by
-    them. A refused charge and one without an identifier is no holder's."""
+    """Running charges, and those that ended, until `forget_ended`: they may still have to fulfil or release a
+    reservation. A refused charge, or one without an identifier, belongs to no holder."""
 
     def __init__(self) -> None:
         self._position = 0
@@ -40,7 +40,7 @@ class HolderCharges:
     # --- following ------------------------------------------------------------------------------------------------
 
     def begin_after(self, position: int) -> None:
-        """Start after a position: everything up to it was put."""
+        """Follow the log from after `position`: everything up to it was passed to `put` and `end`."""
         self._position = position
 
     async def followed_to(self) -> int:
@@ -71,7 +71,7 @@ class HolderCharges:
         self.put((tenant_id, start.depot_id), charge)
 
     def put(self, depot: DepotKey, charge: Charge) -> None:
-        """A charge that has started. A start that is recorded again, with its connector, leaves its end as it is."""
+        """Add a charge that has started. A start that is recorded again, with its connector, keeps the known end."""
         charges = self._depots.setdefault(depot, Charges())
         known = charges.by_attempt.get(charge.attempt_id)
         charges.put(charge if known is None else replace(charge, ended_at=known.ended_at))
@@ -79,7 +79,7 @@ class HolderCharges:
         self._tell(depot)
 
     def end(self, tenant_id: TenantId, attempt_id: AttemptId, ended_at: datetime, position: int) -> None:
-        """The charge ended; recorded at this position of the log."""
+        """Note that the charge ended, as recorded at this position of the log."""
         depot_id = self._depot_of.get((tenant_id, attempt_id))
         if depot_id is None:
             return
@@ -92,11 +92,11 @@ class HolderCharges:
     # --- forgetting -----------------------------------------------------------------------------------------------
 
     def ended(self, depot: DepotKey, up_to: int) -> list[AttemptId]:
-        """Those whose end is recorded up to this position of the log."""
+        """Return the charges whose end is recorded up to this position of the log."""
         return [attempt_id for attempt_id, position in self._ended.get(depot, {}).items() if position <= up_to]
 
     def forget_ended(self, depot: DepotKey, attempt_ids: Sequence[AttemptId]) -> None:
-        """Everything that follows from these charges is recorded."""
+        """Drop these charges: all their consequences are recorded."""
         for attempt_id in attempt_ids:
             self._ended[depot].pop(attempt_id, None)
             self._depots[depot].drop(attempt_id)

@@ -1,9 +1,10 @@
 """Forget the keys under which the identifiers of old reservations are sealed, a week after the reservation's end.
 
-A pass looks at every key that is stored, so a failure or a restart costs time and nothing else. A key whose reservation is not
-recorded stays: a command seals the identifiers before it records their reservation. A key is deleted under the lock of the
-depot's book, as commands of this process seal under it; an id that a caller uses again after the week while another process
-deletes its key loses the values for lists on chargers, and still admits its holder.
+A pass inspects every stored key, so that a failure or a restart only costs time. A key whose reservation is not
+recorded stays, because a command seals the identifiers before it records their reservation. A key is deleted while
+holding the lock of the depot's book, like that of commands of this process that seal. If a caller uses an id again
+after the week while another process deletes its key, the values are lost for lists on chargers, but the reservation
+still admits its holder.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class OldReservationKeys:
             await asyncio.sleep(FORGET_EVERY_S)
 
     async def forget(self) -> int:
-        """One pass; returns the number of deleted keys. Raises `StoreUnavailable`."""
+        """Make one pass; return the number of deleted keys. Raises `StoreUnavailable`."""
         forgotten = 0
         after: tuple[TenantId, VehicleId] | None = None
         while page := await self.vault.owners(RESERVATION_KEYS, after=after, limit=AT_ONCE):
@@ -86,7 +87,7 @@ class OldReservationKeys:
 
 
 def _is_old(entry: Entry | None, now: datetime) -> bool:
-    """Its outcome is recorded, and its end was a week ago."""
+    """Return whether the outcome is recorded and the end was a week ago."""
     if entry is None or entry.over_at is None:
         return False
     return max(entry.over_at, entry.reservation.clears) + KEPT_FOR <= now

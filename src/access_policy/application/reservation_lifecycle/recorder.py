@@ -1,8 +1,9 @@
-"""Record what became of reservations: fulfilled, missed, ended, in conflict.
+"""Record the outcomes of reservations: fulfilled, missed, ended, in conflict.
 
-Level-triggered: a look at a depot compares it with what the last look saw, and every half minute one looks at all of it. So
-a lost trigger, a restart or an outage of the store costs time and nothing else. Several processes may look at once: the book
-takes each event once, and the second writer of a version looks again. Decisions never wait for it: they compare instants.
+Level-triggered: a check of a depot compares its state with that of the last check, and a full check follows every half
+minute, so that a lost trigger, a restart or an outage of the store only costs time. Several processes may check at
+once: the book accepts each event once, and the second writer of a version checks again. Decisions never wait for the
+outcomes: they compare instants.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from access_policy.domain.reservations.lifecycle import due_events
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT_AT_A_TIME: Final = 20  # reservations, in one turn of the event loop
+LOOKED_AT_AT_A_TIME: Final = 20  # reservations, in one iteration of the event loop
 RECORDED_AT_ONCE: Final = 200  # events, in one append
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderTimings:
-    """Every depot is looked at as a whole each `look_s`, and a depot at most each `rest_s`."""
+    """Every depot is fully checked each `look_s`, and a depot at most each `rest_s`."""
 
     look_s: float = 30.0
     rest_s: float = 0.25
@@ -51,12 +52,12 @@ class RecorderTimings:
 
 
 class NotCaughtUp(Exception):
-    """Charges that the log has by now are not known yet."""
+    """The process does not know yet all charges that are in the log."""
 
 
 @dataclass(slots=True)
 class OutcomeRecorder:
-    """`charges` follow the log by `follower`."""
+    """Records outcomes; `follower` follows the log for `charges`."""
 
     view: DecisionView
     books: ReservationBooks
@@ -78,7 +79,7 @@ class OutcomeRecorder:
         self.charges.on_change(self.trigger)
 
     def trigger(self, depot: DepotKey) -> None:
-        """Look at the depot soon. Safe from any callback on the event loop."""
+        """Check the depot soon. Safe from any callback on the event loop."""
         self._dirty.add(depot)
         self._woken.set()
 
@@ -101,9 +102,8 @@ class OutcomeRecorder:
             await self._wait(look_at)
 
     async def look(self, depot: DepotKey) -> int:
-        """Record all that is due at the depot now; returns for how many reservations it was due. Raises `StoreUnavailable`,
-        `VersionConflict` or `NotCaughtUp`: look again later.
-        """
+        """Record everything that is due at the depot now; return the number of reservations concerned. Raises
+        `StoreUnavailable`, `VersionConflict` or `NotCaughtUp`: check again later."""
         now, ended = self.clock.now(), self.charges.ended(depot, self.view.position)
         due = await self._due_at(depot, now)
         if due:
@@ -113,14 +113,16 @@ class OutcomeRecorder:
         return len(due)
 
     async def settle(self, depot: DepotKey) -> None:
-        """Look until nothing is due. Raises what `look` raises."""
+        """Check until nothing is due. Raises what `look` raises."""
         while await self.look(depot):
             pass
 
-    # --- a look -------------------------------------------------------------------------------------------------------
+    # --- a check
+    # ---------------------------------------------------------------------------------------------------------
 
     async def _due_at(self, depot: DepotKey, now: datetime) -> list[ReservationId]:
-        """The reservations for which something is due, as far as this process knows; and set the alarm for the next one."""
+        """Return the reservations for which something is due, as far as this process knows, and set the alarm for the
+        next one."""
         book, sifting = self.view.book(*depot), self._siftings.setdefault(depot, Sifting())
         await sifting.sift(book, self.charges.of(depot), lambda those: troubles_now(self.view, *depot, those, now), now)
         if (upcoming := sifting.next_instant()) is None:
@@ -148,7 +150,7 @@ class OutcomeRecorder:
         ]
 
     async def _record(self, depot: DepotKey, ids: Sequence[ReservationId]) -> None:
-        """Decide again by the book and by the charges that are recorded now, and append."""
+        """Decide again with the book and the charges that are recorded now, and append."""
         position = await self.store.last_position()
         if not await self.follower.wait_until(position, timeout_s=self.timings.caught_up_within_s):
             raise NotCaughtUp
@@ -168,7 +170,7 @@ class OutcomeRecorder:
             log.info("what became of reservations at depot %s is recorded later: %r", depot[1], trouble)
         except Exception:  # the edge of the loop: one depot's failure must not end it
             log.exception("looking at the reservations of depot %s failed", depot[1])
-            self._siftings.pop(depot, None)  # it may have seen changes that it did not look at
+            self._siftings.pop(depot, None)  # it may have recorded changes as seen that were not processed
         else:
             self._backoffs.pop(depot, None)
             self._retries.drop(depot)
@@ -184,7 +186,7 @@ class OutcomeRecorder:
             self.trigger((key[0], policy.settings.depot_id))
 
     async def _wait(self, look_at: float) -> None:
-        """Until the next trigger, alarm, retry or look, whichever comes first."""
+        """Wait until the next trigger, alarm, retry or full check, whichever comes first."""
         tick = time.monotonic()
         monotonic = min(look_at, self._retries.next() or look_at) - tick
         alarm = self._alarms.next()
@@ -198,7 +200,7 @@ class OutcomeRecorder:
 
 
 def _chargers_of(book: ReservationBook, entries: Sequence[Entry]) -> set[ChargerId]:
-    """All that the promises of these entries depend on."""
+    """Return all chargers on which the promises of these entries depend."""
     chargers: set[ChargerId] = set()
     for entry in entries:
         here = book.chargers_at(entry.reservation.place)

@@ -1,4 +1,4 @@
-"""After a restart: the charges that reservations may still have to be fulfilled or released by, from the read models."""
+"""Reload, after a restart, the charges that may still have to fulfil or release reservations, from the read models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from access_policy.domain.reservations.charges import Charge
 from access_policy.domain.reservations.entry import Entry
 
 BEFORE: Final = timedelta(hours=24)  # a charge may have begun before the reservation
-ASKED_TOGETHER: Final = 50  # reservations
+ASKED_TOGETHER: Final = 50  # reservations per query
 
 Row = Mapping[str, Any]
 
@@ -24,8 +24,8 @@ Row = Mapping[str, Any]
 async def reload_charges(
     charges: HolderCharges, view: DecisionView, past: RecentPast, views: Views, *, now: datetime
 ) -> None:
-    """Fill `charges` from the read models, which must have caught up before: charges under way, and those by the holders of
-    reservations that have begun and whose end is not recorded."""
+    """Fill `charges` from the read models, which must have caught up before: running charges, and charges by the
+    holders of reservations that have begun and whose end is not recorded."""
     for row in await past.open_sessions():
         _put(charges, row)
     for depot, book in view.books():

@@ -1,4 +1,4 @@
-"""Which reservations of a depot may have something due, found from what changed since the last look."""
+"""Find the reservations of a depot for which something may be due, from what changed since the last check."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from access_policy.domain.reservations.lifecycle import may_be_due, next_instant
 from access_policy.domain.reservations.reservation import ReservationGroup
 from access_policy.domain.reservations.settings import ReservationSettings
 
-COMPARED_AT_A_TIME: Final = 5_000  # reservations, in one turn of the event loop
+COMPARED_AT_A_TIME: Final = 5_000  # reservations, in one iteration of the event loop
 SIFTED_AT_A_TIME: Final = 500
 FOLLOWED_AT_A_TIME: Final = 20  # changes
-CHANGES_MAX: Final = 500  # beyond these it is less work to sift all
+CHANGES_MAX: Final = 500  # with more changes it is less work to sift all
 
 ASKED_AT_A_TIME: Final = 100  # chargers
 NO_CAUSES: Final = frozenset[Any]()
@@ -37,9 +37,9 @@ TroublesOf = Callable[[Collection[ChargerId]], Troubles]
 
 @dataclass(slots=True)
 class Sifting:
-    """A depot as of the last look: its entries, its charges, the causes that take chargers away, and the instants at which
-    time alone may make something due. `unsettled`: the reservations for which something may be due; the caller removes those
-    that it has settled."""
+    """A depot's state at the last check: its entries, its charges, the causes that take chargers away, and the instants
+    at which time alone may make something due. `unsettled` are the reservations for which something may be due; the
+    caller removes those that it has settled."""
 
     unsettled: Ids = field(default_factory=set)
     _entries: dict[ReservationId, Entry] = field(default_factory=dict)
@@ -50,12 +50,13 @@ class Sifting:
     _settings: ReservationSettings | None = None
 
     def next_instant(self) -> datetime | None:
-        """None: time alone makes nothing due."""
+        """Return the next instant; None if time alone makes nothing due."""
         return self._instants.next()
 
     async def sift(self, book: ReservationBook, charges: Charges, troubles_of: TroublesOf, now: datetime) -> None:
-        """Look at what may have become due by changes since the last look and by the time; at all reservations the first time,
-        and after a change of groups or settings, which may concern any."""
+        """Find what may have become due because of changes since the last check, or because of the time. All
+        reservations are checked the first time, and after a change of groups or settings, which may concern any of
+        them."""
         changed = await self._changed_entries(book)
         if self._groups != book.groups or self._settings != book.settings or len(changed) > CHANGES_MAX:
             await self._sift_all(book, charges, troubles_of, now)
@@ -83,7 +84,8 @@ class Sifting:
     # --- what changed -------------------------------------------------------------------------------------------------
 
     async def _changed_entries(self, book: ReservationBook) -> list[Entry]:
-        """Entries are values: one that is another object has changed. Those that the book has forgotten are forgotten."""
+        """Return the changed entries. Entries are values, so a different object is a changed entry. Entries that the
+        book has forgotten are dropped."""
         changed: list[Entry] = []
         known = self._entries
         async for some in _slices(list(book.entries.by_id.items()), COMPARED_AT_A_TIME):
@@ -99,7 +101,7 @@ class Sifting:
         return [charge for attempt_id, charge in self._charges.items() if before.get(attempt_id) is not charge]
 
     async def _changed_troubles(self, troubles_of: TroublesOf) -> list[ChargerId]:
-        """Of the chargers on which reservations depend."""
+        """Return those of the chargers on which reservations depend whose troubles changed."""
         changed: list[ChargerId] = []
         async for some in _slices(list(self._troubles), ASKED_AT_A_TIME):
             found = troubles_of(some)
@@ -110,7 +112,8 @@ class Sifting:
                     changed.append(charger_id)
         return changed
 
-    # --- what is kept of it -------------------------------------------------------------------------------------------
+    # --- what it remembers
+    # -----------------------------------------------------------------------------------------------
 
     def _note(self, entry: Entry, book: ReservationBook, now: datetime) -> None:
         reservation = entry.reservation
@@ -129,13 +132,14 @@ class Sifting:
 
 
 async def _slices(items: Sequence[_Item], size: int) -> AsyncIterator[Sequence[_Item]]:
-    """Other tasks of the loop run between them."""
+    """Yield slices of the items; other tasks of the loop run in between."""
     async for first in in_turns(range(0, len(items), size)):
         yield items[first : first + size]
 
 
 def _concerned_by(book: ReservationBook, charges: Charges, entry: Entry) -> Ids:
-    """The reservations of its holder, who may fulfil another one instead; and those of its groups, whose promises it shares."""
+    """Return the reservations that the entry concerns: those of its holder, who may fulfil another one instead, and
+    those of its groups, whose promises it shares."""
     holder = entry.reservation.holder
     concerned = {entry.reservation.reservation_id} | _ids(book.entries.of_holder(holder.withholding(())))
     for charge in charges.of(holder):
@@ -149,7 +153,7 @@ def _held_by(book: ReservationBook, charge: Charge) -> Ids:
 
 
 def _at(book: ReservationBook, charger_id: ChargerId) -> Ids:
-    """The reservations whose promise depends on the charger."""
+    """Return the reservations whose promise depends on the charger."""
     groups = book.groups_with(frozenset({charger_id}))
     keys = [key_of_charger(charger_id), *(key_of_group(each.group_id) for each in groups)]
     return set(book.entries.ids_at(keys))

@@ -15,13 +15,13 @@ from access_policy.domain.ids import ChargerId, DepotId, TenantId
 from access_policy.domain.reservations.conflicts import Trouble, Troubles
 from access_policy.domain.reservations.events import ConflictKind
 
-AWAY_FOR: Final = timedelta(minutes=5)  # a charger that restarts, or whose gateway does, is back by then
+AWAY_FOR: Final = timedelta(minutes=5)  # a charger that restarts, or whose gateway restarts, is back by then
 
 
 def troubles_now(
     view: DecisionView, tenant_id: TenantId, depot_id: DepotId, charger_ids: Collection[ChargerId], now: datetime
 ) -> Troubles:
-    """Those of these chargers that have any."""
+    """Return the troubles of those of these chargers that have any."""
     found = {each: list(_troubles_of(view, tenant_id, depot_id, each, now)) for each in charger_ids}
     return {charger_id: troubles for charger_id, troubles in found.items() if troubles}
 
@@ -54,7 +54,7 @@ def _faults(condition: ChargerCondition, now: datetime) -> Iterator[Trouble]:
 
 
 def _opening(charger: ChargerView, now: datetime) -> Iterator[Trouble]:
-    """Overrides that open the charger for everyone."""
+    """Yield the overrides that open the charger for everyone."""
     if not any(each.ends_at > now for each in charger.policy.overrides.values()):
         return
     for segment in charger.timeline_now(now).segments:

@@ -1,1 +1,1 @@
-"""The gates of depots in memory, and the record of what energy did to access."""
+"""The gates of depots in memory, and the record of how energy narrows and widens access."""

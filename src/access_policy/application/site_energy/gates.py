@@ -1,4 +1,4 @@
-"""The energy gates of all depots in memory: what energy leaves to new starts at each charger (ADR 0054)."""
+"""The energy gates of all depots in memory: the level of new starts that energy leaves at each charger (ADR 0054)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from access_policy.domain.site_energy.events import (
 from access_policy.domain.site_energy.gate import Gate
 from access_policy.domain.site_energy.levels import Held
 
-PRESENT: Final = timedelta(seconds=60)  # an attempt this old is decided by the gate of now
-TOLD_AT_ONCE_MAX: Final = 50  # chargers, in one turn of the event loop
+PRESENT: Final = timedelta(seconds=60)  # an attempt up to this old is decided by the current gate
+TOLD_AT_ONCE_MAX: Final = 50  # chargers, in one iteration of the event loop
 LOOK_S: Final = 30.0
 
 DepotKey = tuple[TenantId, DepotId]
@@ -46,15 +46,15 @@ _WITHOUT_EFFECT = (
 
 
 class EnergyGates:
-    """Follows the decision view and the charges under way, on their event loop. Nothing needs to run for a gate to be right
-    when it is read; `run` tells listeners of changes that come by time alone."""
+    """Follows the decision view and the running charges, on their event loop. A gate is right when it is read, without
+    any background task; `run` only notifies listeners of changes that time alone causes."""
 
     def __init__(self, view: DecisionView, live: RecentActivity, clock: Clock) -> None:
         self._view = view
         self._live = live
         self._clock = clock
-        self._sites: dict[DepotKey, SiteGates | None] = {}  # None: no gates there
-        self._stale: dict[DepotKey, dict[ChargerId, Held]] = {}  # to be built anew, with the levels until now
+        self._sites: dict[DepotKey, SiteGates | None] = {}  # None: the depot has no gates
+        self._stale: dict[DepotKey, dict[ChargerId, Held]] = {}  # to be rebuilt, with the levels until now
         self._untold: dict[ChargerKey, None] = {}
         self._on_gate_change: list[ChargerListener] = []
         self._woken = asyncio.Event()
@@ -62,11 +62,12 @@ class EnergyGates:
         view.on_policy_change(self._charger_changed)
         live.on_sessions_change(self._sessions_changed)
 
-    # --- questions ------------------------------------------------------------------------------------------------
+    # --- queries
+    # ---------------------------------------------------------------------------------------------------------
 
     def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None:
-        """The gate at `at`: that of now for the last minute; else computed as if no event comes between now and then. None
-        where the depot or the charger has no gate."""
+        """Return the gate at `at`: the current one for the last minute, otherwise computed as if no event came between
+        now and then. None if the depot or the charger has no gate."""
         gates = self._of_charger(tenant_id, charger_id)
         if gates is None:
             return None
@@ -84,8 +85,8 @@ class EnergyGates:
     def narrowings(
         self, tenant_id: TenantId, charger_id: ChargerId, start: datetime, end: datetime
     ) -> tuple[NarrowedWindow, ...]:
-        """The windows that meet `[start, end)`, in order: the one in force now, which begins when its level did, and those that
-        are planned if measurements and sources go on as they do now."""
+        """Return the windows that overlap `[start, end)`, in order: the active one, which begins when its level began,
+        and those planned if measurements and sources continue as they are now."""
         gates = self._of_charger(tenant_id, charger_id)
         if gates is None or not gates.has(charger_id):
             return ()
@@ -98,7 +99,7 @@ class EnergyGates:
         )
 
     def of_depot(self, tenant_id: TenantId, depot_id: DepotId) -> SiteGates | None:
-        """All gates of the depot as of now; None where it has none."""
+        """Return all current gates of the depot; None if it has none."""
         gates = self._opened((tenant_id, depot_id))
         if gates is not None:
             self._advance((tenant_id, depot_id), gates, self._clock.now())
@@ -111,7 +112,7 @@ class EnergyGates:
     # --- changes by time ------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Tell listeners of changes when they come, until cancelled."""
+        """Notify listeners of changes that time causes, until cancelled."""
         while True:
             known = [depot for depot, _ in self._view.sites()]
             for depot in [each for each in self._sites if each not in known]:  # of an erased tenant, or never opted in
@@ -137,7 +138,7 @@ class EnergyGates:
     # --- following ------------------------------------------------------------------------------------------------
 
     def _before(self, depot: DepotKey, event: SiteEnergyEvent, at: datetime) -> None:
-        """What the time has changed until the event is taken in by the site as it was."""
+        """Apply what the time has changed until the event, with the site as it was."""
         gates = self._sites.get(depot)
         if gates is not None:
             self._advance(depot, gates, at)
@@ -183,7 +184,7 @@ class EnergyGates:
         self._tell(depot, chargers)
 
     def _charger_changed(self, key: ChargerKey) -> None:
-        """It may have another number of connectors."""
+        """Rebuild the gates if the charger's number of connectors changed."""
         policy = self._view.known_policy(*key)
         depot = None if policy is None else (key[0], policy.settings.depot_id)
         gates = None if depot is None else self._sites.get(depot)
@@ -207,7 +208,8 @@ class EnergyGates:
         gates.advance(now)
         self._tell(depot, gates.take_changed())
 
-    # --- what it keeps --------------------------------------------------------------------------------------------
+    # --- state
+    # -----------------------------------------------------------------------------------------------------------
 
     def _of_charger(self, tenant_id: TenantId, charger_id: ChargerId) -> SiteGates | None:
         policy = self._view.known_policy(tenant_id, charger_id)
@@ -237,10 +239,11 @@ class EnergyGates:
         node_id = site.tree.by_charger.get(charger_id)
         return None if node_id is None else gates.path(node_id)
 
-    # --- telling --------------------------------------------------------------------------------------------------
+    # --- notifying
+    # -------------------------------------------------------------------------------------------------------
 
     def _tell(self, depot: DepotKey, charger_ids: Iterable[ChargerId]) -> None:
-        """Few at once; many in turns, by `run`."""
+        """Notify listeners of a few chargers at once, and leave many to `run`."""
         keys = [(depot[0], each) for each in charger_ids]
         if len(keys) > TOLD_AT_ONCE_MAX:
             self._untold |= dict.fromkeys(keys)

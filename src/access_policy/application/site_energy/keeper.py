@@ -1,6 +1,7 @@
-"""Records what energy does to access by the time alone: narrowed and widened access, feeds that fell silent or are back.
+"""Records how energy changes access because time passes: narrowed and widened access, feeds that became silent or are
+back.
 
-Several processes may run it: the recorded state of the site decides what is due, and of two records one loses its race.
+Several processes may run it: the recorded state of the site decides what is due, and of two records one loses the race.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from access_policy.domain.site_energy.site import SiteEnergy
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 30.0
-REST_S: Final = 0.25  # between two looks
+REST_S: Final = 0.25  # between two checks
 
 
 @dataclass(slots=True)
@@ -50,8 +51,8 @@ class EnergyKeeper:
             await self._wait()
 
     async def look(self, depot: DepotKey) -> int:
-        """Record what is due at the depot; returns the number of events. Raises `StoreUnavailable` or `VersionConflict`: look
-        again later."""
+        """Record what is due at the depot; return the number of events. Raises `StoreUnavailable` or `VersionConflict`:
+        check again later."""
         context = Context(tenant_id=depot[0], actor=SYSTEM, correlation_id=new_id())
         async with self.sites.locked(*depot) as site:
             events = self._due(depot, site)
@@ -62,7 +63,7 @@ class EnergyKeeper:
         return due_events(site, self._gates_of(depot), self.clock.now())
 
     def _gates_of(self, depot: DepotKey) -> Gates:
-        """Those of the chargers whose level is not the recorded one."""
+        """Return the gates of the chargers whose level differs from the recorded one."""
         found = self.gates.of_depot(*depot)
         if found is None:
             return {}
@@ -84,7 +85,7 @@ class EnergyKeeper:
             log.exception("looking at the energy of depot %s failed", depot[1])
 
     async def _wait(self) -> None:
-        """Until a change, or until something may change by the time alone."""
+        """Wait until a change is notified, or until time alone may change a gate."""
         now, ahead = self.clock.now(), [LOOK_S]
         for depot, _ in self.view.sites():
             gates = self.gates.of_depot(*depot)
@@ -105,4 +106,4 @@ class EnergyKeeper:
 
 
 def _nothing(depot: DepotKey, event: SiteEnergyEvent, at: datetime) -> None:
-    """The keeper looks after the event."""
+    """Do nothing: the keeper checks after the event."""

@@ -1,4 +1,4 @@
-"""What the gateway sees of chargers' demand, from their meter values, recorded as measurements of their nodes."""
+"""The demand of chargers that the gateway sees in their meter values, recorded as measurements of their nodes."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from access_policy.domain.site_energy.watts import WATTS_MAX
 log = logging.getLogger(__name__)
 
 EVERY_S: Final = 15.0
-APART_MIN: Final = timedelta(seconds=5)  # two readings of a register, for a power between them
+APART_MIN: Final = timedelta(seconds=5)  # minimum distance of two register readings from which a power is computed
 LEFT_AFTER: Final = timedelta(
     seconds=2 * EVERY_S
-)  # a gateway that records nothing for so long has left the node to others
+)  # a gateway that records nothing for this long has left the node to others
 WHOLE_CHARGER: Final = 0  # the number of a charger's main meter (OCPP 1.6, 2.x)
 
 
 class Reading(NamedTuple):
-    """The power of one connector, reported at `at`; None before it is known. `energy_wh` is the register at `read_at`, by the
-    charger's clock. `is_of_charge`: the charger named a transaction."""
+    """The power of one connector, reported at `at`; None before it is known. `energy_wh` is the register at `read_at`,
+    by the charger's clock. `is_of_charge`: the charger named a transaction."""
 
     at: datetime
     power_w: int | None
@@ -44,8 +44,9 @@ class Reading(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What a charger, or all at and below a node, import together: the sum of readings, the earliest of them at `at`. A charge
-    that has not reported its power yet counts with what it may draw; `is_read` is False where all charges are such."""
+    """The total import of a charger, or of everything at and below a node: the sum of readings, the earliest of them at
+    `at`. A charge that has not reported its power yet counts with its possible draw; `is_read` is False if all charges
+    do."""
 
     watts: int
     at: datetime
@@ -63,7 +64,8 @@ class Metering:
     _recorded: dict[DepotKey, dict[EnergyNodeId, Demand]] = field(default_factory=dict)
 
     async def energy(self, report: EnergyReport) -> None:
-        """A charger reports the power of a connector, or its register: the power follows from two readings of it."""
+        """Note the power of a connector that a charger reports, or its register: the power follows from two readings of
+        the register."""
         key = (report.tenant_id, report.charger_id)
         known = self._readings.setdefault(key, {})
         reading = _reading(known.get(report.connector_id), report)
@@ -79,7 +81,7 @@ class Metering:
                     await self._record_or_try_again(depot)
 
     async def record(self, depot: DepotKey) -> int:
-        """Record what was measured since the last time; returns the number of nodes. Raises `StoreUnavailable` or
+        """Record what was measured since the last time; return the number of nodes. Raises `StoreUnavailable` or
         `VersionConflict`: measure again later."""
         context = Context(tenant_id=depot[0], actor=SYSTEM, correlation_id=new_id())
         async with self.sites.locked(*depot) as site:
@@ -91,7 +93,7 @@ class Metering:
         return len(items)
 
     def measured(self, depot: DepotKey, site: SiteEnergy, now: datetime) -> list[Demand]:
-        """The demand of each node below which something was read, where no other meter measures it."""
+        """Return the demand of each node below which something was read, unless another meter measures it."""
         if site.policy is None or site.tree.root_id is None:
             return []
         max_age = site.policy.measurement_max_age
@@ -100,7 +102,7 @@ class Metering:
             read = self._draw((depot[0], charger_id), max_age, now)
             draws[node_id] = read or _possible(site.tree.draw_w(charger_id), now)
         below = list(site.tree.below(site.tree.root_id))
-        for node in reversed(below):  # each after those below it
+        for node in reversed(below):  # each node after those below it
             if node.charger_id is None:
                 draws[node.node_id] = _sum([draws[each] for each in site.tree.children.get(node.node_id, ())], now)
         return [
@@ -112,8 +114,9 @@ class Metering:
     def _is_to_record(
         self, depot: DepotKey, site: SiteEnergy, node_id: EnergyNodeId, draw: Draw, now: datetime
     ) -> bool:
-        """Something draws there, or did at the last record; and the known measurement is not another meter's, nor of a gateway
-        that goes on measuring. That of a predecessor is continued."""
+        """Return whether to record the draw: something draws at the node, or did at the last record, and the known
+        measurement is neither another meter's nor that of a gateway that still measures. The measurement of a
+        predecessor is continued."""
         known, own = site.demands.get(node_id), self._recorded.get(depot, {}).get(node_id)
         if site.policy is not None and known is not None and known != own:
             is_of_chargers = node_id in site.of_chargers
@@ -124,7 +127,8 @@ class Metering:
         return draw.is_charging or (own is not None and own.demand_w > 0)
 
     def _draw(self, key: ChargerKey, max_age: timedelta, now: datetime) -> Draw | None:
-        """None where a charge runs whose power is not known. A reading from before a charge says nothing about it."""
+        """Return the charger's draw; None if a charge runs whose power is not known. A reading from before a charge
+        says nothing about the charge."""
         sessions = self.live.sessions_at(key)
         fresh = {
             number: each
@@ -155,13 +159,13 @@ class Metering:
 
 
 def _together(readings: Sequence[Reading], now: datetime, *, is_charging: bool = False) -> Draw:
-    """Without a charge, something draws where the power is not 0."""
+    """Add the readings. Without a charge, something draws if the power is not 0."""
     watts = sum(each.power_w or 0 for each in readings)
     return Draw(watts, min((each.at for each in readings), default=now), is_charging or watts > 0)
 
 
 def _reading(before: Reading | None, report: EnergyReport) -> Reading | None:
-    """None where the report says nothing new about power."""
+    """Return the new reading; None if the report says nothing new about power."""
     read_at = report.read_at or report.at
     reading = Reading(report.at, report.power_w, report.energy_wh, read_at, report.transaction_id is not None)
     if report.power_w is not None:
@@ -177,12 +181,12 @@ def _reading(before: Reading | None, report: EnergyReport) -> Reading | None:
 
 
 def _possible(draw_w: int | None, now: datetime) -> Draw | None:
-    """What a charge may draw that has not reported its power; None without any limit."""
+    """Return the possible draw of charges that have not reported their power; None without any limit."""
     return None if draw_w is None else Draw(draw_w, now, is_charging=True, is_read=False)
 
 
 def _sum(draws: list[Draw | None], now: datetime) -> Draw | None:
-    """None where one of them is not known."""
+    """Return the sum; None if one of the draws is not known."""
     known = [each for each in draws if each is not None]
     if len(known) < len(draws):
         return None

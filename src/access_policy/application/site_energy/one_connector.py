@@ -14,7 +14,7 @@ class KnownPolicies(Protocol):
 
 
 def one_at_a_time(view: KnownPolicies, tenant_id: TenantId, site: SiteEnergy) -> frozenset[ChargerId]:
-    """Those of the site."""
+    """Return the site's chargers with one connector."""
     return frozenset(each for each in site.tree.by_charger if has_one_connector(view, (tenant_id, each)))
 
 

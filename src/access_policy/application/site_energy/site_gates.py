@@ -1,6 +1,7 @@
-"""The gates of one depot's chargers, kept up to date from turn to turn and from event to event.
+"""The gates of one depot's chargers, kept up to date at each event and at each instant at which time changes something
+(a turn).
 
-The result is that of `ChargerPath`, of which each charger has one; an event or a turn touches only the chargers whose least
+The result equals that of a `ChargerPath` for each charger, but an event or a turn touches only the chargers whose least
 slack it changes.
 """
 
@@ -33,7 +34,8 @@ from access_policy.domain.site_energy.site import SiteEnergy
 
 
 class SiteGates:
-    """As of the instant `now`, which only moves on. The site has gates and must not be folded without `advance` before."""
+    """The gates at the instant `now`, which only advances. The site must have gates, and must not be folded without
+    calling `advance` first."""
 
     def __init__(
         self,
@@ -44,7 +46,8 @@ class SiteGates:
         held: dict[ChargerId, Held] | None = None,
         one_at_a_time: frozenset[ChargerId] = frozenset(),
     ) -> None:
-        """`held`: the levels until now, instead of the recorded ones. `one_at_a_time`: the chargers with one connector."""
+        """`held` are the levels until now, used instead of the recorded ones. `one_at_a_time` are the chargers with one
+        connector."""
         self.now = now
         self.one_at_a_time = one_at_a_time
         self._site = site
@@ -59,17 +62,19 @@ class SiteGates:
         self._widenings: list[tuple[datetime, ChargerId]] = []  # a heap
         self._held: dict[ChargerId, Held] = {}
         self._thresholds: dict[ChargerId, Thresholds] = {}
-        self._gates: dict[ChargerId, tuple[Gate, int]] = {}  # with the looks at its path
+        self._gates: dict[ChargerId, tuple[Gate, int]] = {}  # with the number of evaluations of its path
         self._looks: defaultdict[EnergyNodeId, int] = defaultdict(int)
         self._below_at: dict[EnergyNodeId, dict[int, datetime | None]] = {}  # by watts
-        self._planned: dict[EnergyNodeId, tuple[int, datetime, list[Piece]]] = {}  # with the looks at the path
+        # with the number of evaluations of the path
+        self._planned: dict[EnergyNodeId, tuple[int, datetime, list[Piece]]] = {}
         self._changed: set[ChargerId] = set()
         self._build(held or {})
 
-    # --- questions ------------------------------------------------------------------------------------------------
+    # --- queries
+    # ---------------------------------------------------------------------------------------------------------
 
     def gate(self, charger_id: ChargerId) -> Gate | None:
-        """The gate now; None where the charger has no node."""
+        """Return the current gate; None if the charger has no node."""
         known = self._gates.get(charger_id)
         if known is not None and self._is_current(*known):
             return known[0]
@@ -89,29 +94,30 @@ class SiteGates:
         return gate
 
     def _is_current(self, gate: Gate, looks: int) -> bool:
-        """No node of its path was looked at again since; a level that changed by then is not kept."""
+        """Return whether no node of the gate's path was evaluated again since, and the gate has not reached its next
+        change."""
         return (gate.changes_at is None or self.now < gate.changes_at) and self._looks_at(gate) == looks
 
     def _looks_at(self, gate: Gate) -> int:
         return sum([self._looks[each] for each in gate.node_path])
 
     def _falls_below(self, node_id: EnergyNodeId, watts: int) -> datetime | None:
-        """When the node alone next leaves less than `watts`."""
+        """Return when the node alone next leaves less than `watts`."""
         known = self._below_at.setdefault(node_id, {})
         if watts not in known:
             known[watts] = first_below(self._nodes[node_id], self._policy, watts, self.now)
         return known[watts]
 
     def held(self, charger_id: ChargerId) -> Held:
-        """The level in force now of a charger that has a node."""
+        """Return the current level of a charger that has a node."""
         return self._held[charger_id]
 
     def has(self, charger_id: ChargerId) -> bool:
-        """The charger has a node."""
+        """Return whether the charger has a node."""
         return charger_id in self._held
 
     def levels(self) -> dict[ChargerId, Held]:
-        """Those of all chargers."""
+        """Return the levels of all chargers."""
         return dict(self._held)
 
     def path(self, node_id: EnergyNodeId) -> ChargerPath:
@@ -119,7 +125,7 @@ class SiteGates:
         return ChargerPath(nodes, self._policy, self._site.version)
 
     def narrowings(self, charger_id: ChargerId, end: datetime) -> Iterator[Narrowing]:
-        """The narrowing in force now of a charger that has a node, and those planned until `end`."""
+        """Yield the current narrowing of a charger that has a node, and those planned until `end`."""
         node_id = self._site.tree.by_charger[charger_id]
         pieces = pieces_of(self._nodes[node_id], self._policy, self.now, end)
         if (parent_id := self._site.tree.by_id[node_id].parent_id) is not None:
@@ -127,8 +133,8 @@ class SiteGates:
         return narrowings_along(pieces, self._policy, self._thresholds[charger_id], self._held[charger_id], end)
 
     def _planned_at(self, node_id: EnergyNodeId, end: datetime) -> list[Piece]:
-        """What the node and those above it leave until `end`, from now or from a moment at which they were the same; computed
-        once for all chargers below."""
+        """Return what the node and those above it leave until `end`, from now or from an earlier instant since which
+        they are unchanged; computed once for all chargers below."""
         path = self._site.tree.path(node_id)
         looks = sum(self._looks[each.node_id] for each in path)
         known = self._planned.get(node_id)
@@ -141,7 +147,7 @@ class SiteGates:
         return pieces
 
     def slack(self, node_id: EnergyNodeId) -> Slack | None:
-        """The least slack of the node and all above it."""
+        """Return the least slack of the node and all above it."""
         return self._least[node_id]
 
     @property
@@ -153,7 +159,7 @@ class SiteGates:
     # --- time and events ------------------------------------------------------------------------------------------
 
     def advance(self, now: datetime) -> None:
-        """Take the turns up to `now`, in order."""
+        """Apply the turns up to `now`, in order."""
         while (at := self.next_at) is not None and at <= now:
             self.now = max(self.now, at)
             if self._widenings and self._widenings[0][0] == at:
@@ -163,10 +169,10 @@ class SiteGates:
         self.now = max(self.now, now)
 
     def look(self, node_id: EnergyNodeId) -> None:
-        """Look again at a node whose limit or demand may have changed."""
+        """Evaluate a node again whose limit or demand may have changed."""
         own = slack_of(self._nodes[node_id], self._policy, self.now)
         self._schedule(node_id)
-        for watts in self._below_at.pop(node_id, {}):  # now, rather than for the next attempt
+        for watts in self._below_at.pop(node_id, {}):  # now, instead of at the next attempt
             self._falls_below(node_id, watts)
         self._looks[node_id] += 1
         if own != self._own[node_id]:
@@ -180,7 +186,7 @@ class SiteGates:
         self.look(node_id)
 
     def start(self, charger_id: ChargerId, *, is_running: bool) -> None:
-        """Charges run at the charger from now on, or none does."""
+        """Note that charges run at the charger from now on, or that none runs."""
         node_id = self._site.tree.by_charger.get(charger_id)
         if (charger_id in self._running) is is_running:
             return
@@ -196,7 +202,7 @@ class SiteGates:
             self.look(node.node_id)
 
     def reload_sources(self) -> None:
-        """Look again at the nodes of sources that have fallen silent, or were heard again."""
+        """Evaluate the nodes of sources again that have become silent or have reported again."""
         before, self._offline = self._offline, dict(self._site.offline)
         moved = {each for each in {*before, *self._offline} if before.get(each) != self._offline.get(each)}
         if moved:
@@ -205,8 +211,8 @@ class SiteGates:
                     self.reload(node_id, with_limits=True)
 
     def adopt(self, charger_ids: Iterable[ChargerId], level: GateLevel) -> None:
-        """Another process has recorded this level. A narrower one is held here too, for the dwell if the capacity is enough; a
-        wider one is taken over where the capacity is enough, without the rest of the dwell."""
+        """Adopt a level that another process has recorded. A narrower level is also held here, for the dwell if the
+        capacity is enough; a wider level is adopted if the capacity is enough, without the rest of the dwell."""
         for charger_id in charger_ids:
             held = self._held.get(charger_id)
             if held is None or held.level is level:
@@ -217,7 +223,7 @@ class SiteGates:
             self._hold(charger_id, adopted.stepped(capacity_w, self._thresholds[charger_id], self.now))
 
     def take_changed(self) -> set[ChargerId]:
-        """The chargers whose level or binding envelope has changed since the last call."""
+        """Return the chargers whose level or binding envelope has changed since the last call."""
         changed, self._changed = self._changed, set()
         return changed
 
@@ -241,13 +247,13 @@ class SiteGates:
                 self._step(node.charger_id, self._least[node.node_id])
 
     def _schedule(self, node_id: EnergyNodeId) -> None:
-        """Look again at the node's next turn."""
+        """Schedule the node's next turn."""
         upcoming = next(self._nodes[node_id].turns(self._policy, self.now), None)
         if upcoming is not None:
             heapq.heappush(self._turns, (upcoming, node_id))
 
     def _nearer(self, node_id: EnergyNodeId) -> Slack | None:
-        """The least of the node's own slack and that above it; of equals its own."""
+        """Return the lesser of the node's own slack and the slack above it; its own if they are equal."""
         parent_id, own = self._site.tree.by_id[node_id].parent_id, self._own[node_id]
         above = None if parent_id is None else self._least[parent_id]
         if own is None or (above is not None and above.effective_w < own.effective_w):
@@ -255,7 +261,7 @@ class SiteGates:
         return own
 
     def _spread(self, node_id: EnergyNodeId) -> None:
-        """Carry the node's new slack down, as far as it changes anything."""
+        """Propagate the node's new slack down, as far as it changes anything."""
         waiting = [node_id]
         tree = self._site.tree
         while waiting:
@@ -279,7 +285,7 @@ class SiteGates:
         self._hold(charger_id, held.stepped(capacity_w, self._thresholds[charger_id], self.now))
 
     def _widen(self, charger_id: ChargerId) -> None:
-        """The dwell of the charger may be over."""
+        """Settle the charger's level, whose dwell may be over."""
         if charger_id in self._held:
             self._hold(charger_id, self._held[charger_id].settled(self._policy.minimum_dwell, self.now))
 
@@ -310,6 +316,6 @@ def _envelope_of(slack: Slack | None) -> tuple[str, str] | None:
 
 
 def _from(pieces: Sequence[Piece], now: datetime) -> list[Piece]:
-    """The pieces from `now` on, the first one beginning then."""
+    """Return the pieces from `now` on; the first one begins at `now`."""
     first = max(number for number, each in enumerate(pieces) if number == 0 or each.starts_at <= now)
     return [pieces[first]._replace(starts_at=now), *pieces[first + 1 :]]

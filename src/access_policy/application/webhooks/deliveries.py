@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class WebhookDeliveries:
-    """Several processes may run one each. `lease` keeps all but one waiting; two at once repeat deliveries, and lose none."""
+    """Several processes may each run one; `lease` keeps all but one waiting. If two run at once, they repeat deliveries
+    but lose none."""
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class WebhookDeliveries:
         subscriptions.on_enqueued(self._loops.wake)
 
     async def run(self) -> None:
-        """Deliver until cancelled, whenever this process has the lease and there is a webhook."""
+        """Deliver until cancelled, whenever this process has the lease and a webhook exists."""
         forget_at = asyncio.get_running_loop().time()
         try:
             while True:
@@ -84,7 +85,7 @@ class WebhookDeliveries:
                 await self._lease.release_lease(self._holder)
 
     async def send(self, webhook: Webhook, delivery: Delivery) -> Attempt:
-        """One signed try."""
+        """Make one signed try."""
         message = delivery.message
         return await attempted(webhook, message.event_id, message.body, self._sender, self._clock)
 

@@ -1,4 +1,4 @@
-"""One loop for each receiver that is delivered to."""
+"""One loop for each receiver with deliveries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from access_policy.application.webhooks.receiver import Of, Receiver
 
 
 class ReceiverLoops(Generic[Of]):
-    """`receiver_of` makes the receiver of a queue. A queue has one loop at a time: one that is wanted again while its last loop
-    ends begins after that, so that no delivery is sent by both."""
+    """`receiver_of` creates the receiver of a queue. A queue has one loop at a time: if a queue is wanted again while
+    its last loop is ending, the new loop begins after the old one, so that a delivery is not sent by both."""
 
     def __init__(self, receiver_of: Callable[[Of], Receiver[Of]]) -> None:
         self._receiver_of = receiver_of
@@ -24,12 +24,12 @@ class ReceiverLoops(Generic[Of]):
         return [receiver.webhook for receiver, _ in self._running.values()]
 
     def wake(self, key: WebhookKey) -> None:
-        """Look at the queue now, if it has a loop."""
+        """Check the queue now, if it has a loop."""
         if key in self._running:
             self._running[key][0].wake()
 
     def follow(self, wanted: Mapping[WebhookKey, Of]) -> None:
-        """End the loops of receivers that are not wanted, and begin those that are missing or have failed."""
+        """End the loops of receivers that are no longer wanted, and begin those that are missing or have failed."""
         for key in [key for key in self._running if key not in wanted]:
             self._end(key)
         for key, target in wanted.items():
@@ -39,7 +39,7 @@ class ReceiverLoops(Generic[Of]):
                 self._begin(key, target)
 
     async def close(self) -> None:
-        """End all loops, and wait for their ends."""
+        """End all loops, and wait until they have ended."""
         self.follow({})
         await asyncio.gather(*self._ending, return_exceptions=True)
 

@@ -1,6 +1,8 @@
-"""An event as the body of a delivery: EventBridge's envelope, with the `type` and `timestamp` of Standard Webhooks beside it.
+"""An event as the body of a delivery: EventBridge's envelope, with the `type` and `timestamp` of Standard Webhooks
+added.
 
-A consumer reads the same `detail` as behind an EventBridge rule."""
+A consumer reads the same `detail` as from an EventBridge rule.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ TEST_EVENT: Final = "WebhookTest"
 
 
 def message_of(webhook: Webhook, event: Mapping[str, Any]) -> Message:
-    """`event` as the bus delivers it. The id of the envelope is the event's own: repetitions have the same one."""
+    """Return the message of an `event` in the form that the bus delivers. The envelope's id is the event's own, so that
+    repetitions have the same id."""
     detail = event["detail"]
     aggregate = detail["aggregate"]
     return _message(
@@ -30,7 +33,7 @@ def message_of(webhook: Webhook, event: Mapping[str, Any]) -> Message:
 
 
 def message_for_test(webhook: Webhook, event_id: str, now: datetime) -> Message:
-    """A delivery that carries no event of the tenant's."""
+    """Return a test delivery, which contains no event of the tenant."""
     at = json.loads(as_json(now))
     event = {
         "version": "0",

@@ -13,7 +13,7 @@ from access_policy.domain.access_mode import AccessMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """`meaning` says which events it selects, and which it cannot."""
+    """`meaning` says which events the pattern selects, and which it cannot select."""
 
     name: str
     title: str

@@ -29,7 +29,7 @@ GONE = 410
 
 
 class Target(Protocol):
-    """The receiver of a queue. `webhook_id` names it in logs; a change of its `version` begins anew after a 410."""
+    """The receiver of a queue. `webhook_id` names it in logs; a changed `version` resumes deliveries after a 410."""
 
     @property
     def webhook_id(self) -> str: ...
@@ -45,8 +45,9 @@ Of = TypeVar("Of", bound=Target)
 
 
 class Receiver(Generic[Of]):
-    """`run` delivers until cancelled. `send` tries one delivery once; one that is cut off between the receiver's answer and its
-    record is repeated: at least once. `disable` is called when the receiver answers 410 Gone, and then `follow`."""
+    """`run` delivers until cancelled. `send` tries one delivery once; a delivery that is interrupted between the
+    receiver's answer and its record is repeated (at least once). If the receiver answers 410 Gone, `disable` is called,
+    and then `follow`."""
 
     def __init__(
         self,
@@ -58,14 +59,14 @@ class Receiver(Generic[Of]):
         follow: Callable[[], Awaitable[None]],
         timings: WebhookTimings,
     ) -> None:
-        self.webhook = webhook  # replaced after a change that leaves the queue alone
+        self.webhook = webhook  # replaced after a change that does not affect the queue
         self._queue = queue
         self._send = send
         self._clock = clock
         self._disable = disable
         self._follow = follow
         self._timings = timings
-        self._gone_in: int | None = None  # the version of the webhook that was disabled
+        self._gone_in: int | None = None  # the version in which the webhook was disabled
         self._woken = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
@@ -92,15 +93,15 @@ class Receiver(Generic[Of]):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def deliver(self, delivery: Delivery) -> None:
-        """Try once and record the result. Raises `StoreUnavailable`: the delivery is tried again."""
+        """Try once and record the result. Raises `StoreUnavailable`: the delivery is retried."""
         webhook = self.webhook
         attempt = await self._send(webhook, delivery)
-        if attempt.status == GONE:  # before the record of the delivery, whose repetition answers for a failure
+        if attempt.status == GONE:  # before the delivery is recorded, so that a failure repeats both
             await self._disable(webhook, "the receiver answered 410 Gone")
             self._gone_in = webhook.version
         await self._queue.finish(self._after(delivery, attempt))
         if attempt.status == GONE:
-            await self._follow()  # which ends this loop
+            await self._follow()  # ends this loop
 
     async def _begin_due(self) -> None:
         if self.webhook.version == self._gone_in:

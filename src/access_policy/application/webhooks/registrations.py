@@ -1,4 +1,4 @@
-"""What an operator does with webhooks: create, change, rotate secrets, test, deliver again."""
+"""An operator's operations on webhooks: create, change, rotate secrets, test, deliver again."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ from access_policy.domain.webhooks.webhook import (
     checked_url,
 )
 
-WEBHOOKS_MAX = 50  # of a tenant
+WEBHOOKS_MAX = 50  # per tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookDraft:
-    """`pattern` is a rule pattern as JSON text; or `preset` names one."""
+    """`pattern` is a rule pattern as a JSON string; alternatively `preset` names one."""
 
     name: str
     url: str
@@ -58,8 +58,8 @@ class WebhookDraft:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRegistrations:
-    """`subscriptions` is None where events are published to a bus outside. All methods raise `StoreUnavailable`; a change may
-    have been made then, and its event follows."""
+    """`subscriptions` is None if events are published to an external bus. All methods raise `StoreUnavailable`; the
+    change may have been made then, and its event is appended later."""
 
     webhooks: Webhooks
     changes: RecordChanges
@@ -67,21 +67,21 @@ class WebhookRegistrations:
     sender: WebhookSender
     store: EventStore
     clock: Clock
-    fault_of: Callable[[str], str | None]  # of a rule pattern
+    fault_of: Callable[[str], str | None]  # returns what is wrong with a rule pattern
     subscriptions: WebhookSubscriptions | None
 
     async def all(self, tenant_id: TenantId) -> list[Webhook]:
         return await self.webhooks.of_tenant(tenant_id)
 
     async def get(self, tenant_id: TenantId, webhook_id: str) -> Webhook:
-        """Raises `WebhookUnknown`."""
+        """Return the webhook. Raises `WebhookUnknown`."""
         found = await self.webhooks.find(tenant_id, webhook_id)
         if found is None:
             raise WebhookUnknown(f"There is no webhook {webhook_id[:64]}; GET /v1/webhooks lists all.")
         return found
 
     async def create(self, context: Context, draft: WebhookDraft, secret: str | None = None) -> Webhook:
-        """A webhook for what happens from now on. Raises `WebhookInvalid`, `TooManyWebhooks` or `WebhooksNotHere`."""
+        """Create a webhook for events from now on. Raises `WebhookInvalid`, `TooManyWebhooks` or `WebhooksNotHere`."""
         if self.subscriptions is None:
             raise WebhooksNotHere(
                 "This installation publishes to EventBridge; add a rule with an API destination to that bus instead."
@@ -90,7 +90,7 @@ class WebhookRegistrations:
         if (known := await self.webhooks.find(context.tenant_id, webhook_id)) is not None:
             await self._follow()
             await self._settle(known.tenant_id, known.webhook_id)
-            return known  # by an earlier run of this command
+            return known  # created by an earlier run of this command
         if len(await self.webhooks.of_tenant(context.tenant_id)) >= WEBHOOKS_MAX:
             raise TooManyWebhooks(f"A tenant has at most {WEBHOOKS_MAX} webhooks; delete one first.")
         webhook = Webhook(
@@ -114,7 +114,7 @@ class WebhookRegistrations:
     async def change(
         self, context: Context, webhook_id: str, draft: WebhookDraft, expected_version: int | None
     ) -> Webhook:
-        """Raises `WebhookUnknown`, `WebhookInvalid` or `VersionMismatch`."""
+        """Change the webhook. Raises `WebhookUnknown`, `WebhookInvalid` or `VersionMismatch`."""
         before = await self._expected(context, webhook_id, expected_version)
         after = before.changed(
             name=draft.name,
@@ -134,8 +134,8 @@ class WebhookRegistrations:
     async def rotate(
         self, context: Context, webhook_id: str, secret: str | None, expected_version: int | None
     ) -> Webhook:
-        """A new secret; the old one signs beside it for a day. Raises `WebhookUnknown`, `WebhookInvalid` or
-        `VersionMismatch`."""
+        """Create a new secret; deliveries are also signed with the old one for a day. Raises `WebhookUnknown`,
+        `WebhookInvalid` or `VersionMismatch`."""
         command, now = context.created_id("rotate_webhook_secret", webhook_id), self.clock.now()
         before = await self.get(context.tenant_id, webhook_id)
         if before.secrets[0].command == command:
@@ -150,8 +150,8 @@ class WebhookRegistrations:
         return after
 
     async def remove(self, context: Context, webhook_id: str, expected_version: int | None) -> None:
-        """Also deletes its queue and its log. Raises `WebhookUnknown` or `VersionMismatch`."""
-        await self._settle(context.tenant_id, webhook_id)  # also of an earlier run of this command
+        """Remove the webhook, its queue and its log. Raises `WebhookUnknown` or `VersionMismatch`."""
+        await self._settle(context.tenant_id, webhook_id)  # including events of an earlier run of this command
         webhook = await self._expected(context, webhook_id, expected_version)
         now, stream = self.clock.now(), webhook_stream(webhook.tenant_id, webhook_id)
         removed = events.WebhookRemoved(webhook_id=webhook_id, settings=events.settings_of(webhook), removed_at=now)
@@ -160,14 +160,14 @@ class WebhookRegistrations:
         await self._settle(webhook.tenant_id, webhook_id)
 
     async def test(self, tenant_id: TenantId, webhook_id: str) -> Attempt:
-        """Deliver a test event now, once, also to a disabled webhook. Raises `WebhookUnknown`."""
+        """Deliver a test event once, now, even to a disabled webhook. Raises `WebhookUnknown`."""
         webhook = await self.get(tenant_id, webhook_id)
         message = message_for_test(webhook, new_id(), self.clock.now())
         return await attempted(webhook, message.event_id, message.body, self.sender, self.clock)
 
     async def deliver_again(self, tenant_id: TenantId, webhook_id: str, event_id: str | None) -> int:
-        """Queue the delivery again, or all dead letters; returns their number. Raises `WebhookUnknown`, `DeliveryNotThere` or
-        `DeliveryWaits`."""
+        """Queue the delivery again, or all dead letters; return their number. Raises `WebhookUnknown`,
+        `DeliveryNotThere` or `DeliveryWaits`."""
         webhook = await self.get(tenant_id, webhook_id)
         number = await self.queue.queue_again(webhook.key, event_id, now=self.clock.now())
         if number == 0 and event_id is not None:
@@ -212,7 +212,7 @@ class WebhookRegistrations:
         await self._settle(webhook.tenant_id, webhook.webhook_id)
 
     async def _settle(self, tenant_id: TenantId, webhook_id: str) -> None:
-        """Append what is pending of the webhook to the log."""
+        """Append the pending events of the webhook to the log."""
         await self.changes.append(webhook_stream(tenant_id, webhook_id))
 
     async def _follow(self) -> None:

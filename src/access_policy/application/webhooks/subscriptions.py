@@ -1,4 +1,5 @@
-"""The rules of the webhooks on the bus: a matching event goes into the webhook's queue, and so holds up no other subscriber."""
+"""The rules of the webhooks on the bus: a matching event is put into the webhook's queue, so that it does not delay
+other subscribers."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ Followed = Callable[[Mapping[WebhookKey, Webhook]], None]
 
 
 class WebhookSubscriptions:
-    """`enabled` are the webhooks whose rules are on the bus. Changes of this process apply at once (`follow`), those of others
-    within `look_s`."""
+    """`enabled` are the webhooks whose rules are on the bus. Changes of this process apply at once (`follow`), changes
+    of other processes within `look_s`."""
 
     def __init__(
         self, webhooks: Webhooks, queue: WebhookQueue, bus: Rules, clock: Clock, timings: WebhookTimings | None = None
@@ -39,7 +40,7 @@ class WebhookSubscriptions:
         self.enabled: dict[WebhookKey, Webhook] = {}
 
     def on_followed(self, callback: Followed) -> None:
-        """Call back with the enabled webhooks after each change."""
+        """Call `callback` with the enabled webhooks after each change."""
         self._on_followed.append(callback)
 
     def on_enqueued(self, callback: Callable[[WebhookKey], None]) -> None:
@@ -48,19 +49,19 @@ class WebhookSubscriptions:
     async def run(self) -> None:
         """Follow the records until cancelled."""
         while True:
-            with contextlib.suppress(StoreUnavailable):  # the next look finds them
+            with contextlib.suppress(StoreUnavailable):  # the next iteration finds them
                 await self.follow()
             await asyncio.sleep(self._timings.look_s)
 
     async def follow(self) -> None:
-        """Make the rules those of the enabled webhooks. Raises `StoreUnavailable`."""
+        """Update the rules to those of the enabled webhooks. Raises `StoreUnavailable`."""
         async with self._following:
             enabled = {each.key: each for each in await self._webhooks.all() if each.enabled}
             if enabled == self.enabled:
                 return
             for key in self.enabled.keys() - enabled.keys():
                 self._bus.remove_rule(_rule_of(key))
-            for key, webhook in enabled.items():  # without an await: the first rule makes the relay begin
+            for key, webhook in enabled.items():  # without an await, because the first rule starts the relay
                 if self.enabled.get(key) != webhook:
                     self._bus.put_rule(_rule_of(key), webhook.pattern, self._target(webhook), since=webhook.since)
             self.enabled = enabled
@@ -69,7 +70,7 @@ class WebhookSubscriptions:
 
     def _target(self, webhook: Webhook) -> Callable[[Mapping[str, Any]], Awaitable[None]]:
         async def enqueue(event: Mapping[str, Any]) -> None:
-            """Raises `StoreUnavailable`: the relay publishes the event again."""
+            """Enqueue the event. Raises `StoreUnavailable`: the relay publishes the event again."""
             if event["detail"].get("tenant_id") != webhook.tenant_id:
                 return
             await self._queue.enqueue(message_of(webhook, event), now=self._clock.now())

@@ -1,1 +1,1 @@
-"""What-if: recorded attempts decided again, by today's rules and by proposed ones; nothing is recorded."""
+"""What-if: recorded attempts decided again, by the current rules and by proposed ones; nothing is recorded."""

@@ -1,7 +1,8 @@
-"""Recorded attempts at a depot under a proposed gate policy or operating envelope: which would have been refused for energy.
+"""Recorded attempts at a depot under a proposed gate policy or operating envelope: which of them energy would have
+refused.
 
-The site is replayed from the rows of its changes and of its demand by the minute. Measurements and charges stay as they were
-recorded: a start that is refused here would have left its power to others, so that the count is the greatest possible one.
+The site is replayed from the rows of its changes and of its demand by the minute. Measurements and charges stay as
+recorded, although a start that is refused here would have left its power to others, so the count is an upper bound.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.domain.vehicle_registry.events import AccessClass
 
-LOOK_BACK: Final = timedelta(hours=1)  # before an attempt its gate is followed for so long, and for the minimum dwell
-CHARGED_FOR: Final = timedelta(days=3)  # a charge that began earlier is not looked for
+# an attempt's gate is followed from this long, plus the minimum dwell, before the attempt
+LOOK_BACK: Final = timedelta(hours=1)
+CHARGED_FOR: Final = timedelta(days=3)  # charges that began earlier than this are not considered
 ATTEMPTS_MAX: Final = 50_000
-FOLLOWED_MAX_H: Final = 5_000  # of all gates together
+FOLLOWED_MAX_H: Final = 5_000  # hours of all gates together
 PART: Final = timedelta(days=1)  # of the period, followed at a time
 EXAMPLES_MAX: Final = 20
 _NEVER_FOR_ENERGY: Final = frozenset({Reason.OWN_VEHICLE, Reason.RESERVATION})
@@ -40,8 +42,8 @@ _NEVER_FOR_ENERGY: Final = frozenset({Reason.OWN_VEHICLE, Reason.RESERVATION})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyProposal:
-    """`policy` holds from the start of the period instead of those recorded; `envelope` is received then, beside
-    those recorded."""
+    """`policy` is in force from the start of the period, instead of the recorded policies. `envelope` is received at
+    the start, in addition to the recorded envelopes."""
 
     since: datetime
     until: datetime
@@ -51,7 +53,7 @@ class EnergyProposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedAttempt:
-    """`was_refused`, `is_refused`: for energy, as recorded and under the proposal."""
+    """`was_refused` and `is_refused`: because of energy, as recorded and under the proposal."""
 
     row: Row
     level: GateLevel
@@ -61,7 +63,7 @@ class JudgedAttempt:
 
 @dataclass(slots=True)
 class EnergyAnswer:
-    """`complete`: all attempts of the period, not only `ATTEMPTS_MAX` of them. `by_level` counts attempts by the
+    """`complete`: covers all attempts of the period, not only `ATTEMPTS_MAX` of them. `by_level` counts attempts by the
     proposed level."""
 
     attempts: int = 0
@@ -90,7 +92,8 @@ class EnergyWhatIf:
     view: DecisionView
 
     async def __call__(self, tenant_id: TenantId, depot_id: DepotId, proposal: EnergyProposal) -> EnergyAnswer:
-        """Raises `WhatIfInvalid`, the refusals of the policy or the envelope, or `StoreUnavailable`."""
+        """Replay the attempts under the proposal. Raises `WhatIfInvalid`, the refusals of the policy or the envelope,
+        or `StoreUnavailable`."""
         _check(proposal)
         rows, complete = await self._attempts(tenant_id, depot_id, proposal)
         wanted = [row for row in rows if row["occurred_at"] >= proposal.since]
@@ -110,7 +113,7 @@ class EnergyWhatIf:
     async def _follow(
         self, replay: GateReplay, past: PastFeeds, watches: Sequence[Watch], proposal: EnergyProposal
     ) -> None:
-        """Day by day, so that neither rows nor a thread's work pile up."""
+        """Replay day by day, which limits both the rows in memory and the work on the thread."""
         begin = min(min(each.start for each in watches), proposal.since)
         changes = ChangesAhead(site_changes(self.views, past.tenant_id, past.depot_id, begin, proposal.until))
         await asyncio.to_thread(replay.follow, await changes.before(begin), begin)
@@ -127,8 +130,8 @@ class EnergyWhatIf:
     async def _attempts(
         self, tenant_id: TenantId, depot_id: DepotId, proposal: EnergyProposal
     ) -> tuple[list[Row], bool]:
-        """Of chargers, since no power is taken at an entrance. Oldest first, also those before the period whose charges may run
-        in it."""
+        """Return attempts at chargers (no power is drawn at an entrance), oldest first, including attempts before the
+        period whose charges may run in it."""
         wanted = AttemptFilter(depot_id=depot_id, since=proposal.since - CHARGED_FOR, until=proposal.until)
         rows: list[Row] = []
         cursor: str | None = None
@@ -142,7 +145,7 @@ class EnergyWhatIf:
 
 
 def check_work(watches: Sequence[Watch]) -> None:
-    """Raises `WhatIfInvalid`."""
+    """Check the amount of work. Raises `WhatIfInvalid`."""
     hours = round(sum((each.end - each.start for each in watches), timedelta()) / timedelta(hours=1))
     if hours > FOLLOWED_MAX_H:
         raise WhatIfInvalid(
@@ -153,7 +156,7 @@ def check_work(watches: Sequence[Watch]) -> None:
 
 
 def _parts(begin: datetime, proposal: EnergyProposal) -> Iterator[tuple[datetime, datetime]]:
-    """`[begin, until)` in days, of which one starts with the period."""
+    """Yield `[begin, until)` in days, split at the start of the period."""
     start = begin
     while start < proposal.until:
         end = min(start + PART, proposal.until)
@@ -164,7 +167,7 @@ def _parts(begin: datetime, proposal: EnergyProposal) -> Iterator[tuple[datetime
 
 
 def _made(depot_id: DepotId, proposal: EnergyProposal) -> Iterator[SiteEnergyEvent]:
-    """What the proposal does at the start of the period."""
+    """Yield the events of the proposal at the start of the period."""
     if proposal.policy is not None:
         yield EnergyPolicyPut(depot_id=depot_id, policy=proposal.policy)
     if proposal.envelope is not None:
@@ -189,7 +192,7 @@ def judged(row: Row, level: GateLevel) -> JudgedAttempt:
 
 
 def _refuses(row: Row, reason: Reason | None, level: GateLevel) -> bool:
-    """Whether an energy gate at this level refuses the start, which the other rules admit."""
+    """Return whether an energy gate at this level refuses a start that the other rules admit."""
     admitted = reason is None or reason in ALLOWING or reason is Reason.ENERGY_RESTRICTED
     if level is GateLevel.OPEN or not admitted or reason in _NEVER_FOR_ENERGY:
         return False

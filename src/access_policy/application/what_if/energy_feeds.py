@@ -1,4 +1,4 @@
-"""What changed a site and what was measured there, read part by part of a past period."""
+"""Changes of a site and measurements at it, read part by part for a past period."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from access_policy.domain.site_energy.events import DemandMeasured
 from access_policy.domain.site_energy.measurements import Demand
 from access_policy.domain.site_energy.tree import EnergyTree
 
-BEFORE: Final = timedelta(minutes=5)  # the demand is known this long before a gate is followed
-APART: Final = timedelta(minutes=30)  # spans so close to each other are read at once
+BEFORE: Final = timedelta(minutes=5)  # the demand is known from this long before a gate is followed
+APART: Final = timedelta(minutes=30)  # spans at most this far apart are read together
 
 Span = tuple[datetime, datetime]
 
 
 class ChangesAhead:
-    """Changes that come some at a time, handed out up to an instant."""
+    """Changes that arrive in batches, returned up to an instant."""
 
     def __init__(self, source: AsyncIterator[list[Change]]) -> None:
         self._source = source
@@ -33,7 +33,7 @@ class ChangesAhead:
         self._is_over = False
 
     async def before(self, end: datetime) -> list[Change]:
-        """Those before `end` that were not handed out yet."""
+        """Return the changes before `end` that were not returned yet."""
         while not self._is_over and (not self._pending or self._pending[-1][0] < end):
             more = await anext(self._source, None)
             self._is_over = more is None
@@ -45,8 +45,8 @@ class ChangesAhead:
 
 @dataclass(frozen=True, slots=True)
 class PastFeeds:
-    """`tree` is that of today: nodes that came meanwhile are in it. The own node of a charger in `one_at_a_time` does not
-    count, so that its demand is not read."""
+    """`tree` is the current tree, which includes nodes that were added meanwhile. The own node of a charger in
+    `one_at_a_time` does not count, so its demand is not read."""
 
     views: Views
     tenant_id: TenantId
@@ -55,7 +55,8 @@ class PastFeeds:
     one_at_a_time: frozenset[ChargerId]
 
     async def demand(self, then: EnergyTree, watches: Sequence[Watch], start: datetime, end: datetime) -> list[Change]:
-        """The measurements in `[start, end)` that count for the chargers watched then. `then` is the tree at `start`."""
+        """Return the measurements in `[start, end)` that count for the chargers watched then. `then` is the tree at
+        `start`."""
         of_part = [each for each in watches if each.start < end and each.end >= start]
         found: defaultdict[datetime, list[Demand]] = defaultdict(list)
         for node_id, spans in sorted(self._spans(then, of_part).items()):
@@ -80,7 +81,7 @@ class PastFeeds:
         return path[1:] if charger_id in self.one_at_a_time else path
 
     def _measured(self, found: Mapping[datetime, Sequence[Demand]]) -> list[Change]:
-        """One event per instant, ascending."""
+        """Return one event per instant, ascending."""
         return [
             (at, DemandMeasured(depot_id=self.depot_id, items=tuple(found[at]), received_at=at)) for at in sorted(found)
         ]
@@ -93,7 +94,7 @@ def _add(found: dict[datetime, list[Demand]], node_id: EnergyNodeId, rows: Seque
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:
-    """Ascending; those that meet, or are `APART` at most, as one."""
+    """Return the spans ascending, merging those that overlap or are at most `APART` apart."""
     found: list[Span] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1] + APART:

@@ -1,6 +1,6 @@
-"""Gates of the past, from nothing but what changed a site, its measurements, its charges and the instants.
+"""Gates of the past, computed only from the changes of a site, its measurements, its charges and the instants.
 
-One pass over all of them in order, which belongs on a thread: it does not wait for anything.
+One pass goes over all of them in order and never waits for anything, so it should run on a thread.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from access_policy.domain.site_energy.gate import GateLevel
 from access_policy.domain.site_energy.levels import Held
 from access_policy.domain.site_energy.site import SiteEnergy
 
-# What comes first of several at one instant: a charge that starts at the instant of an attempt is the one that is judged.
+# The order of steps at the same instant: a charge that starts at the instant of an attempt is the one that is judged.
 _END, _CHANGE, _OPEN, _ATTEMPT, _START, _CLOSE = range(6)
 
 
 class Watch(NamedTuple):
-    """From `start` to `end`, both included, the charger's gate is followed."""
+    """The charger's gate is followed from `start` to `end`, both included."""
 
     start: datetime
     end: datetime
@@ -40,7 +40,7 @@ class _Step(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """A charge starts at `at`, or ends."""
+    """A charge that starts or ends at `at`."""
 
     at: datetime
     charger_id: ChargerId
@@ -48,7 +48,7 @@ class Charge(NamedTuple):
 
 
 class GateReplay:
-    """Levels at the instants of attempts. `one_at_a_time`: the chargers with one connector."""
+    """Computes the levels at the instants of attempts. `one_at_a_time` are the chargers with one connector."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class GateReplay:
         charges: Sequence[Charge],
         one_at_a_time: frozenset[ChargerId] = frozenset(),
     ) -> None:
-        """Each attempt, which has a watch at its instant, is judged; without a gate it finds `open`."""
+        """Each attempt, which must have a watch at its instant, is judged; without a gate its level is `open`."""
         self.site = site
         self.judged: list[tuple[Row, GateLevel]] = []
         self._one_at_a_time = one_at_a_time
@@ -77,7 +77,8 @@ class GateReplay:
         self._ahead = deque(sorted(steps, key=_order))
 
     def follow(self, changes: Iterable[Change], until: datetime) -> None:
-        """Everything before `until`; `changes` ascending, all of them before it and after those of the call before."""
+        """Process everything before `until`. `changes` ascend, all of them before `until` and after those of the
+        previous call."""
         ahead = self._ahead
         for at, event in changes:
             while ahead and _order(ahead[0]) < (at, _CHANGE):
@@ -133,7 +134,7 @@ class GateReplay:
         self._step(affected, at)
 
     def _change(self, event: SiteEnergyEvent, at: datetime) -> None:
-        """One of a few: everything is looked at again."""
+        """Apply one of the few changes of the site, and evaluate everything again."""
         watched = list(self._held)
         self._advance(watched, at)
         apply(self.site, event)
@@ -154,7 +155,7 @@ class GateReplay:
             self._watchers[each].add(charger_id)
 
     def _advance(self, charger_ids: Iterable[ChargerId], at: datetime) -> None:
-        """To `at`, with the site as it was until then."""
+        """Advance the levels to `at`, with the site as it was until then."""
         for charger_id in charger_ids:
             held, since = self._held[charger_id]
             path = self._path(charger_id)
@@ -183,7 +184,7 @@ class GateReplay:
 
 
 def charges_of(attempts: Iterable[Row]) -> list[Charge]:
-    """The starts and ends of the sessions of these attempts, ascending."""
+    """Return the starts and ends of the sessions of these attempts, ascending."""
     found: list[Charge] = []
     for row in attempts:
         started_at, ended_at = row["session_started_at"], row["session_ended_at"]
@@ -195,7 +196,8 @@ def charges_of(attempts: Iterable[Row]) -> list[Charge]:
 
 
 def watches_of(attempts: Iterable[Row], look_back: timedelta) -> list[Watch]:
-    """The spans in which the chargers of these attempts are followed, by charger and start: `look_back` before each attempt."""
+    """Return the spans in which the chargers of these attempts are followed, by charger and start: `look_back` before
+    each attempt."""
     by_charger: defaultdict[ChargerId, list[datetime]] = defaultdict(list)
     for row in attempts:
         by_charger[ChargerId(row["charger_id"])].append(row["occurred_at"])

@@ -15,7 +15,7 @@ from access_policy.domain.ids import ChargerId, TenantId
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`pointer` is into the proposal (RFC 6901)."""
+    """`pointer` is a JSON Pointer (RFC 6901) into the proposal."""
 
     code: str
     pointer: str
@@ -29,7 +29,7 @@ def notes_on(
     profiles: CapabilityProfiles | None,
     tenant_id: TenantId,
 ) -> tuple[Note, ...]:
-    """One note for each proposed vehicle with a MAC, if some of the chargers do not support Autocharge."""
+    """Return one note for each proposed vehicle with a MAC, if some of the chargers do not support Autocharge."""
     without = tuple(_without_autocharge(policies, profiles, tenant_id))
     if not without:
         return ()

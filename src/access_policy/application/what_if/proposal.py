@@ -40,7 +40,7 @@ class ProposedRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedVehicle:
-    """`description` None: the vehicle keeps its own, or is removed if `removed`. `suspended` None: unchanged."""
+    """`description` None: the vehicle keeps its description, or is removed if `removed`. `suspended` None: unchanged."""
 
     vehicle_id: VehicleId
     description: VehicleDescription | None = None
@@ -51,7 +51,7 @@ class ProposedVehicle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedAgreement:
-    """`agreement` None: it ends."""
+    """`agreement` None: the agreement ends."""
 
     agreement_id: AgreementId
     agreement: Agreement | None
@@ -59,7 +59,7 @@ class ProposedAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedSchedule:
-    """`charger_ids` would follow the schedule, which would read like this (None: they would leave it)."""
+    """`charger_ids` would follow the schedule, which would have the content of `schedule` (None: they would leave it)."""
 
     schedule_id: ScheduleId
     charger_ids: frozenset[ChargerId]
@@ -77,14 +77,13 @@ class Proposal:
 
     @property
     def concerns_chargers(self) -> bool:
-        """Whether it changes the policy of a charger, and not only the registry."""
+        """Return whether the proposal changes the policy of a charger, and not only the registry."""
         return bool(self.schedules or self.rules or self.enforcement or self.baseline_mode)
 
 
 def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: datetime) -> ChargerAccessPolicy:
-    """The policy as if it had been proposed since `since`, from which the dates of new rules count. Raises the error
-    that makes a rule impossible.
-    """
+    """Return the policy as if the proposal had been made at `since`, from which the dates of new rules count. Raises
+    the error that makes a rule impossible."""
     settings = policy.settings
     if proposal.baseline_mode is not None:
         settings = replace(settings, baseline_mode=proposal.baseline_mode)
@@ -100,7 +99,8 @@ def proposed_policy(policy: ChargerAccessPolicy, proposal: Proposal, *, since: d
 
 
 def _with_schedule(policy: ChargerAccessPolicy, change: ProposedSchedule, since: datetime) -> ChargerAccessPolicy:
-    """The dates of its rules count from `since` at the latest. Raises `TooManyRules`."""
+    """Return the policy with the changed schedule, the dates of whose rules count from `since` at the latest. Raises
+    `TooManyRules`."""
     if change.schedule is None:
         left = {key: each for key, each in policy.schedules.items() if key != change.schedule_id}
         return replace(policy, schedules=left)
@@ -138,15 +138,14 @@ def _with_rule(policy: ChargerAccessPolicy, change: ProposedRule, since: datetim
 def proposed_registry(
     registry: VehicleRegistry, proposal: Proposal, pseudonyms: Pseudonyms, tenant_id: TenantId, *, now: datetime
 ) -> VehicleRegistry:
-    """`registry`, unchanged, or a copy with the changes. Raises the registry's refusals, with a pointer into the
-    proposal.
-    """
+    """Return `registry` itself, or a copy with the changes. Raises the registry's refusals, with a pointer into the
+    proposal."""
     if not proposal.vehicles and not proposal.agreements:
         return registry
     proposed = registry.copy()
     for index, agreement in enumerate(proposal.agreements):
         _apply(proposed, _pointed(f"/changes/agreements/{index}", partial(_agreed, proposed, agreement, now)))
-    for removing in (True, False):  # an identifier may pass from a vehicle that goes to one that comes
+    for removing in (True, False):  # an identifier may move from a removed vehicle to a new one
         for index, vehicle in enumerate(proposal.vehicles):
             if vehicle.removed is removing:
                 pointer = f"/changes/vehicles/{index}"

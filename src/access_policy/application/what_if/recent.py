@@ -13,9 +13,8 @@ from access_policy.domain.ids import ChargerId, TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """Attempts in `[since, until)`. `different` includes those with the same outcome for another reason. `complete` as in
-    `replay.Answer`.
-    """
+    """Attempts in `[since, until)`. `different` includes those with the same outcome for another reason. `complete`:
+    see `replay.Answer`."""
 
     since: datetime
     until: datetime
@@ -34,7 +33,7 @@ class RecentWhatIf:
     async def __call__(
         self, tenant_id: TenantId, proposal: Proposal, charger_ids: frozenset[ChargerId] | None, *, days: int
     ) -> Counted:
-        """`charger_ids` None: at all chargers of the tenant. Raises as `WhatIf` does."""
+        """Count the attempts; `charger_ids` None: at all chargers of the tenant. Raises what `WhatIf` raises."""
         until = self.clock.now()
         since = until - timedelta(days=days)
         question = Question(since=since, until=until, charger_ids=charger_ids, proposal=proposal)

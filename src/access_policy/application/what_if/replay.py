@@ -1,8 +1,8 @@
-"""Recorded attempts, decided by today's rules and by the proposed ones.
+"""Recorded attempts, decided by the current rules and by the proposed ones.
 
 Both sides are decided again, so that every difference comes from the proposal. Circumstances that no rule determines,
-such as a charge at another charger or a PIN lock-out, come from the record. So does an attempt that a reservation decided, or
-that energy refused.
+such as a charge at another charger or a PIN lock-out, come from the record. So do attempts that a reservation decided
+or that energy refused.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 SPAN_MAX = timedelta(days=92)
 ATTEMPTS_MAX = 200_000
 PAGE = 500
-AT_A_TIME = 50  # attempts decided twice in one turn of the loop
-FREED_AT_A_TIME = 50  # chargers whose timelines of up to 92 days are freed in one turn
-BY_ANOTHER_RULE = frozenset(  # than those that a proposal changes
+AT_A_TIME = 50  # attempts decided twice in one iteration of the event loop
+FREED_AT_A_TIME = 50  # chargers whose timelines of up to 92 days are freed in one iteration
+BY_ANOTHER_RULE = frozenset(  # reasons of rules that a proposal cannot change
     {
         Reason.ENERGY_RESTRICTED,
         Reason.RESERVATION,
@@ -59,9 +59,8 @@ class WhatIfInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Attempts in `[since, until)`; `charger_ids` None: at all chargers of the tenant. `schedules` belong to the proposal, and
-    are completed when the question is asked.
-    """
+    """Attempts in `[since, until)`; `charger_ids` None: at all chargers of the tenant. `schedules` are part of the
+    proposal, and are completed when it is replayed."""
 
     since: datetime
     until: datetime
@@ -72,7 +71,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedDecision:
-    """`would_deny`: the reason for which enforcement would have refused; None if allowed or actually denied."""
+    """`would_deny` is the reason for which enforcement would have refused; None if allowed or actually denied."""
 
     allowed: bool
     reason: Reason
@@ -116,7 +115,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One charger under today's rules or under the proposal."""
+    """One charger under the current rules or under the proposal."""
 
     policy: ChargerAccessPolicy
     timeline: Timeline
@@ -132,12 +131,15 @@ class WhatIf:
     profiles: CapabilityProfiles | None = None
 
     async def __call__(self, tenant_id: TenantId, question: Question) -> Answer:
-        """Raises `WhatIfInvalid`, `ChargerUnknown`, the refusals of the proposal's parts, or `StoreUnavailable`."""
+        """Replay the attempts. Raises `WhatIfInvalid`, `ChargerUnknown`, the refusals of the proposal's parts, or
+        `StoreUnavailable`."""
         _check_span(question)
         now = self.clock.now()
         question = await self._with_schedules(tenant_id, question, now)
-        today = self.view.registry(tenant_id).copy()  # both sides are decided by one version, however long it takes
-        await asyncio.sleep(0)  # copying a large registry is a turn of the loop by itself
+        today = self.view.registry(
+            tenant_id
+        ).copy()  # both sides are decided with one version, regardless of the duration
+        await asyncio.sleep(0)  # copying a large registry takes an iteration of the event loop by itself
         _check_tags(question.proposal, FreevendTags(self.profiles).check(tenant_id))
         proposed = proposed_registry(today, question.proposal, self.pseudonyms, tenant_id, now=now)
         sides = await self._sides(tenant_id, question)
@@ -173,7 +175,8 @@ class WhatIf:
         return replace(question, proposal=replace(question.proposal, schedules=schedules))
 
     async def _sides(self, tenant_id: TenantId, question: Question) -> dict[ChargerId, tuple[_Side, _Side]]:
-        """Checks all chargers' policies before it reads the first attempt, one charger per turn of the event loop."""
+        """Return both sides of each charger. All policies are checked before the first attempt is read, one charger per
+        iteration of the event loop."""
         if question.charger_ids is None:
             views = list(self.view.chargers_of(tenant_id))
         else:
@@ -188,7 +191,7 @@ class WhatIf:
         return sides
 
     async def _attempts(self, tenant_id: TenantId, question: Question, answer: Answer) -> AsyncIterator[Row]:
-        """Newest first."""
+        """Yield the attempts, newest first."""
         only = next(iter(question.charger_ids)) if question.charger_ids and len(question.charger_ids) == 1 else None
         wanted = AttemptFilter(charger_id=only, since=question.since, until=question.until)
         cursor: str | None = None
@@ -243,7 +246,8 @@ def _side(policy: ChargerAccessPolicy, question: Question) -> _Side:
 
 
 def _is_by_another_rule(row: Row) -> bool:
-    """A reservation or energy decided the attempt, not the rules that a proposal changes: the attempt stays as it was."""
+    """Return whether a reservation or energy decided the attempt, and not the rules that a proposal changes: the
+    attempt then counts as unchanged."""
     return (row["would_deny"] or row["reason"]) in BY_ANOTHER_RULE
 
 

@@ -18,9 +18,9 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleChange:
-    """New content for a schedule and all chargers that follow it, a new schedule at `depot_id` (`schedule_id` None), or its
-    withdrawal (`withdrawn`). `charger_ids` would begin to follow it (None: all of the depot). `draft` None: it reads as now.
-    """
+    """New content for a schedule and all chargers that follow it, a new schedule at `depot_id` (`schedule_id` None), or
+    its withdrawal (`withdrawn`). `charger_ids` would begin to follow it (None: all of the depot). `draft` None: its
+    content stays."""
 
     schedule_id: ScheduleId | None
     depot_id: DepotId | None = None
@@ -32,9 +32,8 @@ class ScheduleChange:
 async def proposed_schedule(
     view: DecisionView, tenant_id: TenantId, change: ScheduleChange, *, now: datetime
 ) -> ProposedSchedule:
-    """Raises `ScheduleUnknown`, `DepotUnknown`, `ChargerUnknown`, `ScheduleElsewhere`, or the refusals of the schedule, each
-    with a pointer into the change.
-    """
+    """Return the completed change. Raises `ScheduleUnknown`, `DepotUnknown`, `ChargerUnknown`, `ScheduleElsewhere`, or
+    the refusals of the schedule, each with a pointer into the change."""
     depot = await _depot(view, tenant_id, change)
     context = Context(tenant_id=tenant_id, actor=SYSTEM, correlation_id=new_id())
     schedule_id = change.schedule_id or ScheduleId(context.created_id("schedule", depot.depot_id))
@@ -74,7 +73,7 @@ def _schedule(
     before = depot.schedules.get(schedule_id)
     try:
         schedule = draft.schedule(context, schedule_id, depot.settings.time_zone, before, now=now)
-        depot.put_schedule(schedule)  # raises what makes it impossible
+        depot.put_schedule(schedule)  # raises the reason why it is impossible
     except Refused as refusal:
         refusal.pointer = f"/schedule{refusal.pointer or ''}"
         raise
