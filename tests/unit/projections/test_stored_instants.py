@@ -26,5 +26,5 @@ def test_texts_of_instants_are_those_of_each_alone(instants: list[datetime | Non
 
 @pytest.mark.parametrize("naive", [NOON.replace(tzinfo=None), NOON.replace(microsecond=1, tzinfo=None)])
 def test_texts_of_an_instant_without_offset_are_refused(naive: datetime):
-    with pytest.raises(ValueError, match="without offset"):
+    with pytest.raises(ValueError, match="without an offset"):
         texts_of([NOON, naive])
