@@ -1,1 +1,1 @@
-"""What is measured, against whom, in one run: `make bench`. Ratios matter; the machine's own speed does not."""
+"""Benchmarks against rivals, each pair in one run: `make bench`. The ratios count, not the machine's own speed."""

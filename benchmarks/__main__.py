@@ -1,4 +1,4 @@
-"""`make bench`: everything that is measured, with its ratios, as it is written down in docs/benchmarks.md."""
+"""`make bench`: run all benchmarks and print their ratios, as written down in docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ def _propagation() -> None:
 
 @contextlib.contextmanager
 def _stores(name: str) -> Iterator[Mapping[str, str]]:
-    """The settings of empty stores: each installation has keys of its own."""
+    """Yield the settings of empty stores. Each installation has its own keys."""
     if name == "SQLite":
         yield {}
         return

@@ -1,7 +1,7 @@
 """The rival: a server that accepts everything and records nothing, on the `ocpp` package.
 
-`python -m benchmarks.accept_all PORT validated|inline|skipped [uvloop]`: with the package's default validation (in a thread
-pool), on the event loop, or switched off; on asyncio's own event loop, or on uvloop's.
+`python -m benchmarks.accept_all PORT validated|inline|skipped [uvloop]`: validation runs as in the package's default (in a
+thread pool), on the event loop, or not at all; the event loop is asyncio's or uvloop's.
 """
 
 from __future__ import annotations

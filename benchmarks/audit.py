@@ -1,7 +1,7 @@
-"""Durable decisions with and without the audit chain behind them, in turns, in one run: the ratio is what the chain costs.
+"""Durable decisions with and without the audit chain behind them, in turns, in one run. The ratio is the cost of the chain.
 
-The chain runs in a process of its own, as in the office; decisions are made as fast as they can be, which it never has to bear.
-`python -m benchmarks.audit DIRECTORY` is that process.
+The chain runs in a separate process, as in the office. Decisions are made as fast as possible, a load that the chain never has
+in practice. `python -m benchmarks.audit DIRECTORY` is that process.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ ROUNDS = 7
 
 @dataclass(frozen=True)
 class Measured:
-    """Decisions a second; `ratio` is the median of the rounds' own ratios. `chained` of `events` were chained at the end. The
-    processor times differ less than the rates on a machine that others use too."""
+    """Decisions per second. `ratio` is the median of the rounds' ratios. Of `events`, `chained` were chained at the end. On a
+    machine that others use too, the processor times vary less than the rates.
+    """
 
     without: float
     chaining: float
     ratio: float
     ratios: list[float]
     decision_cpu_us: float
-    chain_cpu_us: float  # of each event, in the other process
+    chain_cpu_us: float  # per event, in the other process
     chained: int
     events: int
 
@@ -75,7 +76,7 @@ async def _measure(directory: Path, seconds: float) -> Measured:
 
 
 async def _chain_cpu_us(container: Container, directory: Path) -> float:
-    """Chain the whole log once more, in this process and into another file."""
+    """Chain the whole log once more, in this process and into another file, and return the processor time per event."""
     chains = SqlAuditChains(directory / "once-more.sqlite")
     chainer = AuditChainer(container.stores.store(), chains, container.auditing.seals(), container.clock())
     began = time.process_time()
@@ -96,7 +97,7 @@ async def _round(
 
 @contextmanager
 def _chaining(directory: Path) -> Iterator[None]:
-    """Another process chains what is in the log, and goes on."""
+    """Let another process chain the events in the log and those that follow."""
     command = [sys.executable, "-m", "benchmarks.audit", str(directory)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:

@@ -1,6 +1,7 @@
-"""OCPP 1.6 Authorize round trips per second with 200 connected chargers, 50 in flight: ours, decided and durable, beside a
-server on the `ocpp` package that accepts everything and records nothing. Ours is the gateway process of `serve`, on uvloop; the
-load client is a process of its own. The servers take turns, so that a machine that slows down slows all of them."""
+"""OCPP 1.6 Authorize round trips per second with 200 connected chargers, 50 in flight. Our server decides and stores each
+attempt; the rival, on the `ocpp` package, accepts everything and records nothing. Ours is the gateway process of `serve`, on
+uvloop; the load client is a separate process. The servers take turns, so that a machine that slows down slows all of them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ RIVALS = {
 
 @dataclass(frozen=True)
 class RoundTrips:
-    """`cpu_us` is the server's processor time for each attempt. The last two are None where half load was not measured."""
+    """The figures of one server. `cpu_us` is its processor time per attempt. The last two are None if half load was not
+    measured.
+    """
 
     name: str
     per_second: float
@@ -50,7 +53,7 @@ class _Server:
 
 
 def measure(seconds: float = 4.0, postgres: Mapping[str, str] | None = None) -> list[RoundTrips]:
-    """`postgres`: the settings that name a migrated database; SQLite files without them."""
+    """Measure all servers. `postgres` are the settings of a migrated database; without them, SQLite files are used."""
     database = "SQLite" if postgres is None else "PostgreSQL"
     figures: dict[str, list[dict[str, float]]] = {}
     at_half_load: list[dict[str, float]] = []
@@ -76,12 +79,12 @@ def _median_of(name: str, runs: list[dict[str, float]]) -> RoundTrips:
 
 
 def idle_kib(chargers: int = 400) -> float:
-    """KiB of resident memory for each charger that is connected, booted and silent, in one process with all roles."""
+    """Return the KiB of resident memory per connected, booted and silent charger, in one process with all roles."""
     with (
         tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory,
         _ours(directory, chargers, roles=ALL_ROLES) as ours,
     ):
-        _connect_and_wait(ours, 1)  # what the first connection loads
+        _connect_and_wait(ours, 1)  # loads what the first connection needs
         before = _rss_kib(ours.pid)
         after = _connect_and_wait(ours, chargers)
         return (after - before) / (chargers - 1)
@@ -126,7 +129,10 @@ def _process(command: list[str], environment: Mapping[str, str] | None = None) -
 def _load(
     server: _Server, seconds: float, *, settle_s: float = 0.5, per_second: float | None = None
 ) -> dict[str, float]:
-    """The load begins `settle_s` after the boots. Without a rate each answer is followed by the next attempt at once."""
+    """Run the load client, whose load begins `settle_s` after the boots, and return its figures.
+
+    Without a rate, each answer is followed by the next attempt at once.
+    """
     command = [sys.executable, "-m", "benchmarks.load_client", f"ws://127.0.0.1:{server.port}/ocpp"]
     command += ["--connections", str(CHARGERS), "--in-flight", str(IN_FLIGHT), "--seconds", str(seconds)]
     command += ["--server-pid", str(server.pid), "--settle", str(settle_s)]
@@ -140,7 +146,7 @@ def _load(
 
 
 def _connect_and_wait(server: _Server, chargers: int) -> float:
-    """The server's resident memory in KiB while the chargers are connected."""
+    """Return the server's resident memory in KiB while the chargers are connected."""
     command = [sys.executable, "-m", "benchmarks.idle_client", f"ws://127.0.0.1:{server.port}/ocpp", str(chargers)]
     with _process(command) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""What the service is measured beside: the least that inserts the rows of its event store, or reads them, in one database."""
+"""The baseline: the least code that inserts the rows of the event store, or reads them, in one database."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ KEPT = (
 
 
 class Bare(Protocol):
-    """A database with our event store in it, and a table `bare` of the same rows and the same key."""
+    """A database with our event store, and a table `bare` with the same rows and the same key."""
 
     name: str
     settings: Settings
 
     def rows(self, limit: int) -> list[Row]:
-        """Of our decisions."""
+        """Return rows of our decisions."""
         ...
 
     def empty(self) -> None: ...
 
     def insert(self, rows: Sequence[Row]) -> None:
-        """In one transaction, on the disk."""
+        """Insert the rows in one transaction, synchronised to disk."""
         ...
 
     def scan(self) -> Iterator[bytes]:
-        """The bytes of each event of our log, in order."""
+        """Yield the bytes of each event of our log, in order."""
         ...
 
 
@@ -105,7 +105,7 @@ class BarePostgres:
 
 @contextmanager
 def bare_postgres(directory: Path) -> Iterator[BarePostgres]:
-    """On a server of its own, whose disk is that of the others."""
+    """Use a separate server, on the same disk as the others."""
     server = PostgresServer()
     try:
         url = server.server_url("postgres")

@@ -1,8 +1,8 @@
-"""Bookings of a partner by OCPI beside 10,000 live reservations: how long the partner waits for the durable answer, and the
+"""A partner's OCPI bookings beside 10,000 live reservations: how long the partner waits for the durable answer, and the
 processor time of a booking with its push.
 
-`serve` runs as an operator runs it, in two processes. A simulated partner, in the process that measures, books free hours one
-after the other over HTTP, and its server receives the push of each booking by HTTPS.
+`serve` runs in two processes, as in production. A simulated partner, in the measuring process, books free hours one after
+another over HTTP, and its server receives the push of each booking over HTTPS.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ from tests.support.certificates import TestAuthority
 BOOKINGS: Final = 400
 WARM_UP: Final = 20
 PER_SECOND: Final = 6.0
-SETTLED_S: Final = 10.0  # after the start: snapshots, and the first look at all reservations
+SETTLED_S: Final = 10.0  # after the start, for snapshots and the first inspection of all reservations
 AT_REST_S: Final = 5.0
 PARTS: Final = ("office", "gateway")
 
 
 @dataclass
 class Bookings:
-    """`took_ms` of each booking; `bare_ms` of two small synchronised writes to the same disk, one after the other, between two
-    bookings: an answer waits for as many. `cpu_ms`: of each part of the service the processor time of one booking with its
-    push, without what the part takes at rest."""
+    """`took_ms` has the time of each booking. `bare_ms` has the time of two small synchronised writes to the same disk, one
+    after the other, measured between two bookings; an answer waits for as many writes. `cpu_ms` has, for each part of the
+    service, the processor time of one booking with its push, without the part's time at rest.
+    """
 
     took_ms: list[float] = field(default_factory=list)
     bare_ms: list[float] = field(default_factory=list)
@@ -128,7 +129,7 @@ async def _booked(partner: SimulatedPartner, directory: Path, bookings: int) -> 
 
 
 async def _at_rest(directory: Path) -> dict[str, float]:
-    """The share of a processor that each part takes without bookings."""
+    """Return the share of a processor that each part uses without bookings."""
     await asyncio.sleep(SETTLED_S)
     before = {part: cpu_s(directory, part) for part in PARTS}
     await asyncio.sleep(AT_REST_S)

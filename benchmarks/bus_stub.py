@@ -1,4 +1,5 @@
-"""Takes every entry of PutEvents and keeps none, after some milliseconds: what a bus costs by waiting, without its work.
+"""A bus that accepts every entry of PutEvents after some milliseconds and keeps none: the cost of waiting for a bus, without
+its work.
 
 `python -m benchmarks.bus_stub DELAY` prints its port and serves until it is ended.
 """

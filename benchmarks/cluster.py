@@ -1,5 +1,6 @@
-"""How soon a change made at the API is what another process decides by: an API, two gateways and a projector, each a process of
-its own on one PostgreSQL server. A vehicle is suspended and reinstated; each gateway is asked all the while, as a dry run."""
+"""How soon another process decides by a change made at the API. An API, two gateways and a projector each run in a separate
+process on one PostgreSQL server. A vehicle is suspended and reinstated, while each gateway is asked continuously, as a dry run.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ CARD = "04A1B2C3D4E5F6"
 
 @dataclass(frozen=True)
 class Propagated:
-    """Milliseconds from the request to the API until every gateway decides by the change: its commit and answer included."""
+    """Milliseconds from the request to the API until every gateway decides by the change, including commit and answer."""
 
     changes: int
     p50_ms: float
@@ -61,7 +62,7 @@ _COMMAND = [sys.executable, "-m", "access_policy.entrypoints.cli"]
 
 @contextmanager
 def _process(data: Path, instance: str, roles: str, places: dict[str, str]) -> Iterator[str]:
-    """Its HTTP API's address."""
+    """Start a process, and yield the address of its HTTP API."""
     http, ocpp = free_port(), free_port()
     command = [*_COMMAND, "serve", "--data", str(data), "--instance", instance]
     command += ["--http", f"127.0.0.1:{http}", "--ocpp", f"127.0.0.1:{ocpp}"]

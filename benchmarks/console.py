@@ -1,9 +1,8 @@
-"""Open consoles beside load: the weight of each page, the time to the first live update, how late updates are, and the p99 of
+"""Open consoles beside load: the weight of each page, the time to the first live update, the delay of updates, and the p99 of
 decisions with and without consoles.
 
-`serve` runs as an operator runs it, in two processes, with 200 chargers; load and consoles are processes of their own. The
-consoles do what the pages' `live.js` does; one real Chromium measures the first update. Runs without and with consoles take
-turns.
+`serve` runs in two processes, as in production, with 200 chargers; load and consoles are separate processes. The consoles do
+what the pages' `live.js` does; one real Chromium measures the first update. Runs without and with consoles take turns.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ CONSOLES: Final = 20
 ROUNDS: Final = 3
 FIRST_UPDATES: Final = 5
 AS_LONG_AS_NEEDED_S: Final = 3_600.0
-CONNECTED_S: Final = 5.0  # until the load is under way
+CONNECTED_S: Final = 5.0  # until the load has started
 CHROMIUM: Final = "/usr/bin/chromium"
 _ASSET: Final = re.compile(r'(?:href|src)="(/console/assets/[^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """Bytes of a page's bodies as they are sent, compressed. The second visit has what the first one may keep."""
+    """Compressed bytes of a page's bodies as sent. On the second visit, files that the first visit may keep are not sent."""
 
     page: str
     first: int
@@ -52,8 +51,9 @@ class Weight:
 
 @dataclass
 class Consoles:
-    """One decision p99 for each round, without and with consoles. `delays_ms`: from a decision to its fragment in a console,
-    and `stages_ms` its parts. `office_cpu_s`: processor time of the office beside consoles."""
+    """`without_p99_ms` and `with_p99_ms` have one decision p99 per round. `delays_ms` are the times from a decision to its
+    fragment in a console, and `stages_ms` their parts. `office_cpu_s` is the office's processor time beside consoles.
+    """
 
     per_second: float
     without_p99_ms: list[float] = field(default_factory=list)
@@ -118,7 +118,7 @@ async def _link(directory: Path, http: str) -> str:
 
 
 async def _weight(visitor: httpx.AsyncClient, path: str) -> Weight:
-    """A browser keeps what is `immutable`, and asks again for the rest."""
+    """Load a page as a browser does, which keeps `immutable` files and requests the others again."""
     page = await visitor.get(path)
     page.raise_for_status()
     first, second = page.num_bytes_downloaded, page.num_bytes_downloaded
@@ -132,7 +132,7 @@ async def _weight(visitor: httpx.AsyncClient, path: str) -> Weight:
 
 
 async def _first_update_ms(link: str) -> float:
-    """A new browser, with nothing kept, is signed in and opens the attempts."""
+    """Sign in with a new browser, without a cache, and open the attempts."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = await browser.new_page()

@@ -1,9 +1,9 @@
-"""Open consoles, in a process of their own: `python -m benchmarks.console_client URL COOKIE CONSOLES`.
+"""Open consoles, in a separate process: `python -m benchmarks.console_client URL COOKIE CONSOLES`.
 
-Every other console shows the board, the rest the attempts. Each reads the live stream and fetches its fragments again as
-`live.js` does. Prints `open` once all streams are; at the end of its input one JSON line: the delays of attempts in
-milliseconds, from the decision until a fragment that was asked for after the event has arrived, with their three stages (until
-the event has arrived, until the fragment is asked for, until it has arrived), and the number of fragments.
+Half of the consoles show the board, the others the attempts. Each reads the live stream and fetches its fragments again as
+`live.js` does. Prints `open` once all streams are open. At the end of its input it prints one JSON line with the number of
+fragments and the delays of attempts in milliseconds: from the decision to the arrival of a fragment requested after the event
+arrived, with their three stages (until the event arrives, until the fragment is requested, until it arrives).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import uvloop
 
 BOARD: Final = "/console/board"
 ATTEMPTS: Final = "/console/attempts"
-BREATH: Final = 2.0  # of live.js, and its wait for events that arrive together
+BREATH: Final = 2.0  # as in live.js, and its wait for events that arrive together
 TOGETHER_S: Final = (0.05, 0.2)
 ROWS_EVERY_S: Final = 0.5  # data-live-every of the board's chargers and of the attempts
 PROBLEMS_EVERY_S: Final = 6.0
@@ -39,7 +39,7 @@ class Waiting(NamedTuple):
 
 @dataclass
 class Part:
-    """An element that is fetched again after events of some kinds. With `by_charger` only the changed rows are."""
+    """An element that is fetched again after events of some kinds. With `by_charger`, only the changed rows are fetched."""
 
     path: str
     kinds: frozenset[str]

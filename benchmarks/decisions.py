@@ -1,6 +1,7 @@
 """Durable decisions through the decision path without sockets, beside bare inserts of the same rows; and how fast the read
-models follow the log and are rebuilt from it, beside a bare scan and a plain decode of the log. In turns, in each database. A
-rebuild has a second process, everything else happens in one."""
+models follow the log and are rebuilt from it, beside a bare scan and a plain decode of the log. They take turns in each
+database. A rebuild uses a second process; everything else happens in one.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ LOG = 150_000  # events to fold, at least
 
 @dataclass(frozen=True)
 class Durable:
-    """`bare` are rows a second of the same bytes, with the same key, inserted in groups of as many as are in flight."""
+    """Durable decisions. `bare` is rows per second of the same bytes and key, inserted in groups of the number in flight."""
 
     in_flight: int
     per_second: float
@@ -49,8 +50,9 @@ class Durable:
 
 @dataclass(frozen=True)
 class Folded:
-    """Events a second: followed by read models that begin at the start, rebuilt beside the live ones, only scanned, and scanned
-    and decoded to plain dicts. The CPU times are those of one event, of this process and of the one that prepares batches."""
+    """Events per second: followed by read models that begin at the start, rebuilt beside the live ones, only scanned, and
+    scanned and decoded to plain dicts. The CPU times are per event, of this process and of the process that prepares batches.
+    """
 
     events: int
     followed: float
@@ -81,7 +83,7 @@ async def _measure(bare: Bare, seconds: float) -> Measured:
     await set_up(service, CHARGERS)
     await container.deciding.follower().catch_up()
     numbers = itertools.count()
-    await decisions(container, 64, seconds, numbers)  # there are rows to insert then
+    await decisions(container, 64, seconds, numbers)  # so that there are rows to insert
     rows, durable = bare.rows(ROWS), []
     for in_flight in IN_FLIGHT:
         ours, raw = [], []
@@ -109,7 +111,7 @@ async def decisions(
 
 
 async def ask_again_and_again(container: Container, numbers: Iterator[int], goes_on: Callable[[], bool]) -> list[float]:
-    """How long each decision took, in seconds."""
+    """Decide repeatedly, and return the duration of each decision in seconds."""
     decider, took = container.deciding.decider(), []
     while goes_on():
         began, number = time.perf_counter(), next(numbers)
@@ -143,7 +145,7 @@ def _bare_inserts(bare: Bare, rows: list[Row], group: int, seconds: float) -> fl
 
 
 async def _folded(container: Container, bare: Bare) -> Folded:
-    """The read models first follow what was decided above; nothing decides meanwhile."""
+    """Measure the read models, which first follow the decisions made before; no decisions are made meanwhile."""
     store, models = container.stores.store(), container.read_side.models()
     began, busy = time.perf_counter(), time.process_time()
     await container.read_side.follower().catch_up()

@@ -1,7 +1,7 @@
 """The service under test: 200 chargers under managed access, 1,000 vehicles, SQLite with every commit synchronised.
 
 `python -m benchmarks.durable_server DIRECTORY CHARGERS [ROLES]` prints the OCPP port and, with the role `api`, the HTTP port,
-each on a line, and serves until it is ended. The environment's settings name the database.
+each on a line, and serves until it is stopped. The environment's settings name the database.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def main(directory: Path, chargers: int, roles: str) -> None:
     settings = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0, roles=roles)
     service = Service(settings)
     await set_up(service, chargers)
-    if "projector" not in roles:  # a process of its own keeps the read models, and has read the set-up
+    if "projector" not in roles:  # another process keeps the read models; this one has already read the set-up
         await service.container.read_side.follower().resume()
         await service.container.read_side.follower().catch_up()
 

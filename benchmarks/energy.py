@@ -1,5 +1,6 @@
-"""The energy gate of a charger in a tree of 1,000 nodes with 200 envelopes: read from memory, beside computed from nothing; and
-what an event of the site costs."""
+"""The energy gate of a charger in a tree of 1,000 nodes with 200 envelopes, read from memory and computed from scratch; and the
+cost of an event of the site.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +28,9 @@ from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
 
 TENANT, DEPOT, ROOT = TenantId("bench"), DepotId("bench"), EnergyNodeId("site")
 CIRCUITS: Final = 20
-GROUPS: Final = 2  # of a circuit
+GROUPS: Final = 2  # per circuit
 CHARGERS: Final = 939  # the rest of the 1,000 nodes
-ENVELOPES: Final = 200  # half of them of the site, for the coming hours, and the others of circuits
+ENVELOPES: Final = 200  # half of them for the site, for the coming hours, the others for circuits
 ROUNDS: Final = 7
 KW: Final = 1_000
 AHEAD: Final = timedelta(hours=51)
@@ -40,11 +41,11 @@ class Measured:
     """Microseconds of processor time, medians of the rounds."""
 
     unchanged: float
-    changed: float  # each reading is the charger's first one after a measurement of the whole site
+    changed: float  # each reading is the charger's first after a measurement of the whole site
     from_nothing: float
     measurement_of_site: float
     measurement_of_circuit: float
-    plan_of_depot: float  # the windows of the coming two days of all chargers, after a measurement of the site
+    plan_of_depot: float  # the windows of all chargers for the next two days, after a measurement of the site
 
 
 class _Clock:
@@ -63,7 +64,7 @@ def measure(reads: int = 20_000) -> Measured:
     for event in _site(clock.at):
         _record(view, event, clock.at)
     gc.collect()
-    rounds = [_round(view, gates, clock, reads) for _ in range(ROUNDS + 1)][1:]  # the first one is warm-up
+    rounds = [_round(view, gates, clock, reads) for _ in range(ROUNDS + 1)][1:]  # the first one is a warm-up
     return Measured(*(median(column) for column in zip(*rounds, strict=True)))
 
 
@@ -95,7 +96,7 @@ def _round(view: DecisionView, gates: EnergyGates, clock: _Clock, reads: int) ->
 
 
 def _took(each: Callable[[int], object], times: int) -> float:
-    """Microseconds of one."""
+    """Return the microseconds of one call."""
     busy = time.process_time()
     for number in range(times):
         each(number)

@@ -1,9 +1,9 @@
 """Measure the what-if of a gate policy over a month, at a depot with 50 nodes and a meter reading every 15 seconds, and the
-query for the site at an instant of that month: processor time, and how long they hold the event loop.
+query for the site at an instant of that month: their processor time, and how long they block the event loop.
 
-The read models have what the projections would have made of that month: one row per node and minute. The rival is the naive
-computation: fold every measurement of the stream, and compute every gate that is followed anew after each. Its events come
-from memory, so that it is spared reading 170,000 events from a store.
+The read models contain the projections of that month: one row per node and minute. The rival is the naive computation: fold
+every measurement of the stream, and recompute every followed gate after each. Its events come from memory, so it does not have
+to read 170,000 events from a store.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ Change = tuple[datetime, events.SiteEnergyEvent]
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of processor time; the holds in milliseconds. `different`: by how many the refusals differ from those of the
-    rival, which sees each measurement."""
+    """Seconds of processor time; the holds are in milliseconds. `different` is the difference in the number of refusals to the
+    rival, which sees each measurement.
+    """
 
     measurements: int
     attempts: int
@@ -73,7 +74,7 @@ class Measured:
 
 
 def measure(days: int = 30, rival_days: int = 2) -> Measured:
-    """`rival_days`: the rival computes the last days only, because it takes long."""
+    """Measure. The rival computes only the last `rival_days` days, because it takes long."""
     with tempfile.TemporaryDirectory() as directory:
         return asyncio.run(_measure(Path(directory), days, rival_days))
 
@@ -115,8 +116,9 @@ async def _measure(directory: Path, days: int, rival_days: int) -> Measured:
 
 
 async def _held(work: Any) -> tuple[float, float, Any]:
-    """Seconds of processor time of the work, the longest time in milliseconds for which another task of the loop had to wait,
-    and the result."""
+    """Return the work's processor time in seconds, the longest time in milliseconds for which another task of the loop had to
+    wait, and the result.
+    """
     longest, is_over = 0.0, False
 
     async def watch() -> None:
@@ -128,7 +130,7 @@ async def _held(work: Any) -> tuple[float, float, Any]:
 
     watching = asyncio.create_task(watch())
     gc.collect()
-    gc.freeze()  # what the benchmark itself has made
+    gc.freeze()  # excludes objects that the benchmark itself created
     began = time.process_time()
     result = await work
     took = time.process_time() - began
@@ -210,7 +212,7 @@ def _instants(days: int) -> Iterator[datetime]:
 
 
 def _demand(node_id: EnergyNodeId, at: datetime) -> int:
-    """Ten minutes high, ten low, a little different each minute."""
+    """Return a demand that is high for ten minutes and low for ten, a little different each minute."""
     minute = int(at.timestamp()) // 60
     base = 850_000 if node_id == ROOT else 250_000 if node_id.startswith("circuit") else 10_000
     return base + (minute // 10 % 2) * base // 8 + minute * 37 % 1_000
@@ -262,7 +264,7 @@ def _feed() -> dict[str, Any]:
 
 
 def _fill_demand(database: Any, days: int) -> None:
-    """One row per node and minute: the last of its measurements."""
+    """Insert one row per node and minute, with the last of its measurements."""
     with database.writing.begin() as connection:
         for node_id in _nodes():
             minutes = (FIRST + timedelta(minutes=number) for number in range(days * 1_440))

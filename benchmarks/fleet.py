@@ -1,4 +1,4 @@
-"""A fleet under measurement: the service in a process of its own, its chargers in others, and what is seen of both."""
+"""A fleet under measurement: the service in one process, its chargers in others, and the observations of both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Seen:
-    """What one process of chargers has said, in its order."""
+    """The lines that one process of chargers has printed, in order."""
 
     process: subprocess.Popen[str]
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Fleet:
     # --- the service -----------------------------------------------------------------------------------------------------
 
     def start_service(self) -> float:
-        """Returns the seconds until it listens."""
+        """Start the service. Return the seconds until it listens."""
         began = time.monotonic()
         command = [sys.executable, "-m", "benchmarks.fleet_server"]
         arguments = [str(self.directory), str(self.chargers), str(self.depots), str(self.port)]
@@ -74,7 +74,7 @@ class Fleet:
         return time.monotonic() - began
 
     def end_service(self, number: signal.Signals) -> float:
-        """Returns the seconds until it was gone."""
+        """Signal the service. Return the seconds until it has ended."""
         assert self._service is not None
         began = time.monotonic()
         self._service.send_signal(number)
@@ -111,7 +111,7 @@ class Fleet:
             self._clients.append(client)
 
     def start_prober(self, tag: str, *, every_s: float) -> Seen:
-        """One more charger, which asks for `tag` all the time."""
+        """Start one more charger, which presents `tag` continuously."""
         command = [sys.executable, "-m", "benchmarks.prober", f"ws://127.0.0.1:{self.port}/ocpp"]
         arguments = [charge_point(self.chargers), tag, str(every_s)]
         prober = Seen(subprocess.Popen(command + arguments, stdout=subprocess.PIPE, text=True))
@@ -120,7 +120,7 @@ class Fleet:
         return prober
 
     def until(self, what: str, fits: Callable[[], bool], *, timeout_s: float) -> float:
-        """Returns the seconds that it took."""
+        """Wait until `fits` holds. Return the seconds that it took."""
         began = time.monotonic()
         while not fits():
             if time.monotonic() - began > timeout_s:
@@ -131,7 +131,7 @@ class Fleet:
         return time.monotonic() - began
 
     def now(self, name: str) -> int:
-        """The latest sum over all chargers."""
+        """Return the latest sum over all chargers."""
         return sum(each.lines[-1][name] if each.lines else 0 for each in self._clients)
 
     def counted(self, name: str) -> dict[str, int]:
@@ -142,8 +142,9 @@ class Fleet:
         return total
 
     def reached(self, name: str, target: float, *, since: float, key: str | None = None, below: bool = False) -> float:
-        """Seconds after `since` (of the clock on the wall) at which the sum over all processes of chargers was at least
-        `target`, or at most where `below`; of a count by key, that of `key`."""
+        """Return the seconds after `since` (on the wall clock) at which the sum over all processes of chargers reached
+        `target`, from above with `below`; with `key`, the sum of that key's counts.
+        """
         latest = [0] * len(self._clients)
         samples = [
             (line["at"], n, line[name] if key is None else line[name].get(key, 0))
@@ -158,11 +159,11 @@ class Fleet:
         return float("inf")
 
     def applied(self) -> int:
-        """How often chargers were verified to be in their mode, as the store has it."""
+        """Return how often chargers were verified to be in their mode, according to the store."""
         return len(self.applied_at())
 
     def applied_at(self, since: float = 0.0) -> list[float]:
-        """When (of the clock on the wall, ascending), from its log."""
+        """Return the times of those verifications (on the wall clock, ascending), from the log."""
         with sqlite3.connect(f"file:{self.directory / 'events.sqlite'}?mode=ro", uri=True) as store:
             rows = store.execute("SELECT state FROM stored_events WHERE topic LIKE '%mode_applied.v1'").fetchall()
         return sorted(at for (state,) in rows if (at := _recorded_at(state)) >= since)
@@ -195,12 +196,12 @@ def fleet(chargers: int, depots: int) -> Iterator[Fleet]:
 
 
 def at_share(instants: Sequence[float], share: float, of: int) -> float:
-    """The instant at which this share of `of` was there; infinite if it never was."""
+    """Return the instant at which this share of `of` was reached; infinite if it never was."""
     needed = max(1, round(of * share))
     return instants[needed - 1] if len(instants) >= needed else float("inf")
 
 
 def p99_ms(prober: Seen, start: float, end: float) -> float:
-    """Of what was asked in `[start, end)`."""
+    """Return the p99 of the requests in `[start, end)`."""
     took = sorted(line["took_s"] for line in prober.lines if start <= line["asked"] < end)
     return 1000 * took[len(took) * 99 // 100] if took else float("nan")

@@ -1,8 +1,8 @@
 """Thousands of simulated chargers in one process: `python -m benchmarks.fleet_client URL FIRST COUNT FAULTY LONGEST_S`.
 
-Of every hundred `FAULTY` answer nothing, or refuse to be switched, or take five seconds for each answer, in turn. A charger
-that lost its connection is back after at most `LONGEST_S`. Twice a second, when something has changed, one line of JSON
-says what can be seen at the chargers.
+Of every hundred chargers, `FAULTY` have a defect: in turn, they answer nothing, refuse to be switched, or take five seconds for
+each answer. A charger that lost its connection reconnects within `LONGEST_S`. At most twice a second, after a change, one line
+of JSON says what can be observed at the chargers.
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ def spec(url: str, number: int, faulty: int, longest_s: float) -> ChargerSpec:
 
 
 class Fleet:
-    """`asked` are the CALLs of the service by action; `closed` is how connections ended, by close code; `turned_away` counts
-    handshakes that were refused."""
+    """A fleet. `asked` counts the service's CALLs by action; `closed` counts the ends of connections by close code;
+    `turned_away` counts refused handshakes.
+    """
 
     def __init__(self, url: str, first: int, count: int, faulty: int, longest_s: float) -> None:
         self.asked: Counter[str] = Counter()
@@ -113,7 +114,7 @@ class Fleet:
         }
 
     def _note_end(self, record: logging.LogRecord) -> bool:
-        """The chargers tell each end of a connection, and each try to have one, in their log."""
+        """Count an end of a connection or a refused handshake, both of which the chargers log."""
         match record.args:
             case (_, ConnectionClosed() as end):
                 self.closed[end.rcvd.code if end.rcvd is not None else NO_CLOSING_FRAME] += 1

@@ -1,8 +1,8 @@
 """The service with a fleet's chargers: `python -m benchmarks.fleet_server DIRECTORY CHARGERS DEPOTS PORT`.
 
-In a new directory it registers the chargers, alternately OCPP 1.6 with a configuration key and 2.0.1 with AuthCtrlr.Enabled,
-spread over the depots, one more for the prober, and `VEHICLES` own vehicles; in one that it knows it goes on. Says on one
-line of JSON where it listens and what token to use, and serves until it is ended, with the default settings.
+In a new directory it registers the chargers (alternately OCPP 1.6 with a configuration key, and 2.0.1 with AuthCtrlr.Enabled,
+spread over the depots), one more charger for the prober, and `VEHICLES` own vehicles; in an existing directory it continues.
+Prints one line of JSON with where it listens and which token to use, and serves until it is stopped, with the default settings.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AT_A_TIME = 100
 
 async def main(directory: Path, chargers: int, depots: int, port: int) -> None:
     logging.basicConfig(level=logging.WARNING)
-    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # says how each socket that was killed ended
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it reports how each killed socket ended
     is_new = not (directory / "events.sqlite").exists()
     settings = Settings(data=directory, http="127.0.0.1:0", ocpp=f"127.0.0.1:{port}")
     anywhere = Settings(data=directory, http="127.0.0.1:0", ocpp="127.0.0.1:0")

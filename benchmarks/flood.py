@@ -1,4 +1,4 @@
-"""One charger floods the service with Authorize and never reads an answer, beside healthy chargers that ask as chargers do.
+"""One charger floods the service with Authorize and never reads an answer, beside healthy chargers with normal behaviour.
 
 The service, the healthy chargers and the flood are three processes. The healthy chargers are measured alone first, then
 beside the flood, then beside a flood of WebSocket pings.
@@ -19,12 +19,14 @@ HEALTHY = 50
 PER_SECOND = 12_000
 FLOODS = ("nothing", "authorize", "ping")
 SECONDS_MIN = 10.0
-SETTLE_S = 2.0  # the kernel's buffers fill before the figures count
+SETTLE_S = 2.0  # the kernel's buffers fill before measuring begins
 
 
 @dataclass(frozen=True)
 class Flooded:
-    """`sent_per_s` are the messages that the flood could hand to its socket; `mib` the growth of the service meanwhile."""
+    """`sent_per_s` is the rate of messages that the flood could write to its socket; `mib` is the service's growth during the
+    flood.
+    """
 
     flood: str
     sent_per_s: float
@@ -45,7 +47,7 @@ def _beside(flood: str, seconds: float) -> Flooded:
         port = _line(server)
         url = f"ws://127.0.0.1:{port}/ocpp"
         healthy = _started(running, "benchmarks.healthy_client", url, str(HEALTHY), str(SETTLE_S + seconds))
-        _line(healthy)  # all are connected and booted
+        _line(healthy)  # all are connected and have booted
         before_mib = _mib(server.pid)
         sent = 0.0
         flooding = None

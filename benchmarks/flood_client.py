@@ -1,5 +1,6 @@
-"""The flood: `python -m benchmarks.flood_client PORT IDENTITY authorize|ping PER_SECOND SECONDS` boots, sends that
-many messages a second over a plain socket and never reads an answer; it prints how many a second the socket took."""
+"""The flood: `python -m benchmarks.flood_client PORT IDENTITY authorize|ping PER_SECOND SECONDS` boots, sends that many
+messages per second over a plain socket, and never reads an answer. It prints how many per second the socket accepted.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from benchmarks.load_client import tag
 
 TEXT, PING = 0x81, 0x89  # opcode with FIN
 BATCHES_PER_SECOND = 100
-NO_MASK = b"\0\0\0\0"  # a mask that leaves the payload as it is: the flood is to cost this machine little
+NO_MASK = b"\0\0\0\0"  # a mask that leaves the payload unchanged, so that the flood costs this machine little
 
 
 def main(port: int, identity: str, kind: str, per_second: int, seconds: float) -> None:

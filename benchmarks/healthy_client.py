@@ -1,5 +1,7 @@
-"""Chargers that behave: `python -m benchmarks.healthy_client URL CHARGERS SECONDS` connects and boots them, prints `ready`, has
-each ask Authorize every `EVERY_S` and wait for the answer, and prints one JSON line of figures in milliseconds."""
+"""Well-behaved chargers: `python -m benchmarks.healthy_client URL CHARGERS SECONDS` connects and boots them, and prints
+`ready`. Each then sends Authorize every `EVERY_S` and waits for the answer. At the end it prints one JSON line of figures in
+milliseconds.
+"""
 
 from __future__ import annotations
 

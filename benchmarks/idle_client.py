@@ -1,5 +1,6 @@
-"""Chargers that connect, boot, answer what they are asked (that they cannot) and say nothing by themselves:
-`python -m benchmarks.idle_client URL CHARGERS` says when they are there and nothing is asked any more."""
+"""Chargers that connect, boot, answer every CALL with an error, and send nothing of their own. `python -m
+benchmarks.idle_client URL CHARGERS` prints a line once they are connected and the server sends no more CALLs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import sys
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-SETTLED_S = 8.0  # whatever the server wants to do after a boot
+SETTLED_S = 8.0  # for whatever the server does after a boot
 
 
 async def main(url: str, chargers: int) -> None:

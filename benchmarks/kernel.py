@@ -1,8 +1,8 @@
 """Decisions per second in the kernel, beside cedarpy and pycasbin with the same policy.
 
-The policy: 500 chargers with managed access, 10,000 identifiers of 10,000 vehicles, nine in ten own, one in ten under an
-agreement that covers one depot of five. The question: may this identifier charge at this charger now? Each engine gets the
-same questions and must give the same answers, or the run fails.
+The policy: 500 chargers with managed access and 10,000 identifiers of 10,000 vehicles; nine in ten vehicles are own, one in ten
+is under an agreement that covers one depot of five. The question: may this identifier charge at this charger now? Each engine
+gets the same questions and must give the same answers, or the run fails.
 
 - ours: resolve the identifier in the registry, decide by the table of design 3.3 with lineage and the instant until which
   the permission holds, which the rivals do not compute.
@@ -60,7 +60,7 @@ class Measured:
 
 
 def measure(seconds: float = 3.0) -> list[Measured]:
-    """Rounds of each engine in turn, so that a machine that slows down slows all of them."""
+    """Measure the engines in turns, so that a machine that slows down slows all of them."""
     questions = _questions(5_000)
     engines = {
         "access_policy": _ours(),

@@ -1,9 +1,9 @@
-"""The load: simulated chargers in a process of their own, each sending Authorize and waiting for the answer.
+"""The load: simulated chargers in a separate process, each sending Authorize and waiting for the answer.
 
-Prints one JSON line. With `--per-second` the attempts follow a timetable, and a latency counts from the planned instant;
-without it each answer is followed by the next attempt at once. With `--server-pid` the line has the server's processor time
-for each attempt. Plain `websockets` and `msgspec`, so that the client costs the servers under test as little of the machine
-as possible; the same client drives all of them.
+Prints one JSON line. With `--per-second` the attempts follow a schedule, and a latency counts from the planned instant; without
+it, each answer is followed by the next attempt at once. With `--server-pid` the line includes the server's processor time per
+attempt. It uses plain `websockets` and `msgspec`, so that the client uses as little of the machine as possible. The same client
+drives all servers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 KNOWN_TAGS = 1_000
-RUN = secrets.token_hex(4)  # message ids of two runs differ, as those of two attempts do
+RUN = secrets.token_hex(4)  # message ids differ between runs, and between attempts
 
 
 def tag(number: int) -> str:
@@ -67,7 +67,7 @@ class _Load:
     per_second: float | None
 
     def planned(self, worker: int, count: int) -> float | None:
-        """When the worker's attempt is due; None for at once."""
+        """Return when the worker's attempt is due; None for at once."""
         return None if self.per_second is None else self.begin + (count * self.in_flight + worker) / self.per_second
 
 
@@ -88,7 +88,7 @@ async def _drive(sockets: list[ClientConnection], worker: int, load: _Load, late
 async def _call(
     ws: ClientConnection, message_id: str, action: str, payload: dict[str, object]
 ) -> dict[str, dict[str, str]]:
-    """Sends a CALL and returns the payload of its answer; CALLs of the server are answered as not supported."""
+    """Send a CALL and return the payload of its answer; CALLs of the server are answered as not supported."""
     await ws.send(_encode([2, message_id, action, payload]), text=True)
     while True:
         frame = _decode(await ws.recv(decode=False))
@@ -101,7 +101,7 @@ async def _call(
 
 
 def _cpu_s(pid: int) -> float:
-    """Processor time of the process so far, user and system."""
+    """Return the processor time of the process so far, user and system."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,5 +1,6 @@
-"""What chargers, operators and the store see when PostgreSQL is stopped, slow, hung or locked by somebody: a service in a
-process of its own, chargers that ask all the while, and afterwards what the store holds."""
+"""What chargers, operators and the store see when PostgreSQL is stopped, slow, hung or locked by another client. The service
+runs in a separate process, chargers ask continuously, and afterwards the contents of the store are compared.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +28,16 @@ from access_policy.entrypoints.demo.postgres import PostgresServer, migrated, po
 from benchmarks.load_client import tag
 
 CHARGERS = 100
-ASK_EVERY_S = 0.2  # each charger, once it is answered: up to 500 a second
+ASK_EVERY_S = 0.2  # per charger, once it is answered: up to 500 a second
 CALM_S = 15.0
-SLOW_S = 2.0  # each answer of the server
+SLOW_S = 2.0  # per answer of the server
 LOOK_EVERY_S = 0.25
 RUN = secrets.token_hex(4)
 
 
 @dataclass
 class Seen:
-    """In one phase. Latencies in seconds; `verdicts` counts what chargers were answered."""
+    """The observations of one phase. Latencies are in seconds; `verdicts` counts the answers to chargers."""
 
     name: str
     seconds: float = 0.0
@@ -45,7 +46,7 @@ class Seen:
     health_s: list[float] = field(default_factory=list)
     ready: Counter[bool] = field(default_factory=Counter)
     rss_mib: float = 0.0
-    ready_again_s: float | None = None  # after the fault ended; None in calm phases
+    ready_again_s: float | None = None  # after the fault ended; None for calm phases
 
     def latency(self, share: float) -> float:
         ordered = sorted(self.latencies)
@@ -54,7 +55,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Outages:
-    """`lost` were answered and are not in the store, `doubled` are there twice, `unanswered` are there and nobody was told."""
+    """`lost` were answered but are not in the store, `doubled` are stored twice, and `unanswered` are stored although no
+    charger got the answer.
+    """
 
     seen: list[Seen]
     answered: int
@@ -64,7 +67,7 @@ class Outages:
 
 
 class SlowProxy:
-    """Before the server; `delay_s` is what each of its answers takes longer."""
+    """A proxy in front of the server, which delays each of its answers by `delay_s`."""
 
     def __init__(self, port: int) -> None:
         self._server_port = port
@@ -106,7 +109,9 @@ class SlowProxy:
 
 
 class Watched:
-    """A service, the chargers that ask it and who looks at its health; `phase` says where what they see is noted."""
+    """A service, the chargers that ask it, and the client that checks its health. Observations are noted under the current
+    `phase`.
+    """
 
     def __init__(self, pid: int, ocpp_port: int, http_port: int) -> None:
         self._pid = pid
@@ -123,10 +128,10 @@ class Watched:
         self._end(began)
 
     async def calm(self, seconds: float = CALM_S) -> None:
-        """After a fault: how long it takes until all is well."""
+        """Wait after a fault until the service is ready, and note how long that takes."""
         began, before = time.perf_counter(), self.seen[-1] if self.seen else None
         self.seen.append(Seen("calm"))
-        while before is not None and not await self._is_ready():  # noqa: ASYNC110  it tells nobody
+        while before is not None and not await self._is_ready():  # noqa: ASYNC110  it does not notify clients
             await asyncio.sleep(0.05)
         if before is not None:
             before.ready_again_s = time.perf_counter() - began
@@ -147,7 +152,7 @@ class Watched:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def ask(self, number: int) -> None:
-        """Again and again, as one charger."""
+        """Ask repeatedly, as one charger."""
         name = f"CP{number:04d}"
         async with connect(f"{self._ocpp}/{name}", subprotocols=["ocpp1.6"], compression=None) as ws:
             await _called(ws, "boot", "BootNotification", {"chargePointVendor": "bench", "chargePointModel": "bench"})
@@ -271,7 +276,7 @@ async def _service(directory: Path, database_port: int) -> AsyncIterator[tuple[i
 
 
 async def _called(ws: ClientConnection, message_id: str, action: str, payload: dict[str, object]) -> str:
-    """The status of the answer, or `error CODE`; CALLs of the server are answered as not supported."""
+    """Return the status of the answer, or `error CODE`; CALLs of the server are answered as not supported."""
     await ws.send(msgspec.json.encode([2, message_id, action, payload]), text=True)
     while True:
         frame = msgspec.json.decode(await ws.recv(decode=False))

@@ -1,5 +1,6 @@
-"""One charger that asks again and again: `python -m benchmarks.prober URL IDENTITY TAG EVERY_S` writes a line of JSON for each
-answer to Authorize (when it was asked, how long it took, the status) until it is ended; it connects anew whenever it has to."""
+"""One charger that asks repeatedly: `python -m benchmarks.prober URL IDENTITY TAG EVERY_S` writes a line of JSON for each
+answer to Authorize (when it was asked, how long it took, the status) until it is stopped. It reconnects whenever necessary.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""A change at the office: how long after its answer the gateway decides by it, and until the office shows a decision of the
-gateway.
+"""The propagation of a change at the office: how long after its answer the gateway decides by it, and how long until the office
+shows a decision of the gateway.
 
-`serve` runs as an operator runs it, in two processes. A vehicle is suspended and reinstated over HTTP; a charger sends
-Authorize after Authorize, and the first attempt that is decided by the change counts, by the time it was sent. The office
-answers once its own lists show the change, and the gateway does not wait for them: it often decides by a change before the
-office has answered. The same beside Authorize load, and on PostgreSQL.
+`serve` runs in two processes, as in production. A vehicle is suspended and reinstated over HTTP, while a charger continuously
+sends Authorize. The first attempt that is decided by the change counts, by the time at which it was sent. The office answers
+once its own lists show the change, and the gateway does not wait for them, so it often decides by a change before the office
+has answered. The same is measured beside Authorize load, and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Propagation:
-    """Milliseconds, one for each round. `after_answer_ms`: from the office's answer until an attempt was sent that the gateway
-    decided by the change, negative for one that was sent before the answer. `after_request_ms`: the same from the request.
-    `answer_ms`: from the request to its answer. `shown_ms`: from that decision until the office shows it."""
+    """Milliseconds, one value per round. `after_answer_ms`: from the office's answer until an attempt was sent that the gateway
+    decided by the change, negative if it was sent before the answer. `after_request_ms`: the same from the request.
+    `answer_ms`: from the request to its answer. `shown_ms`: from that decision until the office shows it.
+    """
 
     load_per_second: float
     after_answer_ms: list[float] = field(default_factory=list)
@@ -62,7 +63,7 @@ class Propagation:
 
     @property
     def before_answer(self) -> int:
-        """Rounds in which the gateway decided by the change before the office had answered."""
+        """The rounds in which the gateway decided by the change before the office had answered."""
         return sum(each < 0 for each in self.after_answer_ms)
 
     def __str__(self) -> str:
@@ -80,7 +81,7 @@ class Propagation:
 
 
 def measure(environment: Mapping[str, str], *, per_second: float, rounds: int = ROUNDS) -> Propagation:
-    """`environment`: settings of the stores, migrated."""
+    """Measure. `environment` has the settings of the stores, which are migrated."""
     with mock.patch.dict(os.environ, environment):
         return asyncio.run(_measure(per_second, rounds))
 
@@ -108,7 +109,7 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
     asked = time.perf_counter()
 
     async def change() -> float:
-        """When the answer arrived."""
+        """Send the change, and return when the answer arrived."""
         answer = await office.post(f"/vehicles/{VEHICLE}/{command}", json={"reason": "benchmark"})
         arrived = time.perf_counter()
         answer.raise_for_status()
@@ -117,7 +118,7 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
     changing = asyncio.create_task(change())
     for attempt in count():
         if changing.done():
-            changing.result()  # a change that failed is never decided by
+            changing.result()  # a failed change would never take effect
         sent = time.perf_counter()
         got = await _call(charger, f"{number}-{attempt}-{time.time_ns()}", "Authorize", {"idTag": CARD})
         if got["idTagInfo"]["status"] == expected:
@@ -137,7 +138,7 @@ async def _round(office: httpx.AsyncClient, charger: ClientConnection, number: i
 
 
 async def prepared(directory: Path, *, chargers: int = CHARGERS) -> str:
-    """The depot in a new data directory; returns a token."""
+    """Create the depot in a new data directory and return a token."""
     service = Service(Settings(data=directory))
     await set_up(service, chargers)
     vehicle = PutVehicle(
@@ -179,7 +180,7 @@ async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
         *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(LOADED)),
         *("--in-flight", str(IN_FLIGHT), "--seconds", "3600", "--per-second", str(per_second)),
     )
-    await asyncio.sleep(3)  # connected, and under way
+    await asyncio.sleep(3)  # connected and running
     try:
         yield
     finally:
@@ -189,7 +190,7 @@ async def _load(ocpp: str, per_second: float) -> AsyncIterator[None]:
 
 
 async def load(ocpp: str, chargers: int, seconds: float, per_second: float | None) -> dict[str, float]:
-    """Run the load client and return its figures. Without `per_second` each answer is followed by the next attempt at once."""
+    """Run the load client and return its figures. Without `per_second`, each answer is followed by the next attempt at once."""
     rate = () if per_second is None else ("--per-second", str(per_second))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.load_client", ocpp, "--connections", str(chargers)),
@@ -209,8 +210,9 @@ async def load(ocpp: str, chargers: int, seconds: float, per_second: float | Non
 
 @asynccontextmanager
 async def clients(module: str, *arguments: str) -> AsyncIterator[Callable[[], Awaitable[dict[str, Any]]]]:
-    """A process of `benchmarks` that prints `open` once its clients are connected. The caller ends it by the function, which
-    returns its figures."""
+    """Run a process of `benchmarks` that prints `open` once its clients are connected. Yield a function that ends it and
+    returns its figures.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"benchmarks.{module}", *arguments),
         stdin=asyncio.subprocess.PIPE,
@@ -236,14 +238,14 @@ async def clients(module: str, *arguments: str) -> AsyncIterator[Callable[[], Aw
 
 
 def cpu_s(directory: Path, part: str) -> float:
-    """Processor time so far of the `office` or `gateway` that serves this directory."""
+    """Return the processor time so far of the `office` or `gateway` that serves this directory."""
     fields = (_process(directory, part) / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def _process(directory: Path, part: str) -> Path:
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with contextlib.suppress(OSError):  # it has ended in the meantime
             is_part = f"processes.child\0{part}".encode() in (process / "cmdline").read_bytes()
             if is_part and any(os.readlink(each).startswith(f"{directory}/") for each in (process / "fd").iterdir()):
                 return process

@@ -1,8 +1,9 @@
-"""A registry of 1,000 vehicles beside one of 200,000, with 10,000 chargers each: start, memory, registering one more.
+"""A registry of 1,000 vehicles beside one of 200,000, with 10,000 chargers each: start, memory, and registering one more
+vehicle.
 
-Every measurement is a process of its own. The first start folds the log, the second one has the kept decision view. The
-rival of registering one more is the least that holds the same promise: one row with a UNIQUE identifier in an SQLite file
-of the same durability, one commit each.
+Every measurement is a separate process. The first start folds the log; the second has the kept decision view. The rival of
+registering one more vehicle is the least code with the same guarantee: one row with a UNIQUE identifier in an SQLite file of
+the same durability, one commit each.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _raw(file: Path, vehicles: int) -> float:
     return statistics.median(spans) * 1000
 
 
-# --- in a process of its own ---------------------------------------------------------------------------------------------
+# --- in a separate process -----------------------------------------------------------------------------------------------
 
 
 async def _fill(settings: Settings, vehicles: int) -> None:

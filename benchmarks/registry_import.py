@@ -1,8 +1,8 @@
 """A file of 50,000 vehicles: planned, applied, exported and planned again over HTTP, by the whole service on SQLite.
 
-Beside it, in the same run: the least that any import does (the csv module, a dict of what is there, one SQLite transaction of
-plain rows with a UNIQUE identifier; no plan, no history, no encryption), and the same vehicles put by one command each,
-measured over a part of them.
+The baselines, in the same run: the least that any import does (the csv module, a dict of the existing vehicles, one SQLite
+transaction of plain rows with a UNIQUE identifier; no plan, history or encryption), and the same vehicles put by one command
+each, measured for a part of them.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ HEADER = "vehicle_id,name,access_class,agreement_id,valid_from,valid_until,rfid,
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds, and MiB of resident memory above that of the idle service. `stall_ms` is the longest time for which the
-    event loop was held up while the plan was made and applied."""
+    """Seconds, and MiB of resident memory above that of the idle service. `stall_ms` is the longest time for which the event
+    loop was blocked while the plan was made and applied.
+    """
 
     rows: int
     file_mib: float
@@ -98,7 +99,7 @@ def _raw(file: Path, content: bytes) -> float:
     return time.perf_counter() - began
 
 
-# --- in a process of its own ---------------------------------------------------------------------------------------------
+# --- in a separate process -----------------------------------------------------------------------------------------------
 
 
 async def _serve(settings: Settings, rows: int) -> dict[str, float]:
@@ -122,7 +123,7 @@ async def _serve(settings: Settings, rows: int) -> dict[str, float]:
 
 
 async def _client(*arguments: str) -> dict[str, float]:
-    """What a process of its own measured, so that reading its answers holds up nobody here."""
+    """Return the measurements of a separate process, so that reading its answers does not block this one."""
     command = (sys.executable, "-m", "benchmarks.registry_import", *arguments)
     client = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     out, _ = await client.communicate()
@@ -180,7 +181,7 @@ async def _puts(service: Service) -> float:
 
 
 class _Stalls:
-    """How late a timer of the event loop was at most."""
+    """The longest delay of a timer of the event loop."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0

@@ -1,5 +1,6 @@
 """How fast the relay publishes a backlog to an EventBridge that answers after some milliseconds, beside the same calls alone:
-entries that are ready, ten a call, as many calls at once, no order kept and nothing remembered."""
+prepared entries, ten per call, with as many calls in parallel, without order or memory.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ BUS_MS = 5.0
 
 @dataclass(frozen=True)
 class Relayed:
-    """Events a second."""
+    """Events per second."""
 
     events: int
     relay: float

@@ -1,5 +1,6 @@
-"""Decisions of a tenant with 10,000 live reservations beside those of one without, in turns in one process that collects
-garbage as the service does; and how long a partner's booking takes until it is durable."""
+"""Decisions of a tenant with 10,000 live reservations beside those of a tenant without, in turns in one process that collects
+garbage as the service does; and how long it takes until a partner's booking is durable.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ from benchmarks.durable_server import CONTEXT, set_up
 
 DEPOT = DepotId("bench")
 RESERVATIONS = 10_000
-GROUP_SIZE = 10  # every second charger is in a group, the others are reserved by name
+GROUP_SIZE = 10  # every second charger is in a group, the others are reserved directly
 BOOKINGS = 300
 IN_FLIGHT = 64
 ROUNDS = 7
@@ -50,7 +51,7 @@ ROUNDS = 7
 
 @dataclass(frozen=True)
 class Measured:
-    """Decisions a second, and the processor time of one; the ratios are the medians of the rounds' own."""
+    """Decisions per second, and the processor time of one. The ratios are the medians of the rounds' ratios."""
 
     without: float
     reserved: float
@@ -72,7 +73,7 @@ async def _measure(directory: Path, seconds: float) -> Measured:
     await reserve(reserved)
     gc.set_threshold(*COLLECTED)
     await spare_collections()
-    searching = asyncio.create_task(search_often())  # as a serving process does
+    searching = asyncio.create_task(search_often())  # as in a serving process
     numbers = itertools.count()
     rounds: list[dict[bool, tuple[float, float]]] = []
     for number in range(ROUNDS + 1):
@@ -80,7 +81,7 @@ async def _measure(directory: Path, seconds: float) -> Measured:
         for with_reservations in (number % 2 == 0, number % 2 == 1):
             found[with_reservations] = await _round(reserved if with_reservations else plain, seconds, numbers)
         rounds.append(found)
-    rounds = rounds[1:]  # the first one is warm-up
+    rounds = rounds[1:]  # the first one is a warm-up
     searching.cancel()
     took = await _bookings(reserved)
     for container in (plain, reserved):
@@ -113,7 +114,9 @@ async def _round(container: Container, seconds: float, numbers: Iterator[int]) -
 
 
 async def reserve(container: Container) -> None:
-    """A week of reservations, two hours each, that begin an hour from now: recorded in one go, as an import records a plan."""
+    """Record a week of reservations of two hours each, beginning an hour from now, in one write, as an import records a
+    plan.
+    """
     members = [ChargerId(f"charger-{number}") for number in range(1, CHARGERS, 2)]
     for number in range(len(members) // GROUP_SIZE):
         chargers = frozenset(members[number * GROUP_SIZE : (number + 1) * GROUP_SIZE])
@@ -133,7 +136,7 @@ async def reserve(container: Container) -> None:
 
 
 def _week(now: datetime) -> Iterator[Reservation]:
-    """One after the other at each place, three hours apart."""
+    """Yield reservations one after another for each charger or group, three hours apart."""
     for number in range(RESERVATIONS):
         charger, turn = number % CHARGERS, number // CHARGERS
         start = now + timedelta(hours=1 + 3 * turn)
@@ -150,7 +153,7 @@ def _week(now: datetime) -> Iterator[Reservation]:
 
 
 async def _bookings(container: Container) -> list[float]:
-    """How long each took, in seconds, in ascending order: new bookings of free hours, one after the other."""
+    """Return how long each booking took, in seconds, ascending. The bookings are for free hours, one after another."""
     receive, took = container.commands.receive_booking(), []
     first = datetime.now(UTC) + timedelta(days=20)
     for number in range(BOOKINGS):

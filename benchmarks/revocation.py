@@ -1,6 +1,7 @@
-"""A vehicle is suspended: how long until the first charger that asks is told no, and until the last local list is without it.
+"""A vehicle is suspended: how long until the first charger that asks is refused, and until the vehicle is off the last local
+list.
 
-All chargers hold a list with all vehicles; read at the simulated chargers. A prober asks for the vehicle all the while.
+All chargers have a list of all vehicles; the simulated chargers report their lists. A prober asks for the vehicle continuously.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ REVOKED = 7
 
 @dataclass(frozen=True)
 class Revoked:
-    """Seconds after the suspension was asked for; lists are looked at twice a second. `kib` of resident memory came with each
-    charger that is connected, managed and has its list."""
+    """Seconds after the suspension was requested; lists are checked twice a second. `kib` is the resident memory per charger
+    that is connected, managed and has its list.
+    """
 
     chargers: int
     faulty: int

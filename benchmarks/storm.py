@@ -1,7 +1,8 @@
-"""The service goes and comes back, and thousands of chargers with it: killed (SIGKILL) and stopped in good order (SIGTERM).
+"""The service ends and starts again, and thousands of chargers reconnect: after a kill (SIGKILL) and after an orderly stop
+(SIGTERM).
 
-The chargers try again within a second, as long as it takes, which is ruder than any real fleet. A prober among them asks
-Authorize all the while. Times count from the moment at which the new process listens.
+The chargers retry within a second for as long as necessary, which is harder than any real fleet. A prober among them sends
+Authorize continuously. Times count from the moment at which the new process listens.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ CONNECTED_S = 180.0
 
 @dataclass(frozen=True)
 class Stormed:
-    """`closed` are the ends of connections as the chargers saw them, by close code, and `ended_s` how long the old process
-    took to end. `start_s` is from its end until the new one listens, `turned_away` the handshakes it answered with 503."""
+    """`closed` counts the ends of connections as the chargers saw them, by close code. `ended_s` is how long the old process
+    took to end, and `start_s` the time from its end until the new one listens. `turned_away` counts handshakes answered with
+    503.
+    """
 
     signal: str
     ended_s: float

@@ -1,7 +1,7 @@
-"""Open live streams beside full Authorize load: how late a message is, and what the streams cost decisions.
+"""Open live streams beside full Authorize load: the delay of a message, and the cost of the streams for decisions.
 
-`serve` runs as an operator runs it, in two processes; load and streams are processes of their own. Runs without and with
-streams take turns.
+`serve` runs in two processes, as in production; load and streams are separate processes. Runs without and with streams take
+turns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROUNDS = 3
 
 @dataclass
 class Streams:
-    """One decision p99 and rate for each round, without and with streams. `cut`: streams that the service ended."""
+    """One decision p99 and rate per round, without and with streams. `cut` counts streams that the service ended."""
 
     without_p99_ms: list[float] = field(default_factory=list)
     with_p99_ms: list[float] = field(default_factory=list)
@@ -46,7 +46,9 @@ class Streams:
 
 
 def measure(seconds: float, per_second: float | None = None) -> Streams:
-    """`per_second`: attempts by a timetable; each answer is followed by the next attempt at once without it."""
+    """Measure. With `per_second`, the attempts follow a schedule; without it, each answer is followed by the next attempt at
+    once.
+    """
     return asyncio.run(_measure(seconds, per_second))
 
 

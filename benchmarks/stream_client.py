@@ -1,8 +1,8 @@
-"""Open live streams, in a process of their own: `python -m benchmarks.stream_client HOST PORT TOKEN STREAMS`.
+"""Open live streams, in a separate process: `python -m benchmarks.stream_client HOST PORT TOKEN STREAMS`.
 
-Prints `open` once all are; at the end of its input one JSON line: the delays of attempts in milliseconds, from the decision to
-its arrival here, as some of the streams show them, and the bytes of all, compressed as browsers ask. Raw sockets, so that
-the clients cost little.
+Prints `open` once all streams are open. At the end of its input it prints one JSON line: the delays of attempts in milliseconds
+from the decision to the arrival here, sampled from some of the streams, and the bytes of all streams, compressed as browsers
+request. It uses raw sockets, so that the clients cost little.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Stream(asyncio.Protocol):
         self.opened = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(self._request)  # uvloop's is not one of asyncio's
+        cast("asyncio.Transport", transport).write(self._request)  # uvloop's transport is not a subclass of asyncio's
 
     def data_received(self, data: bytes) -> None:
         self.bytes += len(data)

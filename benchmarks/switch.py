@@ -1,7 +1,7 @@
-"""A boundary that all chargers of a fleet have in common: how long until each is in its new mode, written and read back.
+"""A boundary that all chargers of a fleet share: how long until each is in its new mode, written and read back.
 
 One rule for all chargers of each depot makes them free at an instant and managed again at a later one. Times count from the
-boundary to the commit of the fact that says the mode was read back. The service runs with its default settings; a depot's
+boundary to the commit of the event that says that the mode was read back. The service runs with its default settings; a depot's
 chargers are switched at a bounded rate (`Pace.depot_per_s` after a first `depot_burst`).
 """
 
@@ -16,14 +16,15 @@ from benchmarks.fleet import Fleet, at_share, fleet, p99_ms
 from benchmarks.fleet_client import tag
 
 CHARGERS = 2_000
-LEAD_S = 20.0  # for all rules to be there before the first boundary
+LEAD_S = 20.0  # for all rules to be in place before the first boundary
 CONNECTED_S, SWITCHED_S = 120.0, 300.0
 
 
 @dataclass(frozen=True)
 class Switched:
-    """Seconds from the boundary until it was on record, and until the last charger itself was in the mode (looked at twice a
-    second). `commands` are CALLs of the service and `cpu_ms` its processor time, both a charger."""
+    """Seconds from the boundary until it was recorded, and until the last charger itself was in the mode (checked twice a
+    second). `commands` (CALLs of the service) and `cpu_ms` (its processor time) are per charger.
+    """
 
     name: str
     into: str

@@ -1,11 +1,11 @@
 """Milliseconds to compile the timeline of a charger with 20 weekday rules over 400 days, beside dateutil's rruleset.
 
-The rival gets the same rules as `rruleset`s of local datetimes and expands them to windows as UTC instants, the plain way
-one would write it. It stops there: which of the windows holds when, merged into segments with a cause, is what ours
-computes besides. Both must find the same windows, or the run fails.
+The rival gets the same rules as `rruleset`s of local datetimes and expands them to windows as UTC instants, the plain way one
+would write it. It stops there; ours also computes which window applies when, merged into segments with a cause. Both must find
+the same windows, or the run fails.
 
-- cold: nothing of these rules was computed before in this process;
-- warm: another timeline of the same rules, as when an override was made or a page is looked at again;
+- cold: this process has not computed these rules before;
+- warm: another timeline of the same rules, as after a new override or when a page is viewed again;
 - amended: one of the 20 rules has a new start each time.
 """
 
@@ -53,11 +53,11 @@ class Timelines:
     measured: list[Measured]
     segments: int
     timeline_kib: float
-    windows_kib: float  # with the windows that are kept for the next compilation
+    windows_kib: float  # including the windows that are kept for the next compilation
 
 
 def measure(seconds: float = 3.0) -> Timelines:
-    """Rounds of each in turn, so that a machine that slows down slows all of them."""
+    """Measure in turns, so that a machine that slows down slows all of them."""
     plan = _plan()
     _must_agree(plan)
     starts = count(1)
@@ -137,7 +137,7 @@ def _must_agree(plan: ModePlan) -> None:
 
 
 def _kib(make: Callable[[], object]) -> float:
-    """What `make` leaves behind, its result included."""
+    """Return the KiB that `make` leaves behind, including its result."""
     timeline(_plan(), START, END)
     tracemalloc.start()
     made = make()

@@ -1,6 +1,6 @@
-"""Durable decisions without an endpoint for traces, with one that accepts spans, and with one that is down: in turns.
+"""Durable decisions without an endpoint for traces, with one that accepts spans, and with one that is down, in turns.
 
-Every decision is traced. The endpoint that accepts is in a process of its own: `python -m benchmarks.traces`.
+Every decision is traced. The accepting endpoint is a separate process: `python -m benchmarks.traces`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ WITHOUT = "no endpoint"
 @dataclass(frozen=True)
 class Round:
     per_second: float
-    cpu_us: float  # of this process for each decision, with the thread that exports
+    cpu_us: float  # of this process per decision, including the exporting thread
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of the rounds; `ratio` and `cpu_ratio` are the medians of each round's own ratios to the one without an
-    endpoint."""
+    """Medians of the rounds. `ratio` and `cpu_ratio` are the medians of each round's ratios to the one without an endpoint."""
 
     name: str
     per_second: float
@@ -53,7 +52,9 @@ class Measured:
 
 
 def measure(seconds: float = 4.0) -> list[Measured]:
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # tells of each batch that the absent endpoint loses
+    logging.getLogger("opentelemetry").setLevel(
+        logging.CRITICAL
+    )  # it reports each batch that the absent endpoint loses
     with tempfile.TemporaryDirectory(prefix="access-policy-bench-") as directory, _accepting() as accepting:
         endpoints = {
             WITHOUT: "",

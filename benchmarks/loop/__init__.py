@@ -1,1 +1,1 @@
-"""For how long each thing that the service can be asked for holds the event loop: `python -m benchmarks loop`."""
+"""How long each request to the service blocks the event loop: `python -m benchmarks loop`."""

@@ -1,4 +1,4 @@
-"""A line for each command of the command line, by its name; a test compares the names with those that there are."""
+"""A command line for each CLI command, by its name. A test compares the names with the existing commands."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ELSEWHERE = {
     "demo-once": "serves the demo depot, checks it for a minute and ends",
     "rebuild": "another name for rebuild-read-models",
     "audit head": "reads the chain's records without a service",
-    "audit verify": "reads the whole log in a process of its own",
-    "backup": "copies files in a process of its own",
-    "restore": "copies files where no service runs",
+    "audit verify": "reads the whole log in a separate process",
+    "backup": "copies files in a separate process",
+    "restore": "copies files while no service runs",
     "login": "lists depots once and writes a file of the user's",
     "context use": "writes a file of the user's",
     "context list": "reads a file of the user's",
     "context remove": "writes a file of the user's",
-    "finish-restore": "removes again what was erased, where no service runs",
+    "finish-restore": "removes erased data again, while no service runs",
     "doctor": "asks the service for its readiness and metrics, and reads files",
     "attempts follow": "asks as attempts list does, until it is interrupted",
 }
@@ -59,7 +59,7 @@ Line = Callable[[Scene, Path], Sequence[str]]
 
 
 def line(text: str, *more: str) -> Line:
-    """`{s…}` is the scene's, `{d}` the directory of files."""
+    """Return a line in which `{s…}` comes from the scene, and `{d}` is the directory of files."""
     return lambda s, d: [*(word.format(s=s, d=d, **s.made) for word in text.split()), *more]
 
 

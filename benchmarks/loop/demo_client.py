@@ -1,4 +1,4 @@
-"""The demo depot's chargers in a process of their own: `python -m benchmarks.loop.demo_client URL`, until it is ended."""
+"""The demo depot's chargers in a separate process: `python -m benchmarks.loop.demo_client URL`, until it is stopped."""
 
 from __future__ import annotations
 

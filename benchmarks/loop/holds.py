@@ -1,8 +1,8 @@
-"""For how long one turn of the event loop lasts, and where in the code it was then.
+"""How long one iteration of the event loop lasts, and which code ran then.
 
-A turn is all that the loop does between two looks at its sockets and timers; while it lasts, no charger has an answer. It
-is timed by the clock, and by the processor time of the loop's own thread, which other processes on the same machine do not
-lengthen. Time spent waiting for a disk or for another thread counts by the clock only.
+An iteration is everything that the loop does between two polls of its sockets and timers; while it lasts, no charger gets an
+answer. It is timed by the clock, and by the processor time of the loop's thread, which other processes on the same machine do
+not lengthen. Time spent waiting for a disk or for another thread counts only by the clock.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-SEEN_AFTER_S = 0.03  # of a turn that lasts, what it is doing is noted
+SEEN_AFTER_S = 0.03  # of an iteration; after this, its current code is noted
 LOOKS_EVERY_S = 0.005
 
 
 @dataclass
 class Hold:
-    """The longest by each measure, in seconds; `doing` is the innermost code of this project in the longest of them."""
+    """The longest by each measure, in seconds. `doing` is the innermost code of this project in the longest iteration."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -32,7 +32,7 @@ class Hold:
 
 @dataclass
 class Holds:
-    """`label` names what is being driven when a turn begins."""
+    """Holds by label. `label` names the operation that is driven when an iteration begins."""
 
     label: Callable[[], str] = str
     longest: dict[str, Hold] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Holds:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """On the running event loop."""
+        """Watch the running event loop."""
         selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
         select = selector.select
         over = threading.Event()

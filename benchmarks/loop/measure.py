@@ -1,8 +1,8 @@
-"""One depot in a process of its own: `python -m benchmarks.loop.measure {demo|large} DIRECTORY CHARGERS VEHICLES RUNS`.
+"""One depot in a separate process: `python -m benchmarks.loop.measure {demo|large} DIRECTORY CHARGERS VEHICLES RUNS`.
 
-The service runs on this process's event loop, which is watched; everything that asks it runs on other threads or in other
-processes. Each operation is driven `RUNS` times, and the shortest of its longest holds counts: what holds the loop by itself
-does so every time. Prints JSON.
+The service runs on this process's event loop, which is watched; its clients run on other threads or in other processes. Each
+operation is driven `RUNS` times, and the shortest of its longest holds counts, because code that itself holds the loop does so
+every time. Prints JSON.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ ONCE = {
     "apply_registry_import",
     "export_registry",
 }  # of a large registry
-AFTER_S = 0.15  # what an operation starts in the background belongs to it
+AFTER_S = 0.15  # background work that an operation starts within this time counts as part of it
 IN_FLIGHT = 200
 CATCH_UP_S = 300.0
 CONNECTED_S = 120.0
-CONNECTED_MAX = 200  # chargers: more of them take the processors from what is measured
+CONNECTED_MAX = 200  # chargers; more of them would take the processors away from the service
 NEWLY_DENIED = {
     "denied ignore": 1_000,
     "denied enrol": 1_001,
-}  # the number of the scene: an identifier that is not enrolled
+}  # by the scene's number: an identifier that is not enrolled
 ATTEMPTS = {"demo": 500, "large": 5_000}
 
 Rows = dict[str, dict[str, dict[str, float | str]]]
@@ -121,7 +121,7 @@ def _scene(kind: str, service: Service, chargers: int, vehicles: int) -> Scene:
 
 
 def _set_up(kind: str, service: Service, scene: Scene) -> None:
-    """On a thread of its own; the chargers are connected when it ends."""
+    """Set up the scene on a separate thread; the chargers are connected when it ends."""
     if kind == "demo":
 
         async def demo() -> None:
@@ -139,7 +139,7 @@ def _set_up(kind: str, service: Service, scene: Scene) -> None:
 
 @contextmanager
 def _chargers(kind: str, service: Service, chargers: int) -> Iterator[None]:
-    """Connected from another process. Of the demo they try again until they are registered."""
+    """Connect chargers from another process. The demo's chargers retry until they are registered."""
     url = f"ws://127.0.0.1:{service.ocpp_port}/ocpp"
     if kind == "demo":
         command = [sys.executable, "-m", "benchmarks.loop.demo_client", url]
@@ -163,7 +163,7 @@ def _chargers(kind: str, service: Service, chargers: int) -> Iterator[None]:
 
 
 async def _attempts(service: Service, scene: Scene, count: int) -> None:
-    """Recorded refusals, for what looks at the past."""
+    """Record refused attempts, for operations that read the past."""
     decider = service.container.deciding.decider()
     for first in range(0, count, IN_FLIGHT):
         asks = [
@@ -192,7 +192,9 @@ Run = tuple[str, Callable[[], object]]
 
 
 async def _drive(holds: Holds, service: Service, runs: Iterator[Run]) -> dict[str, dict[str, float | str]]:
-    """The shortest of each operation's longest holds. A run that the service refused did not do its work and does not count."""
+    """Return the shortest of each operation's longest holds. A run that the service refused did not do its work and does not
+    count.
+    """
     found: dict[str, Hold] = {}
     refused: dict[str, str] = {}
     for name, run in runs:
@@ -223,7 +225,7 @@ def _operations(scene: Scene, runs: int) -> Iterator[Run]:
 
 
 def _intake(scene: Scene, service: Service, runs: int) -> Iterator[Run]:
-    """As a queue's messages are taken in: on the event loop, from the bytes on."""
+    """Yield runs that take messages in as from a queue: on the event loop, from the bytes on."""
     loop = asyncio.get_running_loop()
 
     async def take(body: str) -> None:

@@ -1,6 +1,6 @@
-"""A driver for each HTTP operation, by its `operationId`, in an order in which each finds what it needs.
+"""A driver for each HTTP operation, by its `operationId`, in an order in which each finds the data that it needs.
 
-A test compares the names with the application's routes: an operation without a driver fails it.
+A test compares the names with the application's routes, and fails for an operation without a driver.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from benchmarks.loop.scene import TENANT, Drive, Scene, file_of
 
 CSV = {"Content-Type": "text/csv"}
 ICS = {"Content-Type": "text/calendar"}
-DRY_RUN_DAYS = 20_000  # of all chargers together, as the API allows
+DRY_RUN_DAYS = 20_000  # for all chargers together, as the API allows
 
 
 def rule(scene: Scene, **changes: object) -> dict[str, object]:
@@ -61,7 +61,7 @@ def list_chargers(s: Scene) -> None:
 
 
 def schedule_mode(s: Scene) -> None:
-    """Also the most expensive recurrences, and one that never occurs."""
+    """Include the most expensive recurrences, and one that never occurs."""
     made = s.ask("POST", f"/v1/chargers/more-{s.number}/mode-rules", rule(s)).json()
     s.made["rule"] = made["rule_id"]
     for recurrence in (
@@ -107,7 +107,7 @@ def get_timeline(s: Scene) -> None:
 
 
 def schedule_mode_for_many(s: Scene) -> None:
-    """Tried and then made at all chargers of the depot, with a calendar that they have in common."""
+    """Dry-run, then make, a rule at all chargers of the depot, with a calendar that they share."""
     wanted = {"charger_ids": "all", "rule": rule(s, except_calendars=["days"], priority=s.number)}
     days = max(1, min(90, DRY_RUN_DAYS // (s.chargers + 10)))
     s.ask("POST", f"/v1/depots/{s.depot}/mode-rules", {**wanted, "dry_run": True, "until": s.instant(days=days)})
@@ -122,7 +122,7 @@ def copy_policy(s: Scene) -> None:
 
 
 def create_schedule(s: Scene) -> None:
-    """Tried with the attempts of a month counted, and then made for all chargers of the depot."""
+    """Dry-run, with the attempts of a month counted, then create, a schedule for all chargers of the depot."""
     body = {"depot_id": s.depot, "name": f"Weekdays {s.number}", "rules": [rule(s)], "charger_ids": "all"}
     days = max(1, min(90, DRY_RUN_DAYS // (s.chargers + 10)))
     tried = {"dry_run": True, "until": s.instant(days=days), "what_if_days": 30}
@@ -180,7 +180,7 @@ def put_energy_policy(s: Scene) -> None:
 
 
 def put_energy_node(s: Scene) -> None:
-    """The site and the charger below it, with a limit that leaves enough for all."""
+    """Put the site and the charger below it, with a limit that is enough for all."""
     nodes = f"/v1/depots/{s.depot}/energy-nodes"
     s.ask("PUT", f"{nodes}/site", {"kind": "site", "limit_w": 900_000_000 + s.number})
     s.ask("PUT", f"{nodes}/bay", {"kind": "charger", "parent_id": "site", "charger_id": s.charger, "limit_w": 22_000})
@@ -220,7 +220,7 @@ def leave_all(s: Scene) -> None:
 
 
 def allow_attempt(s: Scene) -> None:
-    """Of a stranger who was refused."""
+    """Allow an attempt of a stranger who was refused."""
     stranger = {"kind": "rfid", "value": f"04C{s.number:011d}"}
     asked = {"charger_id": s.charger, "identifier": stranger}
     s.made["refused"] = s.ask("POST", "/v1/access-decisions", asked).json()["attempt_id"]
@@ -282,8 +282,9 @@ def apply_charger_import(s: Scene) -> None:
 
 
 def dispatch_sheet(s: Scene, *, days: int) -> str:
-    """About 2,000 assignments of one hour at one charger, from some days ahead on, for vehicles of the registry import. Each
-    time they are moved by a minute."""
+    """Return about 2,000 assignments of one hour at one charger, starting some days ahead, for vehicles of the registry import.
+    Each call moves them by a minute.
+    """
     lines = ["assignment_id,vehicle_id,charger_id,from,until"]
     for n in range(2_000):
         start, end = (s.instant(days=days, minutes=60 * n + s.number + minutes) for minutes in (0, 30))
@@ -406,11 +407,13 @@ AGGREGATES = (
     "envelope_id",
     "source",
     "depot_id",
-)  # the first that is there
+)  # the first one found
 
 
 def messages(s: Scene, way: str) -> dict[str, dict[str, object]]:
-    """One of each type that is taken in, by its type. `way` tells those that come by HTTP from those that come by a queue."""
+    """Return one message of each type that the intake accepts, by type. `way` distinguishes messages over HTTP from those in a
+    queue.
+    """
     subject = f"{way}-{s.number}"
     of_depot = {"booking_id": subject, "depot_id": s.depot}
     ends = s.instant(days=60 + s.number, hours=2)
@@ -463,7 +466,7 @@ def _message(s: Scene, kind: str, subject: str, version: int, data: dict[str, ob
 
 
 def get(path: str, *ok: int) -> Drive:
-    """A GET of the path, in which `{…}` are the scene's."""
+    """Return a driver that GETs the path, in which `{…}` come from the scene."""
     return lambda s: s.ask("GET", path.format(s=s, **s.made), ok=ok)
 
 
@@ -472,7 +475,7 @@ def send(method: str, path: str, *ok: int, **body: object) -> Drive:
 
 
 def of_the_installation(method: str, path: str, **body: object) -> Drive:
-    """With the installation's token."""
+    """Return a driver that uses the installation's token."""
 
     def drive(s: Scene) -> object:
         headers = {"Authorization": f"Bearer {s.installation}"}
@@ -485,7 +488,7 @@ HOOK = {"url": "https://hooks.invalid/hook", "preset": "denied_vehicle", "enable
 
 
 def create_webhook(s: Scene) -> None:
-    """Disabled, so that nothing is sent; the test button finds no such host."""
+    """Create a disabled webhook, so that nothing is sent; its test request finds no such host."""
     s.made["webhook"] = s.ask("POST", "/v1/webhooks", {"name": "Hook", **HOOK}).json()["webhook_id"]
 
 

@@ -1,4 +1,4 @@
-"""The demo depot and a large one, each in a process of its own, as tables."""
+"""The demo depot and a large one, each in a separate process, as tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _depot(kind: str, chargers: int, vehicles: int, runs: int) -> Measured:
 
 
 def show(found: dict[str, Measured]) -> None:
-    """Longest first. By the clock, and by the processor time of the loop's thread."""
+    """Print the tables, longest first: by the clock, and by the processor time of the loop's thread."""
     for group in found["large"]:
         print(f"| {group} | demo ms | its CPU ms | large ms | its CPU ms | in |\n|---|---:|---:|---:|---:|---|")
         demo, large = found["demo"].get(group, {}), found["large"][group]

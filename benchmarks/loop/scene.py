@@ -14,13 +14,14 @@ ABSENT = "nobody"
 
 
 class Unexpected(Exception):
-    """The service answered otherwise than the driver expects."""
+    """The service's answer is not the one that the driver expects."""
 
 
 @dataclass
 class Scene:
-    """`charger` is connected, and its depot has all `chargers`. `number` counts the runs of each operation, so that a run makes
-    something of its own; `made` is what an earlier operation made, by its name; `installation` is a token."""
+    """A depot. `charger` is connected, and its depot has all `chargers`. `number` counts the runs of each operation, so that
+    each run can create new things; `made` has what earlier operations created, by name; `installation` is a token.
+    """
 
     client: httpx.Client
     depot: str
@@ -32,7 +33,7 @@ class Scene:
     made: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: Any = None, *, ok: Iterable[int] = (), **more: Any) -> httpx.Response:
-        """Raises `Unexpected` for an error that is not among `ok`."""
+        """Send a request. Raises `Unexpected` for an error status that is not in `ok`."""
         answer = self.client.request(method, path, json=body, **more)
         if answer.is_error and answer.status_code not in ok:
             raise Unexpected(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
@@ -44,7 +45,7 @@ class Scene:
 
     @property
     def card(self) -> dict[str, str]:
-        """Of a vehicle that is registered."""
+        """The card of a registered vehicle."""
         return {"kind": "rfid", "value": card(0)}
 
     @property
@@ -60,7 +61,7 @@ def card(number: int) -> str:
 
 
 def file_of(vehicles: int, *, name: str = "Vehicle") -> bytes:
-    """A registry as CSV: an RFID card each, an Autocharge address and a plate for one in five."""
+    """Return a registry as CSV, with an RFID card for each vehicle, and an Autocharge address and a plate for one in five."""
     lines = ["vehicle_id,name,access_class,rfid,mac,plate"]
     for n in range(vehicles):
         more = f"VID:02{n:010X},B-X {n}" if n % 5 == 0 else ","

@@ -1,4 +1,4 @@
-"""The one place that knows every adapter: the containers of all packages, joined. Business code never imports it."""
+"""The only module that knows every adapter: it joins the containers of all packages. Business code never imports it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from access_policy.settings import Settings
 class Container(containers.DeclarativeContainer):
     """`container.commands.put_depot()` and so on; each provider has one instance per container.
 
-    Everything opens synchronously at its first use, so no provider returns an awaitable; `close_opened` closes it.
+    Resources open synchronously at their first use, so no provider returns an awaitable. `close_opened` closes them.
     """
 
     settings = providers.Dependency(instance_of=Settings)

@@ -18,7 +18,9 @@ def _origin(value: Any) -> Any:
     except ValueError:
         raise ValueError(f"{value!r} cannot be read as a URL; write https://HOST") from None
     if url.scheme not in ("https", "http") or not url.hostname or url.username is not None:
-        raise ValueError(f"{value!r} is not where browsers reach the service; write https://HOST or https://HOST:PORT")
+        raise ValueError(
+            f"{value!r} is not an address at which browsers reach the service; write https://HOST or https://HOST:PORT"
+        )
     if url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError(f"{value!r} has a path; write only https://HOST or https://HOST:PORT")
     return f"{url.scheme}://{url.netloc.lower()}"

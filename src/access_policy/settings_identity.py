@@ -1,4 +1,4 @@
-"""Settings of the OIDC issuer: how the environment writes them. Each parser raises `ValueError` with what to write instead."""
+"""Settings of the OIDC issuer, as written in the environment. Each parser raises `ValueError` with what to write instead."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ IN_PROCESS = "memory://"
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """An address to listen on, written HOST:PORT; an IPv6 host is written in brackets. Port 0: any free one."""
+    """An address on which to listen, written as HOST:PORT, with an IPv6 host in brackets. Port 0 means any free port."""
 
     host: str
     port: int
@@ -37,7 +37,7 @@ class HostPort:
 
     @property
     def is_loopback(self) -> bool:
-        """Only addresses that no other machine can reach; of all names only `localhost` counts."""
+        """Tell whether other machines cannot reach the address. Of names, only `localhost` counts."""
         if self.host == "localhost":
             return True
         try:
@@ -47,7 +47,7 @@ class HostPort:
 
     @property
     def reached_at(self) -> str:
-        """The host in a URL, as this machine reaches it."""
+        """Return the host for URLs on this machine."""
         if self.host in ("0.0.0.0", "::", "localhost"):  # noqa: S104  compared, not bound
             return "127.0.0.1"
         return f"[{self.host}]" if ":" in self.host else self.host
@@ -64,7 +64,7 @@ def _roles(value: Any) -> Any:
     unknown = sorted(set(names) - set(ProcessRole))
     if not names or unknown:
         known = ", ".join(ProcessRole)
-        raise ValueError(f"roles takes some of {known}, separated by commas; not {unknown or repr(value)}")
+        raise ValueError(f"roles must be some of {known}, separated by commas, not {unknown or repr(value)}")
     return frozenset(ProcessRole(name) for name in names)
 
 
@@ -90,7 +90,7 @@ def _networks(value: Any) -> Any:
 
 
 def _postgres_url(value: str) -> str:
-    from psycopg import Error  # a command that has no such URL need not wait for the driver
+    from psycopg import Error  # commands without such a URL do not wait for the driver to load
     from psycopg.conninfo import conninfo_to_dict
 
     try:

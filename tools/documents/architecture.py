@@ -22,14 +22,14 @@ _DIAGRAM = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 
 
 def document(page: str, graph: grimp.ImportGraph) -> str:
-    """The page with the diagram of the imports in `graph`."""
+    """Return the page with the diagram of the imports in `graph`."""
     packages = boxes(page)
     drawn = "\n".join(_diagram(packages, without_implied(imports_between(graph, packages))))
     return _DIAGRAM.sub(lambda _: drawn, page)
 
 
 def boxes(page: str) -> dict[str, str]:
-    """The box of each package. Raises `ValueError` for a package in two boxes."""
+    """Return the box of each package. Raises `ValueError` for a package in two boxes."""
     found: dict[str, str] = {}
     for name, listed in _BOX.findall(page):
         for package in re.findall(r"`([\w.]+)`", listed):
@@ -41,7 +41,7 @@ def boxes(page: str) -> dict[str, str]:
 
 
 def box_of(module: str, packages: Mapping[str, str]) -> str | None:
-    """The box of the module's package, or of the nearest package above it that has one."""
+    """Return the box of the module's package, or of the nearest package above it that has one."""
     parts = module.split(".")
     return next((box for end in range(len(parts), 0, -1) if (box := packages.get(".".join(parts[:end])))), None)
 
@@ -58,7 +58,7 @@ def imports_between(graph: grimp.ImportGraph, packages: Mapping[str, str]) -> Ed
 
 
 def without_implied(edges: Edges) -> Edges:
-    """Leave out each arrow whose end is also reached by a path of other arrows."""
+    """Omit each arrow whose end is also reached by a path of other arrows."""
     return {box: {end for end in ends if end not in _reached(edges, box, without=end)} for box, ends in edges.items()}
 
 

@@ -24,7 +24,7 @@ def rows() -> dict[str, Row]:
 
 
 def text() -> str:
-    """Return the file: JSON with a line for each option, argument and command, so that two changes seldom meet."""
+    """Return the file: JSON with one line for each option, argument and command, so that concurrent changes seldom conflict."""
     return _object(
         {path: _object({part: _many(each) for part, each in row.items()}, 1) for path, row in rows().items()}
     )

@@ -1,4 +1,4 @@
-"""The meaning of each field of an event, and a value for examples: by `Shape.field`, else by the field's name."""
+"""The meaning of each field of an event, and a value for examples: by `Shape.field`, otherwise by the field's name."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "started_at": ("When the charge started, by the charger's clock", "2026-11-20T22:14:09Z"),
     "ended_at": ("When the charge ended, by the charger's clock", "2026-11-21T03:41:00Z"),
     "Agreement.ended_at": ("When it was ended early; null if it was not", None),
-    "AgreementEnded.ended_at": ("From this instant it covers nothing", "2026-12-31T23:00:00Z"),
+    "AgreementEnded.ended_at": ("It covers nothing from this instant on", "2026-12-31T23:00:00Z"),
     "ChangedAgreement.ended_at": ("When it was ended early; null if it was not", None),
     "meter_start_wh": ("Reading of the meter at the start, in Wh; null if the charger sent none", 1284000),
     "energy_wh": ("Energy delivered, in Wh; null if the charger reported no meter values", 187300),
@@ -301,7 +301,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "committed_w": ("The demand of that node, in watts; null without a limit", 118_000),
     "threshold_w": ("Below this capacity the level applies, in watts; null for `open`", 100_000),
     "AccessWidened.threshold_w": ("Below this capacity the level applies, in watts; null for `open`", None),
-    "is_advisory": ("True if the level is recorded only, and refuses nobody", False),
+    "is_advisory": ("True if the level is only recorded, and every vehicle may still start", False),
     "narrowed_at": ("When it took effect", "2026-11-20T17:00:00Z"),
     "widened_at": ("When it took effect", "2026-11-20T19:05:00Z"),
     "envelope_id": ("The operating envelope", "env-0412"),

@@ -201,7 +201,7 @@ def _schema(shape: type) -> Schema:
 
 
 def _described(schema: Schema) -> Schema:
-    """Give each field its meaning. Raises `LookupError` for a field without one."""
+    """Add the meaning of each field. Raises `LookupError` for a field without one."""
     for shape, part in {schema["title"]: schema, **schema["$defs"]}.items():
         for field, each in part.get("properties", {}).items():
             each["description"] = meaning(shape, field)
@@ -209,7 +209,7 @@ def _described(schema: Schema) -> Schema:
 
 
 def _plain(schema: Any) -> Any:
-    """Drop titles, which repeat names; put descriptions on one line; describe times as written, without an offset."""
+    """Drop titles, which repeat names; put descriptions on one line; describe times without an offset, as they are written."""
     match schema:
         case {"format": "time", **rest}:
             return {**_plain(rest), "pattern": "^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]$"}

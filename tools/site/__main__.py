@@ -1,6 +1,6 @@
 """Build the documentation site: `python -m tools.site [DIRECTORY]` (`make site`).
 
-Warnings of Sphinx are errors: a link or a reference without a target ends the build with 1.
+Sphinx treats warnings as errors: a link or a reference without a target ends the build with 1.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def build(target: Path) -> int:
     assemble(source)
     tour = Path(os.environ.setdefault(TOUR, str(ROOT / "build/tour")))
     if absent := missing(source, tour):
-        sys.stdout.write(f"Built without screenshots of {', '.join(absent)}: `make tour` writes them to {tour}.\n")
+        sys.stdout.write(f"Built without screenshots of {', '.join(absent)}; `make tour` writes them to {tour}.\n")
     options = ["--quiet", "--fail-on-warning", "--keep-going", "--fresh-env", "--write-all"]
     places = ["--conf-dir", str(CONFIGURATION), "--doctree-dir", f"{target}-doctrees", str(source), str(target)]
     return build_main([*options, "--builder", "html", *places])
 
 
 if __name__ == "__main__":
-    gc.disable()  # Sphinx keeps every page's tree to its end: to look through them for garbage took a fifth of the time
+    gc.disable()  # Sphinx keeps every page's tree to the end; searching them for garbage took a fifth of the time
     sys.exit(build(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/site"))

@@ -1,4 +1,6 @@
-"""What axe misses in Furo's pages: the level of the captions in the navigation, and parts that scroll without a pointer."""
+"""Fix what axe reports in Furo's pages: the level of the captions in the navigation, and parts that scroll only with a
+pointer.
+"""
 
 from __future__ import annotations
 

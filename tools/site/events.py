@@ -102,7 +102,7 @@ def _example_of(event: type) -> Iterator[str]:
 
 
 def _with_values(schema: Schema) -> Schema:
-    """Replace each reference to a list of values by the list: only shapes with fields remain in `$defs`."""
+    """Replace each reference to a list of values with the list, so that only shapes with fields remain in `$defs`."""
     lists = {name: shape for name, shape in schema["$defs"].items() if "properties" not in shape}
 
     def replaced(part: Any) -> Any:
@@ -120,7 +120,7 @@ def _with_values(schema: Schema) -> Schema:
 
 
 def _example(shape: str, schema: Schema, root: Schema) -> Any:
-    """Return a value that fits the schema of the shape: values of the table where it has them."""
+    """Return a value that fits the schema of the shape, with values of the table where it has them."""
     made = {}
     for field, each in schema["properties"].items():
         given = example(shape, field)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-VALUES_MAX: Final = 4  # in a cell of its own
+VALUES_MAX: Final = 4  # in a separate cell
 
 Schema = Mapping[str, Any]
 Anchor = Callable[[str], str]
-"""Returns the anchor of a shape by its name."""
+"""Return the anchor of a shape by its name."""
 
 
 def shapes(named: Mapping[str, Schema], anchor: Anchor, *, marked: bool = True) -> Iterator[str]:
-    """Yield a heading, which no sidebar lists, and the fields or the values of each shape, sorted by name."""
+    """Yield a heading, which sidebars do not list, and the fields or the values of each shape, sorted by name."""
     for name, shape in sorted(named.items()):
         yield f"```{{rubric}} {name}\n:name: {anchor(name)}\n:heading-level: 2\n```\n"
         if text := shape.get("description"):

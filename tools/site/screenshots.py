@@ -1,6 +1,6 @@
-"""`{screenshot}`: a page of the console as `make tour` took it, at a desk in both themes and on a phone.
+"""`{screenshot}`: a page of the console as captured by `make tour`, on a desktop in both themes and on a phone.
 
-Each picture links to itself in full size. A site that is built without a tour leaves the pictures out; `missing` names them.
+Each picture links to itself in full size. A site that is built without a tour omits the pictures; `missing` names them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAMED: Final = re.compile(r"^```\{screenshot\} (\S+)$", re.MULTILINE)
 
 
 def pictures(tour: Path, name: str) -> Iterator[tuple[Path, list[str]]]:
-    """Yield the pictures of a page that the tour has, each with its CSS classes. One theme alone is shown in both."""
+    """Yield the pictures of a page that the tour has, each with its CSS classes. A single theme is shown in both."""
     found = {
         look: path for look in (_LIGHT, _DARK, _PHONE) if (path := tour / f"{name}-{look}.png").is_file()
     }  # a short tour has one look of each page
@@ -37,7 +37,7 @@ def pictures(tour: Path, name: str) -> Iterator[tuple[Path, list[str]]]:
 
 
 def missing(source: Path, tour: Path) -> list[str]:
-    """Return the names of the pictures that pages in `source` show and the tour does not have, sorted."""
+    """Return the names of the pictures that pages in `source` show but the tour does not have, sorted."""
     named = {name for page in source.rglob("*.md") for name in _NAMED.findall(page.read_text("utf-8"))}
     return sorted(name for name in named if not any(pictures(tour, name)))
 

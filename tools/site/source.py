@@ -1,4 +1,4 @@
-"""Assemble the pages of the site: those of docs, some of the repository's root, and those that are written from the code."""
+"""Assemble the pages of the site: the pages of docs, some from the repository's root, and pages generated from the code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _README_PARTS: Final = {
     "tenants": "running.md",
 }
 _LINK: Final = re.compile(r"(?<!!)\[([^][]*)\]\(([^)\s]+)\)")
-_EVENT: Final = re.compile(r"docs/events/(?:consumed/)?\w+\.v\d+\.json")  # has a page of its own on the site
+_EVENT: Final = re.compile(r"docs/events/(?:consumed/)?\w+\.v\d+\.json")  # has a separate page on the site
 _README: Final = re.compile(r"^<!-- README: (.+?) -->$", re.MULTILINE)
 
 
@@ -48,8 +48,9 @@ def assemble(target: Path) -> None:
 
 
 def on_the_site(origin: str, text: str) -> str:
-    """Return the text of the repository's file `origin` for the site: parts of the README in their places, and links to
-    files that are not on the site as plain text."""
+    """Return the text of the repository's file `origin` for the site: parts of the README are inserted, and links to files that
+    are not on the site become plain text.
+    """
     here = FROM_ROOT.get(origin, origin.removeprefix("docs/"))
     text = _README.sub(lambda each: _links_of("README.md", here, _readme_part(each[1])), text)
     return _links_of(origin, here, text)
@@ -70,7 +71,7 @@ def _links_of(origin: str, here: str, text: str) -> str:
 
 
 def _page_of(target: str, anchor: str) -> str | None:
-    """Return the path on the site of a file in the repository, None if it is not there."""
+    """Return the path on the site of a file in the repository, or None if it is not on the site."""
     if target == "README.md":
         return _README_PARTS.get(anchor, README_PAGE)
     if target == "docs/adr":

@@ -13,8 +13,9 @@ EVERYTHING = frozenset({"*"})
 class AfterRefusal:
     """The error status that a model reports after a refused authorisation, although nothing is broken.
 
-    `faulted` False: the charger sends the codes with the connector's normal status. `clears_after_s` None: the error lasts
-    until the cable is unplugged (without a cable it clears at once). An OCPP 2.0.1 status has no codes, only `Faulted`.
+    If `faulted` is False, the charger sends the codes with the connector's normal status. If `clears_after_s` is None, the
+    error lasts until the cable is unplugged (without a cable it clears at once). An OCPP 2.0.1 status has no codes, only
+    `Faulted`.
     """
 
     error_code: str = "OtherError"
@@ -25,7 +26,9 @@ class AfterRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """Deviations from the specification. `never_answers` has actions, `ignores_writes_to` setting names; or EVERYTHING."""
+    """Deviations from the specification. `never_answers` lists actions, and `ignores_writes_to` lists setting names; each may
+    also be EVERYTHING.
+    """
 
     forgets_settings_at_boot: bool = False
     ignores_refusal: bool = False  # keeps delivering power after a refusal

@@ -36,7 +36,7 @@ SHARED_RANDOM = Random()  # noqa: S311  # jitter and transaction ids, no secrets
 class SimulatedCharger(ObservableCharger):
     """`async with SimulatedCharger(spec) as charger:` powers it up; it connects, boots and reconnects by itself.
 
-    `on_frame` is called with every frame. A driver action returns when its result is known, or when none can come.
+    `on_frame` is called with every frame. A driver action returns when its result is known, or when there can be no result.
     """
 
     __slots__ = ("_runner", "commands", "power", "reservations", "sessions", "spec")
@@ -198,7 +198,7 @@ class SimulatedCharger(ObservableCharger):
     # requests
 
     async def call(self, action: str, payload: Payload) -> Payload:
-        """A CALL of your own. Raises LinkLost, NoAnswer or CallRefused."""
+        """Send your own CALL. Raises LinkLost, NoAnswer or CallRefused."""
         return await self.state.connection.call(action, payload)
 
     # internals

@@ -46,7 +46,9 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error status. `faulted` False: sent with the connector's normal status. `after_refusal`: nothing is broken."""
+    """An error status. If `faulted` is False, it is sent with the connector's normal status. `after_refusal`: nothing is
+    broken.
+    """
 
     error_code: str
     vendor_error_code: str | None = None

@@ -66,6 +66,6 @@ class Dialect(Protocol):
     ) -> Message: ...
 
     def reservation_ended(self, number: int, reason: str) -> tuple[str, Payload] | None:
-        """Report that a reservation ended without a start; None where the protocol has no such message."""
+        """Report that a reservation ended without a start; None if the protocol has no such message."""
 
     def transaction_id(self, transaction: Transaction) -> str | None: ...

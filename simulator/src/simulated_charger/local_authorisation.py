@@ -16,7 +16,7 @@ Key = tuple[str, str]  # type ("" in 1.6) and value in upper case
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The settings for local decisions. `central_authorisation` False: 2.x DisableRemoteAuthorization."""
+    """The settings for local decisions. If `central_authorisation` is False, 2.x DisableRemoteAuthorization is set."""
 
     pre_authorise: bool
     known_offline: bool
@@ -56,7 +56,7 @@ class LocalAuthorisation:
         return len(self._list)
 
     def decide(self, key: Key, *, online: bool, rules: Rules, now: datetime) -> AuthorisationResult | None:
-        """Return the local decision; None (only online): send Authorize."""
+        """Return the local decision, or None (only if online) if Authorize must be sent."""
         known = self._known(key, rules, now)
         if online and rules.central_authorisation:
             return known if known is not None and known.accepted and rules.pre_authorise else None

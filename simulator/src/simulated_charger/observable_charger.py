@@ -1,4 +1,4 @@
-"""The observable side of a simulated charger, which changes nothing."""
+"""The read-only side of a simulated charger."""
 
 from __future__ import annotations
 

@@ -73,14 +73,14 @@ class DecidedBy(StrEnum):
     FREEVEND = "freevend"
     RESERVATION = "reservation"  # the connector is kept for another identifier
     REMOTE_START = "remote_start"  # accepted without an Authorize
-    UNDECIDED = "undecided"  # the charger sent no request, or got no answer
+    UNDECIDED = "undecided"  # the charger sent no request, or received no answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisationResult:
     """The status of an identifier, in the protocol's spelling (`Accepted`, `Invalid`, ...), and the source of the decision.
 
-    `NoAnswer`, `NoPower` and `NotStarted` are the simulator's own.
+    `NoAnswer`, `NoPower` and `NotStarted` are specific to the simulator.
     """
 
     status: str
@@ -99,8 +99,8 @@ class AttemptResult:
     """The result of one attempt to charge.
 
     `charged`: energy flows, or flowed until the driver left. `refused_at`: "authorize", "start", "connector" (faulted or
-    unavailable; the charger sent no request) or None. `energy_wh` is the session's energy until now. `transaction_id` is
-    the central system's in OCPP 1.6 (None if it never gave one).
+    unavailable; the charger sent no request) or None. `energy_wh` is the session's energy so far. In OCPP 1.6, `transaction_id`
+    comes from the central system (None if it never assigned one).
     """
 
     charged: bool

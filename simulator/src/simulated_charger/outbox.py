@@ -16,8 +16,8 @@ from simulated_charger.spec import Payload
 class Message:
     """A CALL to send. `build` runs at each attempt, because an earlier answer may have assigned the transaction's id.
 
-    `keep` False: the message is dropped without a connection or after an error. `settled` is set once there is an
-    answer, or when none will come soon.
+    If `keep` is False, the message is dropped without a connection or after an error. `settled` is set once the message is
+    answered, or when no answer can be expected soon.
     """
 
     action: str
@@ -68,12 +68,12 @@ class Outbox:
         self._kick()
 
     def open(self) -> None:
-        """Send the waiting messages: the central system has accepted the charger."""
+        """Send the waiting messages, because the central system has accepted the charger."""
         self.is_open = True
         self._kick()
 
     def shut(self) -> None:
-        """Stop sending: the connection is lost. Drop the messages that need not be kept."""
+        """Stop sending, because the connection is lost. Drop the messages that need not be kept."""
         self.is_open = False
         for message in self._queue or ():
             message.settled.set()

@@ -21,7 +21,9 @@ class Reservations:
     reports: Reports
 
     def reserve(self, number: int, connector_id: int, key: Key, until: datetime) -> str:
-        """Return the status of the answer. Connector 0 is any connector, which only a charger with one has."""
+        """Make the reservation and return the status of the answer. Connector 0 means any connector, which only a charger with
+        one connector supports.
+        """
         if connector_id == 0 and len(self.state.connectors) == 1:
             connector_id = 1
         connector = self.state.connectors.get(connector_id)
@@ -39,7 +41,7 @@ class Reservations:
         return "Accepted"
 
     def cancel(self, number: int) -> bool:
-        """False if no connector has the reservation."""
+        """Cancel the reservation; False if no connector has it."""
         for connector in self.state.connectors.values():
             if connector.reservation is not None and connector.reservation.number == number:
                 connector.reservation = None
@@ -48,7 +50,7 @@ class Reservations:
         return False
 
     def drop(self, connector: Connector, reason: str) -> None:
-        """End the reservation at the charger itself, and report that where the protocol can."""
+        """End the reservation at the charger itself, and report that if the protocol can."""
         reservation, connector.reservation = connector.reservation, None
         if reservation is None:
             return

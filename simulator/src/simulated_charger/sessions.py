@@ -53,7 +53,7 @@ class Sessions:
         freevend = self._dialect.freevend_identifier() if waiting is None else None
         if freevend is not None and not self._dialect.authorises_freevend:
             if freevend.kind is IdentifierKind.NONE and shown is not None:
-                freevend = shown  # 2.x reports the identifier although none is needed
+                freevend = shown  # 2.x reports the identifier although it is not required
             return await self._begin(connector, Admission(freevend, FREE, StartCause.FREEVEND))
         if self._dialect.transaction_starts_at_plug_in:
             self._open(connector, StartCause.CABLE)
@@ -182,7 +182,7 @@ class Sessions:
         return transaction, message
 
     def _use_reservation(self, connector: Connector, admission: Admission | None) -> int | None:
-        """The number of the holder's reservation, which the start ends."""
+        """Return the number of the holder's reservation, which the start ends."""
         held = connector.reservation
         if held is None or admission is None or held.key != self._dialect.key(admission.identifier):
             return None

@@ -13,7 +13,9 @@ BOOLEAN = ("true", "false")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting. `options`: the allowed values, stored in this spelling; case is ignored. `members`: a list of options."""
+    """One setting. `options` are the allowed values, stored in this spelling; case is ignored. With `members`, the value is a
+    list of options.
+    """
 
     name: str
     value: str

@@ -22,7 +22,7 @@ class IdentifierKind(StrEnum):
     MAC = "mac"
     EMAID = "emaid"
     PIN = "pin"
-    CENTRAL = "central"  # made by the central system, for a remote start
+    CENTRAL = "central"  # created by the central system for a remote start
     NONE = "none"  # OCPP 2.x NoAuthorization
 
 
@@ -69,7 +69,7 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreevendKey:
-    """OCPP 1.6: a vendor key that switches freevend. Defaults are MicroOcpp's: a start at plug-in without Authorize.
+    """OCPP 1.6: a vendor key that switches freevend. The defaults are those of MicroOcpp: a start at plug-in without Authorize.
 
     `authorises_tag`: the charger sends Authorize for the freevend tag (Vestel). `needs_reboot`: a write takes effect at
     the next boot.
@@ -87,7 +87,9 @@ class FreevendKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreevendVariable:
-    """OCPP 2.x: the device model's variable that switches freevend. The standard one is `AuthCtrlr.Enabled`, false = free."""
+    """OCPP 2.x: the device model's variable that switches freevend. The standard variable is `AuthCtrlr.Enabled`; false means
+    free.
+    """
 
     component: str = "AuthCtrlr"
     variable: str = "Enabled"
@@ -105,10 +107,9 @@ class FreevendVariable:
 class ChargerSpec:
     """One charging station. `url` is the base, `ws://host:port/ocpp`; the charger appends its charge point id.
 
-    `freevend` None: the charger has no switch and always sends Authorize. `local_list_capacity` 0: no local list.
-    `reserves`: it accepts ReserveNow.
-    `settings` overrides factory values by name (1.6 `LocalPreAuthorize`, 2.x `AuthCtrlr.LocalPreAuthorize`).
-    `time_compression` multiplies energy only: with 60, a minute of charging counts as an hour.
+    If `freevend` is None, the charger has no switch and always sends Authorize. If `local_list_capacity` is 0, it has no local
+    list. With `reserves`, it accepts ReserveNow. `settings` overrides factory values by name (1.6 `LocalPreAuthorize`, 2.x
+    `AuthCtrlr.LocalPreAuthorize`). `time_compression` multiplies energy only: with 60, a minute of charging counts as an hour.
     `keep_frames`: how many frames the charger keeps; 0 for load generators.
     """
 

@@ -64,7 +64,7 @@ class ChargerState:
         return connector.energy_wh(self.now(), compression=self.spec.time_compression)
 
     def tag(self, value: str) -> str:
-        """Return a tag as this charger sends it, defects included."""
+        """Return a tag as this charger sends it, including its defects."""
         value += self.spec.behaviour.tag_suffix
         return value.lower() if self.spec.behaviour.lower_case_tags else value
 

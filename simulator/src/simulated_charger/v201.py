@@ -1,4 +1,4 @@
-"""OCPP 2.0.1: the names of settings, and the messages that a charger sends. OCPP 2.1 is the same in all of them."""
+"""OCPP 2.0.1: the names of settings, and the messages that a charger sends. All of them are the same in OCPP 2.1."""
 
 from __future__ import annotations
 

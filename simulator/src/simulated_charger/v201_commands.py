@@ -1,4 +1,4 @@
-"""The commands that an OCPP 2.0.1 charger carries out. `v201_variables` has those of the device model."""
+"""The commands that an OCPP 2.0.1 charger carries out. `v201_variables` has the commands of the device model."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Version:
 VERSIONS = {
     OCPP16: Version(DialectV16, CommandsV16),
     OCPP201: Version(DialectV201, CommandsV201),
-    OCPP21: Version(DialectV201, CommandsV201),  # this charger uses nothing in which the versions differ
+    OCPP21: Version(DialectV201, CommandsV201),  # this charger uses only features that both versions share
 }
 
 

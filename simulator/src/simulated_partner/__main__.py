@@ -2,8 +2,8 @@
 
     python -m simulated_partner --versions-url https://HOST/ocpi/versions --token TOKEN --certificate C.pem --key K.pem
 
-It registers, pushes a token, reads the booking locations, books the first free slot, moves it by an hour and cancels, and
-waits for the push of each. It ends with 1, and says why, if something else happens. The certificate is of the partner's own
+It registers, pushes a token, reads the booking locations, books the first free slot, moves it by an hour, cancels it, and waits
+for the push of each step. If anything unexpected happens, it says so and exits with 1. The certificate is for the partner's own
 server, which the operator calls back.
 """
 
@@ -30,18 +30,20 @@ HOUR = timedelta(hours=1)
 
 
 class Unexpected(Exception):
-    """The operator did not answer, or push, as the play goes; the message says what to do."""
+    """The operator did not answer or push as expected; the message says what to do."""
 
 
 async def play(partner: SimulatedPartner, versions_url: str, token: str, wait_s: float) -> None:
-    """Raises `Unexpected`."""
+    """Register, book, move and cancel. Raises `Unexpected`."""
     await _register(partner, versions_url, token)
     card = "04A1B2C3D4E5F6"
     _understood(await partner.push_token(pushed_token(card, datetime.now(UTC), party=partner.party)))
     found = _understood(await partner.locations())["data"]
     place, slot = next(((each, slot) for each in found for slot in _slots(each)), (None, None))
     if place is None or slot is None:
-        raise Unexpected("You may book no place with a free slot: ocpi-partners put ... --depot DEPOT.")
+        raise Unexpected(
+            "No booking location has a free slot for you; allow a depot: ocpi-partners put ... --depot DEPOT."
+        )
     start = datetime.fromisoformat(slot["start_date_time"]).replace(minute=0, second=0, microsecond=0) + 24 * HOUR
     where = {"location_id": place["location_id"], "booking_location_id": place["id"], "party": partner.party}
     tokens = [booking_token(card, partner.party)]
@@ -58,13 +60,13 @@ async def _register(partner: SimulatedPartner, versions_url: str, token: str) ->
         answer = await partner.register(versions_url, token)
     except (KeyError, StopIteration) as error:
         raise Unexpected(
-            "The operator refused the registration token; make a new one: ocpi-partners invite."
+            "The operator refused the registration token; create a new one: ocpi-partners invite."
         ) from error
     _understood(answer)
 
 
 async def _ask(partner: SimulatedPartner, request: dict[str, Any], expected: str, wait_s: float) -> None:
-    """Book, and wait until the operator has pushed the booking with as many requests as it then has."""
+    """Book, and wait until the operator has pushed the booking with all its requests."""
     booking = _understood(await partner.book(request))["data"]
     last = booking["booking_requests"][-1]
     if (booking["reservation_status"], last["request_status"]) != (expected, "ACCEPTED"):
@@ -79,13 +81,13 @@ async def _ask(partner: SimulatedPartner, request: dict[str, Any], expected: str
         await partner.until(is_pushed, wait_s)
     except TimeoutError:
         raise Unexpected(
-            f"No push came within {wait_s:g} s. May the operator reach {partner.url} (ACCESS_POLICY_WEBHOOK_NETWORKS), "
+            f"No push came within {wait_s:g} s. Can the operator reach {partner.url} (ACCESS_POLICY_WEBHOOK_NETWORKS), "
             "and does it trust the certificate (ACCESS_POLICY_CA_FILE)?"
         ) from None
 
 
 def _understood(frame: Frame) -> dict[str, Any]:
-    """The envelope of an answer with status code 1000."""
+    """Return the envelope of an answer with status code 1000. Raises `Unexpected` for another code."""
     answer: dict[str, Any] = frame.answered
     if answer.get("status_code") != 1000:
         raise Unexpected(f"{frame.method} {frame.url}: {frame.text()}")
@@ -97,7 +99,7 @@ def _slots(place: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def main(arguments: argparse.Namespace) -> str:
-    """Empty, or what was not as expected."""
+    """Run the play. Return an empty string, or what was unexpected."""
     context = ssl.create_default_context(cafile=arguments.ca)
     async with httpx.AsyncClient(verify=context) as client:
         partner = SimulatedPartner("", client, arguments.party)

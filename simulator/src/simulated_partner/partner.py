@@ -29,9 +29,9 @@ def in_base64(token: str) -> str:
 class SimulatedPartner(FramedServer):
     """A server, and a client of the operator (CPO).
 
-    `url` is where the application is served, without a path. `pushed` are the bookings that the operator pushed, the latest
-    by their ids. `refuses` makes its server answer pushes with this HTTP status. `plain`: send tokens as they are, as
-    implementations before 2.2.1 do.
+    `url` is where the application is served, without a path. `pushed` has the bookings that the operator pushed, by id, in
+    their latest state. If `refuses` is set, the server answers pushes with this HTTP status. With `plain`, tokens are sent
+    unencoded, as implementations before 2.2.1 do.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient, party: str = "DE-HUB", *, plain: bool = False) -> None:
@@ -59,7 +59,7 @@ class SimulatedPartner(FramedServer):
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Frame:
-        """`headers` replace those that a request has by itself; an empty one is left out."""
+        """Send a request. `headers` replace the default headers of a request; a header with an empty value is omitted."""
         sent = self._headers(self.token_for_us if token is None else token) | dict(headers or {})
         sent = {name: value for name, value in sent.items() if value}
         raw = b"" if body is None else json.dumps(body).encode()
@@ -80,7 +80,7 @@ class SimulatedPartner(FramedServer):
         self.endpoints = {each["identifier"]: each["url"] for each in details.answered["data"]["endpoints"]}
 
     async def register(self, versions_url: str, token_a: str) -> Frame:
-        """Discover the operator's endpoints and exchange credentials: `token_a` came from the operator."""
+        """Discover the operator's endpoints and exchange credentials. `token_a` came from the operator."""
         await self.discover(versions_url, token_a)
         answer = await self.call("POST", self.endpoints["credentials"], self._credentials(), token=token_a)
         if answer.answered["status_code"] == 1000:
@@ -94,7 +94,7 @@ class SimulatedPartner(FramedServer):
         return answer
 
     def invite(self) -> str:
-        """A registration token for the operator."""
+        """Return a registration token for the operator."""
         token = secrets.token_urlsafe(24)
         self.tokens_for_them.add(token)
         return token

@@ -1,4 +1,4 @@
-"""Booking requests and tokens of realistic shape (OCPI 2.3.0, Bookings edition 1.1; and the names of edition 1.0)."""
+"""Booking requests and tokens of realistic shape (OCPI 2.3.0, Bookings edition 1.1, and with the names of edition 1.0)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def cancelled(request: dict[str, Any], reason: str = "TRAFFIC") -> dict[str, Any
 
 
 def with_names_of_1_0(request: dict[str, Any], evse_uid: str | None = None) -> dict[str, Any]:
-    """The same request as a partner of edition 1.0 writes it: it names no booking location."""
+    """Return the same request as a partner of edition 1.0 writes it, without a booking location."""
     named = {
         name: value
         for name, value in request.items()

@@ -2,8 +2,8 @@
 
     python -m simulated_provider --url https://HOST/oscp/2.0 --token TOKEN --group grid --certificate C.pem --key K.pem
 
-It registers, shakes hands, limits the group for two hours with a fallback, tightens the first hour, sends wrong forecasts and
-a heartbeat, and falls silent. The certificate is of the provider's own server, which the other side calls.
+It registers, performs the handshake, limits the group for two hours with a fallback, tightens the first hour, sends invalid
+forecasts and a heartbeat, and goes silent. The certificate is for the provider's own server, which the other side calls.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="simulated_provider", description="A simulated capacity provider of OSCP 2.0")
-    parser.add_argument("--url", required=True, help="base URL of the flexibility provider's version 2.0")
-    parser.add_argument("--token", required=True, help="token that was agreed for the registration")
+    parser.add_argument("--url", required=True, help="base URL of version 2.0 at the flexibility provider")
+    parser.add_argument("--token", required=True, help="token agreed for the registration")
     parser.add_argument("--group", default="grid", help="id of the group to limit")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Forecasts, right and wrong."""
+"""Valid and invalid forecasts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def forecast(*blocks: dict[str, Any], group_id: str = "grid", kind: str = "CONSU
 
 
 def bad_forecasts(now: datetime) -> dict[str, dict[str, Any]]:
-    """Forecasts that a flexibility provider has to refuse, by what is wrong with them."""
+    """Return forecasts that a flexibility provider has to refuse, by the fault in them."""
     later = now + HOUR
     good = block(later, 100)
     return {

@@ -29,7 +29,7 @@ ANSWERED = (
 class SimulatedProvider(FramedServer):
     """A server, and a client of the flexibility provider.
 
-    `received` are the messages that came, by their path. `refuses` makes its server answer messages of a path with a status.
+    `received` has the received messages by their path. `refuses` makes the server answer messages to a path with a status.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient) -> None:
@@ -57,7 +57,7 @@ class SimulatedProvider(FramedServer):
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Frame:
-        """An empty header is left out. `content` replaces the body."""
+        """Send a request. A header with an empty value is omitted. `content` replaces the body."""
         sent = {
             "Authorization": f"Token {self.token_for_us if token is None else token}",
             "X-Request-ID": message_id or str(uuid.uuid4()),
@@ -74,7 +74,7 @@ class SimulatedProvider(FramedServer):
         return frame
 
     async def register(self, their_url: str, token: str, *, versions: tuple[str, ...] = (VERSION,)) -> Frame:
-        """Register with the token that was agreed; the other side registers here in return."""
+        """Register with the agreed token; the other side registers here in return."""
         self.their_url = their_url
         return await self.call("register", self._registration(versions), token=token)
 
@@ -94,7 +94,7 @@ class SimulatedProvider(FramedServer):
         return await self.call("update_group_capacity_forecast", body, **how)
 
     def invite(self) -> str:
-        """A token with which the other side may register."""
+        """Return a token with which the other side may register."""
         token = secrets.token_urlsafe(24)
         self.tokens_for_them.add(token)
         return token
@@ -121,7 +121,7 @@ class SimulatedProvider(FramedServer):
         return Response(204, {})
 
     async def _registered(self, body: Mapping[str, Any], token: str) -> None:
-        """Without a registration of this side before, it follows in return, before the answer."""
+        """Handle a registration. If this side has not registered yet, it does so before it answers."""
         url = next(each["base_url"] for each in body["version_url"] if each["version"] == VERSION)
         is_return = bool(self.their_url)
         self.their_url, self.token_for_us = url, body["token"]

@@ -1,4 +1,4 @@
-"""The frames of a conversation: every request with its response, in both directions, as they were on the wire."""
+"""The frames of a conversation: every request with its response, in both directions, as sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HIDDEN = "Token …"
 
 @dataclass(frozen=True)
 class Frame:
-    """`by` is the caller. Bodies are the bytes of the wire."""
+    """A request with its response. `by` is the caller. Bodies are the raw bytes."""
 
     by: str
     method: str
@@ -45,7 +45,7 @@ class Frame:
         return json.loads(self.response)
 
     def text(self) -> str:
-        """As people read it: tokens of credentials are hidden."""
+        """Return the frame for people, with the tokens of credentials hidden."""
         lines = [f"{self.by}: {self.method} {self.url}", *_headers(self.headers), *_body(self.body)]
         lines += [f"<- {self.status}", *_headers(self.response_headers), *_body(self.response)]
         return "\n".join(lines)
@@ -79,7 +79,7 @@ def _body(body: bytes) -> list[str]:
 
 
 def _without_tokens(document: Any) -> Any:
-    """A credentials object has a token beside its URL, or beside the URLs of versions."""
+    """Hide the tokens of credentials objects, which have a token beside a URL or a list of version URLs."""
     if isinstance(document, dict):
         hides = "token" in document and ("url" in document or "version_url" in document)
         return {name: "…" if hides and name == "token" else _without_tokens(value) for name, value in document.items()}

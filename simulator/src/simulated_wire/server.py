@@ -1,4 +1,4 @@
-"""The server of a simulated partner: it keeps every frame, and says when one came."""
+"""The server of a simulated partner. It keeps every frame, and notifies waiting tasks of a new one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Send = Callable[[dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class Request:
-    """`headers` have names in lower case."""
+    """A request. The names of `headers` are in lower case."""
 
     method: str
     path: str
@@ -38,7 +38,9 @@ class Response:
 
 
 class FramedServer(ABC):
-    """An ASGI application that answers with `answer`. `url` is where it is served, without a path; `other` names the caller."""
+    """An ASGI application that responds with `answer`. `url` is where it is served, without a path; `other` names the
+    caller.
+    """
 
     def __init__(self, url: str, other: str) -> None:
         self.url = url
@@ -51,7 +53,7 @@ class FramedServer(ABC):
         """Return the response to one request."""
 
     async def until(self, is_so: Callable[[], Any], seconds: float = 60) -> None:
-        """Wait for requests until `is_so`."""
+        """Wait until `is_so` holds, checked after each request."""
         async with asyncio.timeout(seconds):
             while not is_so():
                 self._changed.clear()
@@ -86,7 +88,7 @@ class FramedServer(ABC):
 
 @asynccontextmanager
 async def serving(app: FramedServer, host: str, port: int, certificate: Path, key: Path) -> AsyncIterator[None]:
-    """Serve the application by https, at an address that `app.url` then names."""
+    """Serve the application over HTTPS, at an address that is stored in `app.url`."""
     listening = socket.create_server((host, port))
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app.url = f"https://{host}:{listening.getsockname()[1]}"

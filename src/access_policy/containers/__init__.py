@@ -1,1 +1,1 @@
-"""How the service is assembled: one container per package (dependency-injector). `access_policy.container` joins them."""
+"""How the service is assembled: one container per package (dependency-injector), joined by `access_policy.container`."""

@@ -44,7 +44,7 @@ from access_policy.settings_values import HostPort
 
 
 def requires_passwords(listening: HostPort) -> bool:
-    """Chargers need no password where only this machine can connect."""
+    """Chargers need no password if only this machine can connect."""
     return not listening.is_loopback
 
 
@@ -200,7 +200,7 @@ class Chargers(containers.DeclarativeContainer):
     )
     reservations = providers.Singleton(ReservationKeeper, deciding.view, connections, reservation_reconciler, clock)
 
-    # --- what becomes of reservations --------------------------------------------------------------------------------
+    # --- outcomes of reservations ----------------------------------------------------------------------------------------
     holder_charges = providers.Singleton(HolderCharges)
     holder_charges_follower = providers.Singleton(
         Follower,
@@ -221,7 +221,7 @@ class Chargers(containers.DeclarativeContainer):
         clock,
     )
 
-    # --- what energy does to access ----------------------------------------------------------------------------------
+    # --- effects of energy on access -------------------------------------------------------------------------------------
     metering = providers.Singleton(Metering, deciding.view, deciding.recent_activity, deciding.sites, clock)
     energy_keeper = providers.Singleton(EnergyKeeper, deciding.view, deciding.energy_gates, deciding.sites, clock)
 

@@ -14,23 +14,23 @@ class Closable(Protocol):
 
 
 async def close_opened(container: containers.Container) -> None:
-    """Close every initialised resource, dependents first, each of them also when another one fails to close.
+    """Close every initialised resource, dependents first, even if another one fails to close.
 
-    Nothing is opened in order to be closed. `shutdown_resources` of the library does not fit: it orders by direct
-    dependencies only, and it awaits no `close` of a resource that opens synchronously.
+    Resources that were never opened stay unopened. The library's `shutdown_resources` is not suitable: it orders by direct
+    dependencies only, and does not await the `close` of a resource that opens synchronously.
     """
     await close_initialised(container.traverse(types=[providers.Resource]))
 
 
 async def close_initialised(resources: Iterable[providers.Resource[Any]]) -> None:
-    """The same for some resources of a container, and for those that they depend on."""
+    """Like `close_opened`, for some resources of a container and the resources on which they depend."""
     async with AsyncExitStack() as closing:
         for resource in _dependencies_first(resources):
             closing.push_async_callback(_close, resource)
 
 
 def _dependencies_first(resources: Iterable[providers.Resource[Any]]) -> list[providers.Resource[Any]]:
-    """The initialised resources, each after those that it depends on, also through other providers."""
+    """Return the initialised resources, each after those on which it depends, directly or through other providers."""
     ordered: list[providers.Resource[Any]] = []
     seen: set[providers.Provider[Any]] = set()
 

@@ -1,4 +1,4 @@
-"""The commands. A command that loses a race for its stream runs again; a new one needs one line here."""
+"""The commands. A command that loses a race for its stream runs again. To add a command, add one line here."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ from access_policy.application.retrying import Handler, retrying
 
 
 def command(handler: Callable[..., Handler[Any, Any]], *dependencies: object) -> providers.Singleton[Handler[Any, Any]]:
-    """A handler made of its dependencies, in their order, that runs again after a version conflict."""
+    """Provide a handler, built from its dependencies in their order, that runs again after a version conflict."""
     return providers.Singleton(retrying, providers.Singleton(handler, *dependencies))
 
 

@@ -1,4 +1,4 @@
-"""The erasure of tenants: every place of the settings that holds their data."""
+"""The erasure of tenants, from every location in the settings that holds their data."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ OF_A_PROCESS = ("spool.sqlite", "view.snapshot", "view.draft")
 
 @dataclass(frozen=True, slots=True)
 class InstallationHoldings:
-    """Implements `TenantHoldings` for the places of the settings. Files of processes on other machines are not among them.
-    `listed` writes the tenant on the list of erasures, which a restore of an older backup follows."""
+    """Implements `TenantHoldings` for the locations in the settings. It does not include files of processes on other machines.
+    `listed` adds the tenant to the list of erasures, which the restore of an older backup follows.
+    """
 
     settings: Settings
     listed: Callable[[TenantId], None]
@@ -54,7 +55,7 @@ class InstallationHoldings:
         yield erase_events(self.settings.store_location, tenant_id, claims.positions)
 
     def _databases(self) -> list[Path | str]:
-        """Those of the records first, because the keys of vehicles are among them."""
+        """Return the databases, the records' first, because they include the keys of vehicles."""
         settings, records = self.settings, self.settings.records_location
         read_models = settings.read_models_location
         if isinstance(records, str):
@@ -64,7 +65,7 @@ class InstallationHoldings:
 
 
 def process_directories(settings: Settings) -> list[Path]:
-    """The directories of processes that have served from this data directory, each with files of its own."""
+    """Return the directories of all processes that have served from this data directory."""
     inside = (path for path in sorted(settings.data.iterdir()) if path.is_dir())
     return [
         path

@@ -1,4 +1,4 @@
-"""The kinds of tokens that the API accepts, of which another needs one line in `accepted`; and how people sign in."""
+"""The kinds of tokens that the API accepts (to add one, add a line to `accepted`), and how people sign in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers inside containers, with their types."""
+"""Typed containers inside containers."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ Nested = TypeVar("Nested", bound=containers.DeclarativeContainer)
 
 
 def nested(container: type[Nested], **dependencies: object) -> Nested:
-    """`providers.Container`, typed as the container that it provides, so that mypy knows `root.stores.keys()`."""
+    """Return `providers.Container`, typed as the container that it provides, so that mypy knows `root.stores.keys()`."""
     return cast("Nested", providers.Container(container, **dependencies))

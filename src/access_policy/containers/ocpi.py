@@ -33,7 +33,7 @@ from access_policy.settings import Settings
 
 
 def caught_up(follower: Follower) -> Callable[[int, float], Awaitable[bool]]:
-    """Wait until the follower has reached a position, for some seconds."""
+    """Return a function that waits, for a number of seconds, until the follower has reached a position."""
     return lambda position, timeout_s: follower.wait_until(position, timeout_s=timeout_s)
 
 

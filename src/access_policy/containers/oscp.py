@@ -38,7 +38,7 @@ def providers_of(loops: PushLoops[PushTarget]) -> Callable[[], Collection[OscpPr
 
 
 def running_at(live: RecentActivity, sites: Sites) -> Running:
-    """The chargers of a depot's site at which charges run."""
+    """Return a function that lists the chargers of a depot's site with running charges."""
     return lambda tenant_id, depot_id: [
         charger_id
         for charger_id in sites(tenant_id, depot_id).tree.by_charger

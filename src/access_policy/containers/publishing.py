@@ -1,4 +1,4 @@
-"""Events out: the bus, the relay that publishes the log to it, and the webhooks that the bus in this process delivers to."""
+"""Published events: the bus, the relay that publishes the log to it, and the webhooks to which the in-process bus delivers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bus_kind(publishes_externally: bool) -> str:
 
 
 def relay_name(instance: str) -> str:
-    """The relay's name in its lease; `/` for a single process without a name."""
+    """Return the relay's name in its lease; `/` for a single process without a name."""
     return instance or "/"
 
 

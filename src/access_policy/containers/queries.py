@@ -1,4 +1,4 @@
-"""The queries that are more than a view."""
+"""The queries that do more than read a view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records: durable data besides events and read models, each in its own file or all in one database."""
+"""The records: durable data other than events and read models, each in its own file or all in one database."""
 
 from __future__ import annotations
 

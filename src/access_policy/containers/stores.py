@@ -27,30 +27,30 @@ from access_policy.application.ports.wake_ups import WakeUps
 from access_policy.settings import Settings
 
 ALONE_POLL_S = 0.25
-UNWOKEN_POLL_S = 0.1  # other processes' events are seen by polling alone
+UNWOKEN_POLL_S = 0.1  # only polling finds other processes' events
 WOKEN_POLL_S = 0.5  # a poll finds the events of a lost wake-up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The keys, and the locations of the databases that fit them: no database is opened before its keys are known."""
+    """The keys, and the locations of the databases that use them. No database is opened before its keys are known."""
 
     keys: Keys
     events: Path | str | AwsAddress
     records: Path | str
 
     def records_named(self, name: str) -> Path | str:
-        """A file of that name, or the database of all records."""
+        """Return a file of that name, or the database of all records."""
         return self.records / f"{name}.sqlite" if isinstance(self.records, Path) else self.records
 
 
 def open_installation(
     own_data: Path, key_directory: Path, events: Path | str | AwsAddress, records: Path | str
 ) -> Installation:
-    """Read the keys, or make them for a new installation.
+    """Read the keys, or create them for a new installation.
 
-    New keys are made only beside a store that is new as well: a store whose keys are lost must not be opened with
-    others, nor a database that another machine uses with others. Raises `KeyFileUnusable`.
+    New keys are created only for a new store. A store whose keys are lost must not be opened with other keys, and
+    neither must a database that another machine uses with other keys. Raises `KeyFileUnusable`.
     """
     own_data.mkdir(parents=True, exist_ok=True)
     keys = open_keys(key_directory, may_create=not is_in_use(events))
@@ -70,8 +70,9 @@ def store_kind(location: Path | str | AwsAddress) -> str:
 
 
 def log_poll_s(is_alone: bool, location: Path | str | AwsAddress) -> float:
-    """Seconds between two polls of the log for events of other processes; this process's own wake its followers at once.
-    Processes on one DynamoDB table may be on several machines, where nothing wakes them."""
+    """Return the seconds between two polls of the log for events of other processes. This process's own events wake its
+    followers at once. Processes on one DynamoDB table may be on several machines, where wake-ups do not reach them.
+    """
     if is_alone:
         return ALONE_POLL_S
     return UNWOKEN_POLL_S if isinstance(location, AwsAddress) else WOKEN_POLL_S

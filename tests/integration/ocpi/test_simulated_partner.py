@@ -28,7 +28,7 @@ async def test_play_says_that_the_token_was_refused(world: OcpiWorld) -> None:
 async def test_play_says_that_no_place_can_be_booked(world: OcpiWorld) -> None:
     made = await world.put_partner(bookable=[])
 
-    with pytest.raises(Unexpected, match="You may book no place"):
+    with pytest.raises(Unexpected, match="No booking location has a free slot"):
         await play(world.partner, world.versions_url, made["token"], 1)
 
 
