@@ -87,7 +87,7 @@ async def test_withdrawal_of_a_schedule_counts_first_and_takes_it_from_its_charg
     asked = await page(tried, path)
     await page(tried, path, {"version": str(version)}, 303)
 
-    assert "1 charger leaves it" in asked
+    assert "1 charger stops following it" in asked
     assert "this would have refused 1 attempt , of 3." in asked
     assert (await tried.get("/v1/schedules")).json()["items"] == []
 
@@ -201,9 +201,9 @@ async def test_overrides_say_what_lifting_each_would_change_now(tried: HttpApi) 
     await tried.done("POST", "/v1/depots/north/overrides", {**both, "reason": "Again"})
     overtaken = await page(tried, "/console/overrides")
 
-    assert shown.count("Lifted now") == 1  # the later one has not begun
-    assert "Lifted now, 1 charger becomes Managed (bay-1)." in shown
-    assert overtaken.count("Lifted now, no charger’s mode changes") == 2
+    assert shown.count("If lifted now") == 1  # the later one has not begun
+    assert "If lifted now, 1 charger becomes Managed (bay-1)." in shown
+    assert overtaken.count("If lifted now, no charger’s mode changes") == 2
 
 
 async def test_overrides_count_the_charges_at_chargers_that_would_become_managed(tried: HttpApi) -> None:
@@ -212,8 +212,8 @@ async def test_overrides_count_the_charges_at_chargers_that_would_become_managed
     quiet = await page(tried, "/console/overrides")
     await begun(tried)
 
-    assert "Lifted now, it becomes Managed ." in quiet
-    assert "Lifted now, it becomes Managed ; 1 charge under way there." in await page(tried, "/console/overrides")
+    assert "If lifted now, it becomes Managed ." in quiet
+    assert "If lifted now, it becomes Managed ; 1 charge under way there." in await page(tried, "/console/overrides")
 
 
 async def test_settings_of_a_charger_count_the_attempts_that_another_enforcement_would_change(tried: HttpApi) -> None:

@@ -144,7 +144,7 @@ async def test_file_of_a_calendar_is_read_and_reported(visitor: Visitor) -> None
     await page.get_by_role("button", name="Read the file").click()
 
     await page.get_by_text("1 day read.").wait_for()
-    await page.get_by_text("1 event with times of the day").wait_for()
+    await page.get_by_text("1 event with times of day").wait_for()
     await page.get_by_role("heading", name="School days").wait_for()
     await check_page(visitor, page)
     await screenshots(page, "calendars-report")

@@ -123,7 +123,7 @@ async def test_password_that_the_service_makes_is_shown_once(visitor: Visitor) -
     assert not await opens(visitor.depot, "old secret")
     await check_page(visitor, page)
     await screenshots(page, "charger-password-made")
-    await page.get_by_role("button", name="It is entered").click()
+    await page.get_by_role("button", name="I have entered it").click()
     await page.get_by_role("heading", name="settings").wait_for()
     await page.goto(f"{visitor.depot.url}{PATH}/password?{NORTH}")
     assert made not in await page.content()

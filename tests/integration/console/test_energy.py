@@ -110,7 +110,7 @@ async def test_silent_source_is_a_problem_on_the_board_with_its_age_and_the_next
     assert "The source grid-operator is silent" in text
     assert "for " in await problem.locator("time").first.inner_text()
     assert "The fallback limits of its envelopes apply until they end." in text
-    assert "Check the connection of whoever sends its envelopes." in text
+    assert "Check the connection of the system that sends its envelopes." in text
     assert "Own only at 5 chargers" in text
     await check_page(visitor, page)
     await screenshots(page, "board-degraded")
@@ -128,7 +128,7 @@ async def test_nodes_policy_and_an_envelope_are_put_with_forms(visitor: Visitor,
     await check_page(visitor, page)
     await screenshots(page, "energy-new-node")
     await page.get_by_role("button", name="Save").click()
-    await page.get_by_text("The node feed-7 is put.").wait_for()
+    await page.get_by_text("The node feed-7 is added.").wait_for()
     assert site.site.tree.by_id[EnergyNodeId("feed-7")].limit_w == 22_500
 
     await page.get_by_role("link", name="Gate policy").click()
@@ -147,8 +147,8 @@ async def test_nodes_policy_and_an_envelope_are_put_with_forms(visitor: Visitor,
     await page.get_by_label("Until").fill((now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"))
     await check_page(visitor, page)
     await screenshots(page, "energy-new-envelope")
-    await page.get_by_role("button", name="Put the envelope").click()
-    await page.get_by_text("The envelope for circuit-1 is put.").wait_for()
+    await page.get_by_role("button", name="Save the envelope").click()
+    await page.get_by_text("The envelope for circuit-1 is saved.").wait_for()
     page.once("dialog", lambda dialog: dialog.accept())
     await page.get_by_role("button", name="Withdraw manual-").click()
     await page.get_by_text("is withdrawn.").wait_for()
@@ -186,7 +186,7 @@ async def test_refused_forms_of_energy_say_beside_the_field_why_and_keep_what_wa
     await page.goto(f"{visitor.depot.url}/console/energy/new-envelope?depot_id=north-yard")
     await page.get_by_label("Limit (kW)").fill("75")
     await page.get_by_label("Until").fill("2026-01-01T00:00")
-    await page.get_by_role("button", name="Put the envelope").click()
+    await page.get_by_role("button", name="Save the envelope").click()
     await page.get_by_text("The envelope ends before it starts").wait_for()
     visitor.errors.clear()
 

@@ -83,7 +83,7 @@ async def test_override_is_lifted_at_one_charger_and_then_at_all(visitor: Visito
     assert await running(visitor.depot) == [("freevend", "<i>Fair</i>", ["bay-1", "bay-3"])]
     await page.get_by_role("button", name="Lift at all 2").click()
 
-    await page.get_by_text("No override runs").wait_for()
+    await page.get_by_text("No override is running").wait_for()
     assert await running(visitor.depot) == []
     await check_page(visitor, page)
 

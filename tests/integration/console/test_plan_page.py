@@ -119,10 +119,10 @@ async def test_refused_entry_keeps_what_was_typed_and_says_beside_the_field_why(
 
 async def test_entry_is_replaced_and_cancelled_with_reasons_that_its_page_shows(visitor: Visitor, planned: Ids) -> None:
     page = await visitor.open(f"/console/reservations/{planned[2]}?{NORTH}")
-    await page.get_by_label("Vehicle that comes instead").fill("coach-5")
+    await page.get_by_label("Replacement vehicle").fill("coach-5")
     await page.locator("#replace-reason").fill("Coach 2 is in the workshop")
     await page.get_by_role("button", name="Replace").click()
-    await page.get_by_text("coach-5 takes the place of the entry.").wait_for()
+    await page.get_by_text("The entry now belongs to coach-5.").wait_for()
     await page.locator("#cancel-reason").fill("The tour is off")
     await page.get_by_role("button", name="Cancel the reservation").click()
     await page.get_by_text("The entry is cancelled.").wait_for()

@@ -60,7 +60,7 @@ async def test_reports_page_opens_from_the_navigation_and_keeps_the_filters_in_i
     await page.get_by_role("link", name="30 days").click()
 
     await page.wait_for_url("**agreement_id=guests*")
-    assert "as its partner gets them" in await page.locator(".said").inner_text()
+    assert "as the partner sees them" in await page.locator(".said").inner_text()
 
 
 async def test_reports_page_counts_reservations_as_the_api_does(visitor: Visitor) -> None:

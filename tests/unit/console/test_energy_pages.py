@@ -117,7 +117,7 @@ def test_measurement_is_silent_from_the_age_on_at_which_it_no_longer_counts() ->
 
     assert energy_words.silences(site, NOON + timedelta(seconds=119)) == []
     (found,) = energy_words.silences(site, NOON + timedelta(seconds=120))
-    assert (found.since, found.what) == (NOON + 2 * MINUTE, "The demand of main is not measured any more")
+    assert (found.since, found.what) == (NOON + 2 * MINUTE, "The demand of main is no longer measured")
 
 
 def test_charger_that_stopped_charging_is_no_silent_feed() -> None:

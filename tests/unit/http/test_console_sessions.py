@@ -66,7 +66,7 @@ async def test_one_time_link_used_twice_opens_one_session(empty_api: HttpApi) ->
 
     assert again.status_code == 400
     assert "Set-Cookie" not in again.headers
-    assert "used before or has expired" in again.text
+    assert "used already or has expired" in again.text
 
 
 async def test_one_time_link_after_ten_minutes_opens_nothing(empty_api: HttpApi) -> None:

@@ -32,8 +32,8 @@ class Refusal:
 
 REFUSALS: Final = (
     Refusal("sign-in", "/console/board", None, 401, "You are not signed in."),
-    Refusal("sign-in-link-used", "/login/once?code=used", None, 400, "This link was used before or has expired."),
-    Refusal("sign-in-nowhere", "/login", None, 404, "People cannot sign in at an identity provider here"),
+    Refusal("sign-in-link-used", "/login/once?code=used", None, 400, "This link has been used already or has expired."),
+    Refusal("sign-in-nowhere", "/login", None, 404, "This installation has no identity provider to sign in at"),
     Refusal("refused-role", "/console/register-charger", Role.VIEWER, 403, "Back to the board"),
     Refusal("refused-charger", "/console/chargers/no-such-bay", Role.ADMIN, 404, "no-such-bay"),
     Refusal("refused-depot", "/console/board?depot_id=no-such-yard", Role.ADMIN, 404, "no-such-yard"),

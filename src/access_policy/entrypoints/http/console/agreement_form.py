@@ -35,7 +35,7 @@ def values_of(agreement: Agreement, zone: ZoneInfo) -> Values:
 
 
 def tidied(sent: Form) -> Form:
-    """Without empty rows of hours, so that the index in an error is its row's."""
+    """Drop empty rows of hours, so that the index in an error is that of its row."""
     values: Values = {name: value for name, value in sent.values.items() if not name.startswith("hours/")}
     return replace(sent, values={**values, **_rows(hours_in(sent))})
 
@@ -59,7 +59,7 @@ def rows_shown(form: Form) -> range:
 
 
 def hours_in(form: Form) -> Hours:
-    """Rows with anything in them."""
+    """Return the rows with anything in them."""
     rows = (
         {
             "days": form.texts(f"hours/{index}/days"),

@@ -55,7 +55,7 @@ async def record(request: Request, here: Here, views: Views, sent: Sent, handler
     agreement_id = sent.text("agreement_id")
     try:
         if not agreement_id:
-            raise invalid({"agreement_id": "Give the agreement an id, such as city-couriers."})
+            raise invalid({"agreement_id": "Enter an id for the agreement, such as city-couriers."})
         if await views.agreement(here.caller.tenant_id, AgreementId(agreement_id)) is not None:
             raise invalid({"agreement_id": f"{agreement_id} exists already; choose another id."})
         await _put(request, here, agreement_id, sent, handler, expected=0)
@@ -91,7 +91,7 @@ async def ask(here: Here, agreement_id: str, views: Views) -> HTMLResponse:
 
 @router.get(AGREEMENTS + "/{agreement_id}/end/what-if", dependencies=CHANGERS)
 async def consequence(here: Here, agreement_id: str, count: Count) -> HTMLResponse:
-    """A part of the question."""
+    """Return the what-if part of the page that asks for confirmation."""
     change = ProposedAgreement(agreement_id=AgreementId(agreement_id), agreement=None)
     found = await count(here.caller.tenant_id, Proposal(agreements=(change,)), None, days=WHAT_IF_DAYS)
     return here.page("what_if_counted.html", found=found)
@@ -145,7 +145,7 @@ async def _all(here: Visit, views: Views) -> list[Agreement]:
 
 
 async def _history(here: Visit, views: Views, agreement_id: str) -> list[AuditEntry] | None:
-    """The amendments, newest first; None for visitors who may not read the audit."""
+    """Return the amendments, newest first; None for visitors who may not read the audit."""
     if not here.may(AUDITORS) or here.caller.depots is not None:
         return None
     wanted = AuditFilter(kind="change", subject_kind="agreement", subject_id=agreement_id)

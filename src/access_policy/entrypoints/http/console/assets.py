@@ -1,6 +1,6 @@
 """The console's style sheets, scripts and pictures: files of the package, each under a URL with a hash of its content.
 
-`assets/vendor` comes from npm at build time (ADR 0038); a checkout without it is told what to run.
+`assets/vendor` comes from npm at build time (ADR 0038); in a checkout without it, an error says what to run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 
 
 class AssetMissing(Exception):
-    """A file that `make setup` fetches is not there."""
+    """A file that `make setup` fetches is missing."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ def url_of(name: str) -> str:
 
 @cache
 def asset(name: str) -> Asset:
-    """A file below `assets`, such as `vendor/htmx.min.js`. Raises `AssetMissing`."""
+    """Return a file below `assets`, such as `vendor/htmx.min.js`. Raises `AssetMissing`."""
     path = (DIRECTORY / name).resolve()
     if not path.is_relative_to(DIRECTORY) or path.suffix not in SUFFIXES:
         raise AssetMissing(name)
@@ -76,7 +76,7 @@ def _compressed(name: str) -> bytes:
 
 @router.get(PREFIX + "/{digest}/{name:path}")
 async def serve(request: Request, digest: str, name: str) -> Response:
-    """An outdated hash answers the present content, which browsers must not keep."""
+    """Serve an asset. Under an outdated hash, serve the present content, which browsers must not cache."""
     try:
         found = await asyncio.to_thread(asset, name)
     except AssetMissing as missing:

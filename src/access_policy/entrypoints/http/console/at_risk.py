@@ -1,4 +1,4 @@
-"""Warnings about reservations at risk: a part of the board and of a charger's page, and of the form of an override."""
+"""Warnings about reservations at risk: shown on the board, on a charger's page, and in the form of an override."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TO_COME: Final = frozenset({PlanStatus.PLANNED, PlanStatus.AT_RISK, PlanStatus.D
 
 @router.get(AT_RISK, dependencies=visitors(READERS))
 async def at_risk(here: Here, plan: Plan, charger_id: Annotated[str | None, Query(max_length=64)] = None) -> Response:
-    """A part of a page: the entries of the next 24 hours that are at risk; empty without any."""
+    """Return a part of a page: the entries of the next 24 hours that are at risk. It is empty if none is."""
     where = ReservationFilter(
         since=here.now, until=here.now + SOON, depot_id=here.depot_id, charger_id=charger_id or None
     )
@@ -41,7 +41,7 @@ async def at_risk(here: Here, plan: Plan, charger_id: Annotated[str | None, Quer
 
 
 async def overtaken(here: Visit, plan: PlanShown, results: Iterable[OverriddenOne]) -> list[Reservation]:
-    """The reservations to come that the previewed overrides would open to everyone."""
+    """Return the future reservations whose chargers the previewed overrides would open to everyone."""
     opened = {
         each.charger_id: each.effect.override
         for each in results

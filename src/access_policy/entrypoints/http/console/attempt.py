@@ -49,7 +49,7 @@ async def attempt(here: Here, attempt_id: str, views: Views, view: DecisionView,
 async def attempt_facts(
     here: Here, attempt_id: str, views: Views, view: DecisionView, explained: Explained
 ) -> HTMLResponse:
-    """The part of the page that changes as the session goes on, for its live updates."""
+    """Return the part of the page that changes during the session, for live updates."""
     here, row = await _at_its_depot(here, attempt_id, views, view)
     return here.page("attempt_facts.html", **await _shown(here, row, views, view, explained))
 
@@ -90,7 +90,7 @@ async def end_allowance(
 
 
 def tonight(now: datetime, zone: ZoneInfo) -> datetime:
-    """The next 06:00 on that clock."""
+    """Return the next 06:00 in that zone."""
     today = now.astimezone(zone).date()
     ends = local_instant(today, MORNING, zone)
     return ends if ends > now else local_instant(today + timedelta(days=1), MORNING, zone)
@@ -144,7 +144,7 @@ async def _wording(here: Visit, row: Row, views: Views) -> Wording:
 
 
 def _permission(here: Visit, row: Row, view: DecisionView) -> AdHocPermission | None:
-    """The permission that holds now because of this attempt."""
+    """Return the permission that is in force now because of this attempt."""
     given = view.registry(here.caller.tenant_id).ad_hoc.values()
     found = (each for each in given if each.attempt_id == row["attempt_id"] and each.admits(here.now))
     return next(found, None)

@@ -34,7 +34,7 @@ async def attempts(here: Here, asked: AskedAttempts, views: Views, vehicles: Veh
 async def attempt_rows(
     request: Request, here: Here, asked: AskedAttempts, views: Views, vehicles: Vehicles, shared: Shared
 ) -> HTMLResponse:
-    """The list, for its live updates: drawn once for all consoles that show the same."""
+    """Return the list for live updates, rendered once for all consoles that show the same."""
     audience = here.audience
 
     async def draw() -> Fragment:

@@ -1,4 +1,4 @@
-"""Which attempts a page was asked to show: every filter is a parameter of the URL, so that a view can be linked."""
+"""The attempts that a page is to show. Every filter is a parameter of the URL, so that a view can be linked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PERIODS: Final = {
     "all": None,
 }
 PERIOD_WORDS: Final = (("day", "24 hours"), ("week", "7 days"), ("month", "30 days"), ("all", "All"))
-VEHICLES_MAX: Final = 100  # whose name a search may match
+VEHICLES_MAX: Final = 100  # vehicles whose name a search may match
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Asked:
     cursor: str | None
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
-        """Those that are not the default, without the page; some of them changed."""
+        """Return the parameters that are not the default, without the page and with some of them changed."""
         found = {
             "decision": self.decision or None,
             "reason": None if self.reason is None else self.reason.value,

@@ -1,4 +1,4 @@
-"""The visitors for whom a fragment reads the same: it is drawn once for all of them."""
+"""The visitors for whom a fragment is the same; it is rendered once for all of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ DEPOT: Final = "depot_id"  # the query parameter that every link keeps
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Everything that a shared fragment may depend on besides its data and its parameters. A template that asks for anything
-    else, such as a form's token, fails. Audiences with another `now` are equal: a fragment is shared for some seconds."""
+    """Everything that a shared fragment may depend on besides its data and its parameters. A template that uses
+    anything else, such as a form's token, fails. Audiences that differ only in `now` are equal, because a fragment is
+    shared for some seconds."""
 
     tenant_id: TenantId
     depots: DepotScope
@@ -36,7 +37,7 @@ class Audience:
 
 
 def link(depot_id: DepotId | None, path: str, parameters: dict[str, Any]) -> str:
-    """A link to a page of the console that keeps the chosen depot. A parameter that is None is left out."""
+    """Return a link to a page of the console that keeps the chosen depot. Parameters that are None are left out."""
     chosen = {} if depot_id is None else {DEPOT: depot_id}
     found = {name.rstrip("_"): value for name, value in {**chosen, **parameters}.items() if value is not None}
     return f"{path}?{urlencode(found, doseq=True)}" if found else path

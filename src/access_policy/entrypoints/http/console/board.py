@@ -54,7 +54,7 @@ class Shown:
     sync: Sync | None
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
-        """Those that are not the default."""
+        """Return the parameters that are not the default."""
         found = {
             "view": None if self.view == "now" else self.view,
             "day": self.day,
@@ -88,7 +88,7 @@ async def board(here: Here, asked: Asked, views: Views, chargers: Chargers, poli
 
 @router.get(BOARD + "/problems", dependencies=visitors(READERS))
 async def problems(here: Here, asked: Asked, views: Views, chargers: Chargers, shared: Shared) -> HTMLResponse:
-    """The part of the board above the chargers, for its live updates."""
+    """Return the part of the board above the chargers, for live updates."""
     rows = await _shared_rows(here, views, chargers, shared)
     return await here.page_in_turns(
         "board_problems.html", rows=rows, asked=asked, problems=reading.problems_first(rows)
@@ -114,7 +114,7 @@ async def some_rows(
     shared: Shared,
     charger_id: Annotated[list[str] | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
-    """The rows of these chargers, for the live updates of a page that shows them."""
+    """Return the rows of these chargers, for the live updates of a page that shows them."""
     found = await _some_shared_rows(here, views, chargers, shared, frozenset(charger_id or ()))
     if asked.view == "now":
         return Fragment(await rows_drawn(here.audience, found)).answer(here.request)
@@ -125,7 +125,7 @@ async def some_rows(
 async def _shared_rows(
     here: Visit, views: ViewsPort, chargers: ChargerReader, shared: SharedReadings
 ) -> list[BoardRow]:
-    """All rows of the board, read once for all consoles that look at the same chargers."""
+    """Return all rows of the board, read once for all consoles that show the same chargers."""
 
     async def read() -> list[BoardRow]:
         return await reading.read_rows(here, chargers, await reading.all_chargers(here, views))
@@ -138,7 +138,7 @@ async def _shared_rows(
 async def _some_shared_rows(
     here: Visit, views: ViewsPort, chargers: ChargerReader, shared: SharedReadings, wanted: Collection[str]
 ) -> list[SharedRow]:
-    """As `_shared_rows`, for these chargers alone."""
+    """Like `_shared_rows`, but for these chargers only."""
 
     async def read(names: Collection[str]) -> dict[str, SharedRow]:
         found = await views.chargers_of(here.caller.tenant_id, names)
@@ -167,7 +167,7 @@ def _listed(here: Visit, asked: Shown, rows: Sequence[BoardRow]) -> dict[str, An
 
 
 def window_of(here: Visit, asked: Shown) -> Window | None:
-    """The day or week asked for, without one the present one."""
+    """Return the requested day or week, or the current one if none was requested."""
     if asked.view == "now":
         return None
     first = asked.day or here.now.astimezone(here.zone).date()
@@ -196,7 +196,7 @@ async def _pictured(
 
 
 async def changes_of(here: Visit, views: ViewsPort, window: Window, of: set[str]) -> defaultdict[str, list[Row]]:
-    """The mode changes of these chargers up to the window's end, oldest first, and some of the days before it."""
+    """Return the mode changes of these chargers up to the window's end, oldest first, including some days before it."""
     found: defaultdict[str, list[Row]] = defaultdict(list)
     only = next(iter(of)) if len(of) == 1 else None
     cursor, read = None, 0

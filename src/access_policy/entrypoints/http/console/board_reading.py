@@ -20,7 +20,7 @@ from access_policy.entrypoints.http.v1.charger_models import ChargerStatus
 from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
 
 PAGE: Final = 200
-AT_A_TIME: Final = 20  # chargers in one turn of the event loop
+AT_A_TIME: Final = 20  # chargers in one iteration of the event loop
 COLLAPSED_FROM: Final = 24  # a group of chargers without problems is closed from this size on
 ORDER: Final = (Sync.DRIFTED, Sync.FAILED, Sync.UNREACHABLE, Sync.PENDING, Sync.UNSUPPORTED, Sync.IN_SYNC)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -58,7 +58,7 @@ async def read_rows(
 
 
 async def all_chargers(here: Visit, views: Views) -> list[Row]:
-    """The chargers of the chosen depot, or of all the visitor's depots."""
+    """Return the chargers of the chosen depot, or of all the visitor's depots."""
     rows: list[Row] = []
     cursor = None
     while True:
@@ -69,7 +69,7 @@ async def all_chargers(here: Visit, views: Views) -> list[Row]:
 
 
 def matching(rows: Iterable[BoardRow], text: str, sync: Sync | None) -> list[BoardRow]:
-    """`text` is part of an id, a model or the vehicle that charges."""
+    """Filter rows. `text` matches part of a charger's ids, its model or the vehicle that is charging."""
     wanted = text.casefold().strip()
     return [row for row in rows if (sync is None or row.charger.sync is sync) and wanted in _searched(row)]
 
@@ -81,13 +81,13 @@ def _searched(row: BoardRow) -> str:
 
 
 def problems_first(rows: Iterable[BoardRow]) -> list[ProblemShown]:
-    """The gravest first, among equals the longest-standing."""
+    """Return the problems, the most severe first and, among equals, the oldest first."""
     found = [row.problem for row in rows if row.problem is not None]
     return sorted(found, key=lambda each: (each.severity, each.since or NEVER, each.charger.charger_id))
 
 
 def grouped(rows: Sequence[BoardRow], by: str, *, all_open: bool) -> list[Group]:
-    """Where there are many chargers, a group in which all is well is closed."""
+    """Group the rows. If there are many chargers, groups without problems are collapsed."""
     groups: defaultdict[tuple[int, str], list[BoardRow]] = defaultdict(list)
     for row in rows:
         groups[_group(row, by)].append(row)
@@ -114,13 +114,13 @@ def _group(row: BoardRow, by: str) -> tuple[int, str]:
 
 
 def prefix_of(charger_id: str) -> str:
-    """The name of a charger without its number: `bay` for `bay-12`."""
+    """Return the name of a charger without its number: `bay` for `bay-12`."""
     match = _PREFIX.match(charger_id)
     return (match[1] if match else "") or "Others"
 
 
 def groups_of(charger_ids: Iterable[str]) -> dict[str, list[str]]:
-    """The chargers by the name that they have without their number, each group in order."""
+    """Group the chargers by their name without its number; each group is in order."""
     groups: dict[str, list[str]] = {}
     for charger_id in sorted(charger_ids):
         groups.setdefault(prefix_of(charger_id), []).append(charger_id)

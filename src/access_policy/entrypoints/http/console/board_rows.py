@@ -1,4 +1,4 @@
-"""Rows of the board as HTML, each drawn once for all consoles that show it."""
+"""Rows of the board as HTML, each rendered once for all consoles that show it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from access_policy.entrypoints.http.console.audience import Audience
 from access_policy.entrypoints.http.console.board_reading import BoardRow
 from access_policy.entrypoints.http.console.templating import environment
 
-AT_A_TIME: Final = 10  # rows in one turn of the event loop
+AT_A_TIME: Final = 10  # rows in one iteration of the event loop
 
 
 @dataclass(frozen=True, slots=True)
 class SharedRow:
-    """`html` has the row as it is shown to each audience that has asked for it."""
+    """A row of the board. `html` holds the rendered row for each audience that has requested it."""
 
     row: BoardRow
     html: dict[Audience, str] = field(default_factory=dict)
 
 
 async def rows_drawn(audience: Audience, rows: Sequence[SharedRow]) -> str:
-    """The rows without pictures, to replace those on the page."""
+    """Render the rows without pictures, to replace those on the page."""
     if missing := [each for each in rows if audience not in each.html]:
         template = environment().get_template("board_row.html").make_module({"here": audience})
         async for each in in_turns(missing, at_a_time=AT_A_TIME):

@@ -1,4 +1,4 @@
-"""A calendar from a file in the iCalendar format, with a report of what was read."""
+"""Upload a calendar as an iCalendar file, and report what was read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def upload(
     call: CommandCall,
     put: Annotated[Handler, provided(lambda c: c.commands.put_calendar)],
 ) -> Response:
-    """A new calendar, or the new content of the calendar with the same name."""
+    """Make a new calendar, or replace the content of the calendar with the same name."""
     here = here.at_one_depot()
     try:
         read, command = await _read(here, sent, view)
@@ -50,7 +50,7 @@ async def _read(here: Visit, sent: Form, view: View) -> tuple[IcsCalendar, PutCa
     read = await asyncio.to_thread(read_ics, content, here.zone, year, year + YEARS_AHEAD, with_timed=timed)
     name = sent.text("name") or read.name
     if not name:
-        raise invalid({"name": "The file has no name of its own; enter one."})
+        raise invalid({"name": "The file does not name its calendar; enter a name."})
     depot = depot_of(here, view)
     known = next((each.calendar_id for each in depot.calendars.values() if each.name == name), None)
     calendar_id = known or free_id(name, depot.calendars)

@@ -36,7 +36,7 @@ async def remove_day(
     call: CommandCall,
     put: Annotated[Handler, provided(lambda c: c.commands.put_calendar)],
 ) -> Response:
-    """Refused if somebody else has changed the calendar at the same moment."""
+    """Remove days. The service refuses it if someone else changed the calendar at the same moment."""
     here = here.at_one_depot()
     depot = depot_of(here, view)
     calendar = depot.calendar(CalendarId(calendar_id))
@@ -52,7 +52,7 @@ async def remove_day(
         await call(put, command)
     except REFUSALS as error:
         return await drawn(here, view, Forms(of=calendar_id, of_calendar=Form().refused(error)), status=422)
-    return here.done(here.url(CALENDARS), f"{day.reason} is taken out of {calendar.name}.")
+    return here.done(here.url(CALENDARS), f"{day.reason} is removed from {calendar.name}.")
 
 
 @router.post(CALENDARS + "/{calendar_id}/remove", dependencies=visitors(OPERATORS))
@@ -63,7 +63,7 @@ async def remove(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_calendar)],
 ) -> Response:
-    """Refused while a charger or a schedule uses it."""
+    """Remove a calendar. The service refuses it while a charger or a schedule uses the calendar."""
     here = here.at_one_depot()
     calendar = depot_of(here, view).calendar(CalendarId(calendar_id))
     command = RemoveCalendar(depot_id=depot_of(here, view).depot_id, calendar_id=calendar.calendar_id)

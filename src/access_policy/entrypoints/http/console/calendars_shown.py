@@ -1,4 +1,4 @@
-"""The page of a depot's calendars as it is drawn after each of its forms."""
+"""The page of a depot's calendars, as it is rendered after each of its forms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ FIRST_NAME: Final = "Public holidays"  # proposed where a depot has no calendar 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`upcoming` are the days from yesterday on; `users` the chargers with a rule or an exception that names it."""
+    """A calendar. `upcoming`: its days from yesterday on; `users`: the chargers with a rule or an exception that names
+    it."""
 
     calendar: HolidayCalendar
     upcoming: list[Holiday]
@@ -35,8 +36,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """The forms of the page as they are drawn: of a holiday, of a file, and of the calendar `of`. `holiday` None: an empty
-    one. `read`: what a file had.
+    """The forms of the page: for a holiday, for a file, and for the calendar `of`. `holiday` None: an empty form.
+    `read`: what was read from a file.
     """
 
     holiday: Form | None = None
@@ -65,12 +66,12 @@ async def drawn(here: Visit, view: DecisionView, forms: Forms, *, status: int = 
 
 
 def value_of(depot_id: DepotId | None, calendar: HolidayCalendar) -> str:
-    """The calendar as a value of the field `calendars`; an id has no slash."""
+    """Return the calendar as a value of the field `calendars`; ids contain no slash."""
     return f"{depot_id}/{calendar.calendar_id}"
 
 
 def _others(here: Visit) -> list[tuple[str, str]]:
-    """The calendars of the visitor's other depots."""
+    """Return the calendars of the visitor's other depots."""
     return [
         (value_of(depot.depot_id, each), f"{depot.settings.name}: {each.name}")
         for depot in here.depots
@@ -80,7 +81,7 @@ def _others(here: Visit) -> list[tuple[str, str]]:
 
 
 def _empty(here: Visit, found: list[Shown]) -> Form:
-    """With the depot's only calendar chosen already."""
+    """Return an empty form; if the depot has only one calendar, it is preselected."""
     chosen = [value_of(here.depot_id, found[0].calendar)] if len(found) == 1 else []
     return Form.of({"calendars": chosen, "new_name": "" if found else FIRST_NAME})
 
@@ -97,7 +98,7 @@ async def _shown(here: Visit, view: DecisionView) -> list[Shown]:
 
 
 async def users_of(view: DecisionView, tenant_id: TenantId, depot: Depot) -> Mapping[CalendarId, list[ChargerId]]:
-    """The chargers of the depot that use each of its calendars."""
+    """Return, for each of the depot's calendars, the chargers that use it."""
     users: dict[CalendarId, list[ChargerId]] = {each: [] for each in depot.calendars}
     async for charger_id in in_turns(sorted(await view.charger_ids(tenant_id, depot.depot_id))):
         for calendar_id in view.charger(tenant_id, charger_id).policy.plan.calendars_in_use:
@@ -106,7 +107,7 @@ async def users_of(view: DecisionView, tenant_id: TenantId, depot: Depot) -> Map
 
 
 def depot_of(here: Visit, view: DecisionView) -> Depot:
-    """As it is after a change of this request. Raises `DepotUnknown`."""
+    """Return the depot, including changes made by this request. Raises `DepotUnknown`."""
     depot = None if here.depot_id is None else view.depot(here.caller.tenant_id, here.depot_id)
     if depot is None:
         raise DepotUnknown("There is no depot yet.")
@@ -114,7 +115,7 @@ def depot_of(here: Visit, view: DecisionView) -> Depot:
 
 
 def free_id(name: str, taken: Collection[str]) -> CalendarId:
-    """An id made from a name that no calendar of the depot has."""
+    """Return an id derived from the name that no calendar of the depot has."""
     readable = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "calendar"
     number, found = 1, readable[:ID_LENGTH_MAX]
     while found in taken:

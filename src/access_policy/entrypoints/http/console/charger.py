@@ -33,8 +33,8 @@ router: APIRouter = pages_router()
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The state at `at`. `policy` has the plan in force then, for a future instant as it stands now; `cause` is the rule,
-    exception or override behind the expected mode. `applied` is the last mode verified by then, None: not known."""
+    """The state at `at`. `policy` has the plan in force then; for a future instant, the present plan. `cause` is the
+    rule, exception or override behind the expected mode. `applied` is the last mode verified by then; None: unknown."""
 
     at: datetime
     is_now: bool
@@ -56,7 +56,8 @@ async def charger(
     profiles: Profiles,
     at: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:
-    """`at`: explain that instant, or that local time of the depot, instead of the present. Raises `ChargerUnknown`."""
+    """Show one charger. `at`: an instant, or a local time of the depot, to explain instead of the present. Raises
+    `ChargerUnknown`."""
     tenant_id, this = here.caller.tenant_id, ChargerId(charger_id)
     shown = await chargers.charger(tenant_id, this)
     here = here.in_depot(view.depot(tenant_id, DepotId(shown.depot_id)))
@@ -101,7 +102,7 @@ def _explained(policy: ChargerAccessPolicy, instant: datetime, changes: list[Row
 
 
 def _days(here: Visit, charger_id: str, instant: datetime) -> dict[str, str]:
-    """Links to the same time of the day before and the day after."""
+    """Return links to the same time on the day before and the day after."""
     path = f"{CHARGERS}/{charger_id}"
     return {
         "before": here.url(path, at=utc_text(instant - timedelta(days=1))),

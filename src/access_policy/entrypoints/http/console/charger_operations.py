@@ -1,6 +1,6 @@
 """Operations at a charger: reset, unlock, availability, triggers, settings, any call, the end of a session; and its log.
 
-Each is a call of the API's route, which also reaches a charger whose connection another process owns.
+Each operation calls the API's route, which also reaches a charger whose connection another process owns.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ TRIGGERS: Final = ("StatusNotification", "Heartbeat", "MeterValues", "BootNotifi
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A charger, and what its pages read of it."""
+    """A charger, and what its pages read about it."""
 
     at: AtCharger
     sessions: list[Any]
@@ -104,14 +104,14 @@ async def operate(
 async def restart(
     at: At, request: Request, sent: Sent, call: CommandCall, process: Process, handler: CallChargerCommand
 ) -> Response:
-    """From a card of a problem; `back` says where it is shown."""
+    """Restart a charger from the card of a problem; `back` says where the card is shown."""
     charger_id = at.charger.charger_id
     try:
         action, payload = operations.reset(at.charger.protocol or "")
         answer = await _answer(at, request, CallBody(action=action, payload=payload), call, process, handler)
         said = f"{charger_id} {_RESTARTS.get(str(answer.answer.get('status')), 'refused to restart')}."
     except (Refused, ApiProblem) as error:
-        said = f"{charger_id} is not restarted. {error.detail}"
+        said = f"{charger_id} was not restarted. {error.detail}"
     return at.here.done(at.here.url(BOARD) if sent.text("back") == "board" else at.at.url(), said)
 
 
@@ -121,7 +121,7 @@ _RESTARTS: Final = {"Accepted": "restarts once it is idle", "Scheduled": "restar
 async def _answer(
     at: Reached, request: Request, body: CallBody, call: CommandCall, process: Process, handler: CallChargerCommand
 ) -> CallAnswer:
-    """The charger's answer, by the process that has its connection. Raises `Refused`, `ApiProblem`."""
+    """Return the charger's answer, from the process that has its connection. Raises `Refused`, `ApiProblem`."""
     charger_id = at.charger.charger_id
     asked = as_api(request, f"/v1/chargers/{quote(charger_id, safe='')}/calls", body.model_dump())
     found = await charger_calls.call_charger(asked, charger_id, body, call, process, handler)
@@ -129,7 +129,7 @@ async def _answer(
 
 
 def _operation(sent: Form, protocol: str) -> tuple[str, dict[str, Any]]:
-    """The action and the payload. Raises `RequestValidationError`, or `OperationInvalid`."""
+    """Return the action and the payload. Raises `RequestValidationError` or `OperationInvalid`."""
     connector = int(text) if (text := sent.text("connector")).isdecimal() and len(text) < 4 else None
     match sent.text("operation"):
         case "reset":
@@ -186,7 +186,7 @@ async def end_session(
             of_peer(found)
     except (*REFUSALS, ApiProblem) as error:
         return at.page(refused(sent, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    return at.here.done(at.at.url("/operations"), "The session is ended; the charger is asked to stop it.")
+    return at.here.done(at.at.url("/operations"), "The session is ended; the service has asked the charger to stop it.")
 
 
 @router.get(CHARGERS + "/{charger_id}/log", dependencies=visitors(OPERATORS))

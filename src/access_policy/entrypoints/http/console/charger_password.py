@@ -1,4 +1,4 @@
-"""The password of one charger: a new one over its connection, or one that a person enters in the charger."""
+"""The password of one charger: set over the connection, or entered in the charger by a person."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def set_password(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_charger)],
 ) -> Response:
-    """Set the password that was typed. Without one the service makes one, and this answer alone shows it."""
+    """Set the password that was typed. If none was typed, the service generates one, which only this response shows."""
     charger = at.charger
     try:
         kept = {name: getattr(charger, name) for name in FIELDS}

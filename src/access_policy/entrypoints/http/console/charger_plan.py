@@ -1,4 +1,5 @@
-"""The plan of one charger: the schedules it follows, rules of its own, and exceptions for single days or a calendar's."""
+"""The plan of one charger: the schedules it follows, its own rules, and exceptions for single days or the days of a
+calendar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probe one charger: read its settings, and see the capability profiles that fit."""
+"""Probe one charger: read its settings, and show the capability profiles that fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rule of one charger's own: make, amend and withdraw it, each after a preview."""
+"""Make, amend and withdraw one of a charger's own rules, each after a preview."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ router: APIRouter = pages_router()
 
 @dataclass(frozen=True, slots=True)
 class AtRule:
-    """`rule` None: a new one."""
+    """A rule of a charger. `rule` None: a new one."""
 
     at: AtCharger
     rule: RuleSettings | None
@@ -52,7 +52,7 @@ class AtRule:
 
     @property
     def values(self) -> schedule_form.Values:
-        """The stored rule without empty fields; for a new rule the proposed one."""
+        """Return the stored rule without empty fields; for a new rule, the proposed values."""
         if self.rule is None:
             return {**schedule_form.NEW_RULE, "days": list(WEEKDAYS[:5])}
         return {name: value for name, value in schedule_form.rule_values(self.rule).items() if value}
@@ -71,7 +71,7 @@ async def _at(at: At, rule_id: str) -> AtRule:
     """Raises `RuleUnknown`."""
     found = next((each for each in at.charger.mode_rules if each.rule_id == rule_id), None)
     if found is None:
-        raise RuleUnknown(f"This charger has no mode rule {rule_id[:64]} of its own.")
+        raise RuleUnknown(f"This charger has no own mode rule {rule_id[:64]}.")
     return AtRule(at, found)
 
 
@@ -85,7 +85,8 @@ class Previewing:
     count: Count
 
     async def __call__(self, of: AtRule, body: RuleBody | None) -> PreviewShown:
-        """The week with the rule as in `body`, or without it (None), and the attempts that it would have changed."""
+        """Return the week with the rule as in `body`, or without the rule (None), and the attempts that this would have
+        changed."""
         here, window = of.at.here, week_of(of.at.here)
         draft = None if body is None else body.draft()
         change = RuleChange(charger_id=of.charger_id, rule_id=of.rule_id, draft=draft)

@@ -1,4 +1,4 @@
-"""The settings of one charger: edit them, and say what a capability profile means."""
+"""The settings of one charger: edit them, and explain its capability profile."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ RESERVATION_ONLY: Final = "reservation_only"  # a box to tick
 
 @router.get(CHARGERS + "/{charger_id}/settings", dependencies=visitors(ADMINS))
 async def settings(at: At, profiles: Profiles, profile: Annotated[str, Query(max_length=64)] = "") -> HTMLResponse:
-    """`profile`: one to choose instead of the present one, such as that of a probe; it is saved with the form."""
+    """Show the form. `profile`: preselect this profile, such as one that a probe proposed; submitting the form saves
+    it."""
     form = Form.of(values_of(at.charger), at.charger.version)
     if profile:
         form = replace(form, values={**form.values, "profile": profile})
@@ -88,7 +89,7 @@ async def _counted(at: AtCharger, body: ChargerBody, count: Count) -> Counted:
 
 @router.get(MEANING, dependencies=visitors(READERS))
 async def meaning(here: Here, profiles: Profiles, profile: Annotated[str, Query(max_length=64)]) -> HTMLResponse:
-    """The part of a form that follows the chosen profile. Raises `ProfileUnknown`."""
+    """Return the part of a form that depends on the chosen profile. Raises `ProfileUnknown`."""
     found = meaning_of(profiles, here.caller, profile)
     if found is None:
         raise ProfileUnknown(f"There is no capability profile {profile}.")
@@ -106,7 +107,7 @@ def meaning_of(profiles: CapabilityProfiles, caller: Identity, name: str) -> Pro
 
 
 def choices(here: Visit, profiles: CapabilityProfiles, form: Form) -> dict[str, Any]:
-    """What the fields of a charger offer: the visitor's depots, and all profiles by title."""
+    """Return the options of a charger's fields: the visitor's depots, and all profiles by title."""
     known = profiles.all(here.caller.tenant_id)
     by_title = sorted(known, key=lambda each: (each.title.casefold(), each.name))
     chosen = form.text("profile") or (by_title[0].name if by_title else "")

@@ -37,7 +37,7 @@ State = Sync | Literal["offline", "retired", ""]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`state` is empty for all chargers in service. `mode` is the expected one."""
+    """A search. `state` is empty for all chargers in service. `mode` is the expected mode."""
 
     q: str
     state: str
@@ -47,7 +47,7 @@ class Asked:
     page: int
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
-        """Those that are not the default, without the page; some of them changed."""
+        """Return the parameters that are not the default, without the page and with some of them changed."""
         found = {"q": self.q, "state": self.state, "mode": self.mode, "profile": self.profile}
         found["enforcement"] = self.enforcement
         return {name: value or None for name, value in {**found, **changed}.items()}
@@ -57,7 +57,7 @@ class Asked:
         return bool(self.q or self.mode or self.profile or self.enforcement)
 
     def matching(self, rows: Iterable[BoardRow]) -> list[BoardRow]:
-        """All but the filter by state."""
+        """Apply all filters except the one by state."""
         return [row for row in reading.matching(rows, self.q, None) if self._fits(row)]
 
     def _fits(self, row: BoardRow) -> bool:
@@ -75,7 +75,7 @@ class Asked:
 
 
 def states_of(row: BoardRow) -> tuple[str, ...]:
-    """A charger may be offline and in its expected mode."""
+    """Return the states of a charger, which may be both offline and in its expected mode."""
     charger = row.charger
     if charger.retired_at is not None:
         return (RETIRED,)
@@ -124,7 +124,7 @@ async def chargers_page(
 
 
 async def _rows(here: Visit, views: ViewsPort, chargers: ChargerReader, shared: SharedReadings) -> list[BoardRow]:
-    """All chargers, retired ones among them; read once for all consoles that follow changes."""
+    """Return all chargers, including retired ones, read once for all consoles that follow changes."""
 
     async def read() -> list[BoardRow]:
         return await reading.read_rows(here, chargers, await reading.all_chargers(here, views), also_retired=True)
@@ -137,7 +137,7 @@ async def _rows(here: Visit, views: ViewsPort, chargers: ChargerReader, shared: 
 
 
 def _tabs(asked: Asked, rows: Iterable[BoardRow]) -> list[tuple[str, str, int]]:
-    """The states that occur, and the chosen one: value, title and number of chargers."""
+    """Return the states that occur, and the chosen one, each as value, title and number of chargers."""
     counted = Counter(state for row in rows for state in states_of(row))
     in_service = sum(row.charger.retired_at is None for row in rows)
     occurring = [each for each in STATES if counted[each] or asked.state == each]

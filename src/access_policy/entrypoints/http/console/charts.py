@@ -49,7 +49,8 @@ class Bar:
 
 
 def column_chart(rows: Sequence[tuple[str, str, Mapping[str, int]]]) -> ColumnChart:
-    """Each row: a short label, the title in words, and the values of its parts, from the bottom up."""
+    """Return a chart. Each row has a short label, the title in words, and the values of its parts, from the bottom
+    up."""
     top = scale_top(max((sum(values.values()) for _, _, values in rows), default=0))
     room = 100 / max(len(rows), 1)
     every = -(-len(rows) // LABELS_MAX) or 1
@@ -80,7 +81,7 @@ def _stacked(values: Mapping[str, int], top: int) -> tuple[Part, ...]:
 
 
 def scale_top(largest: int) -> int:
-    """The smallest even round number that is not below `largest`: 2, 4, 6, 8, 10, 20, 40, 60, 80, 100 …"""
+    """Return the smallest even round number that is not below `largest`: 2, 4, 6, 8, 10, 20, 40, 60, 80, 100 …"""
     power = 1
     while True:
         for step in (2, 4, 6, 8, 10):

@@ -33,7 +33,7 @@ CHANGERS: Final = visitors(OPERATORS)
 
 
 def _page_of(row: DispatchImportRow) -> str | None:
-    """The page of an entry that exists."""
+    """Return the page of an entry that exists."""
     known = row.reservation_id is not None and row.action.value != "add"
     return f"/console/reservations/{quote(row.reservation_id or '', safe='')}" if known else None
 
@@ -43,7 +43,7 @@ PAGES: Final = ImportPages(
     subjects="entries",
     heading="Import the dispatch sheet",
     listed="Plan",
-    missing="Entries of the file’s days that it does not have",
+    missing="Entries on the file’s days that are not in the file",
     key="assignment_id",
     base=PLAN,
     path=CONSOLE_DISPATCH_IMPORTS,
@@ -52,7 +52,7 @@ PAGES: Final = ImportPages(
     about="Times without an offset are in the depot’s time. An empty cell keeps the present value, and “-” clears it.",
     removing="cancel",
     removed="cancelled",
-    warning="Many of the depot’s entries would go; their vehicles lose their places.",
+    warning="Many of the depot’s entries would be removed, and their vehicles would lose their places.",
     row_of=DispatchImportRow.of,
     head_of=DispatchImport.head,
     href_of=_page_of,
@@ -85,7 +85,7 @@ async def apply(here: Here, plan_id: str, sent: Sent, call: CommandCall, imports
 
 
 def _at_a_depot(here: Visit) -> tuple[Visit, DepotId]:
-    """Raises `DepotUnknown` before there is a depot."""
+    """Raise `DepotUnknown` if there is no depot yet."""
     here = here.at_one_depot()
     if here.depot_id is None:
         raise DepotUnknown("There is no depot yet; make one first.")

@@ -19,13 +19,13 @@ TYPED: Final = "typed"
 
 
 def choices(now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
-    """Values of the field `ends` and their labels; the next times of the day come first."""
+    """Return the values of the field `ends` and their labels; the next times of the day come first."""
     at = [(_value(each), f"Until {times.day_and_clock(each, zone, now)}") for each in _next_hours(now, zone)]
     return [*at, *LENGTHS.items(), (NEXT, "Until the next change of each charger"), (TYPED, "Until the time below")]
 
 
 def _next_hours(now: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """The next instant of each of `HOURS` that is at least a quarter of an hour away."""
+    """Return the next instant of each of `HOURS` that is at least a quarter of an hour away."""
     today = now.astimezone(zone).date()
     found = (_at(day, hour, zone) for day in (today, today + timedelta(days=1)) for hour in HOURS)
     yield from [each for each in found if each > now + timedelta(minutes=15)][: len(HOURS)]
@@ -40,7 +40,7 @@ def _value(at: datetime) -> str:
 
 
 def end_of(form: Form, zone: ZoneInfo) -> dict[str, Any]:
-    """The one field of `OverrideBody` that says when it ends. Raises `RequestValidationError`."""
+    """Return the one field of `OverrideBody` that says when it ends. Raises `RequestValidationError`."""
     match form.text("ends"):
         case "":
             raise invalid({"ends": "Choose when it ends."})

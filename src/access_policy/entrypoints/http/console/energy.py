@@ -1,4 +1,4 @@
-"""The energy of one depot's site: what is silent, the tree with its gates, and the coming 48 hours."""
+"""The energy of one depot's site: silent feeds, the tree with its gates, and the next 48 hours."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def energy(
     gates: Gates,
     chargers: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
-    """`chargers=all`: also those of a large site that are not narrowed."""
+    """Show the site. `chargers=all`: on a large site, include the chargers that are not narrowed."""
     here = here.at_one_depot()
     if here.depot_id is None:
         return here.page("energy.html", state=None)
@@ -66,7 +66,8 @@ async def energy(
 
 @router.get(ENERGY + "/now", dependencies=visitors(READERS))
 async def on_the_board(here: Here, view: DecisionView, gates: Gates) -> Response:
-    """A part of the board: silent feeds as problems, and the chargers that are narrowed; empty where all is well."""
+    """Return a part of the board: silent feeds as problems, and the chargers that are narrowed; empty if there are
+    none."""
     tenant_id = here.caller.tenant_id
     shown = []
     for depot in here.depots if here.depot is None else (here.depot,):
@@ -81,14 +82,14 @@ async def on_the_board(here: Here, view: DecisionView, gates: Gates) -> Response
 
 @router.get(ENERGY + "/at-charger", dependencies=visitors(READERS))
 async def at_charger(here: Here, gates: Gates, charger_id: Annotated[str, Query(max_length=64)]) -> Response:
-    """A part of a charger's page: who may start there, while power is short; empty otherwise."""
+    """Return a part of a charger's page: who may start there while power is short; empty otherwise."""
     gate = gates.gate(here.caller.tenant_id, ChargerId(charger_id), here.now)
     return here.page("energy_at_charger.html", gate=gate, charger_id=charger_id, **WORDS)
 
 
 @router.get(ENERGY + "/chargers/{charger_id}", dependencies=visitors(READERS))
 async def why(here: Here, charger_id: str, policies: Policies, gates: Gates, states: States) -> Response:
-    """Why a charger is narrowed, or why not. Raises `ChargerUnknown`."""
+    """Explain why a charger is narrowed, or why not. Raises `ChargerUnknown`."""
     tenant_id, this = here.caller.tenant_id, ChargerId(charger_id)
     policy = await policies.find(tenant_id, this)
     if policy is None:

@@ -1,4 +1,4 @@
-"""Forms about the energy of a depot's site: nodes, the gate policy, and an envelope put by hand. Powers are typed in kW."""
+"""Forms about the energy of a depot's site: nodes, the gate policy, and a manual envelope. Powers are entered in kW."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ router: APIRouter = pages_router()
 NEW_NODE: Final = ENERGY + "/new-node"
 POLICY: Final = ENERGY + "/policy"
 NEW_ENVELOPE: Final = ENERGY + "/new-envelope"
-MANUAL: Final = "manual"  # the source of envelopes that people put
+MANUAL: Final = "manual"  # the source of envelopes that people enter
 POWERS: Final = ("own_and_agreement_below_w", "own_only_below_w", "hysteresis_w")
 SECONDS: Final = ("minimum_dwell_s", "measurement_max_age_s", "hold_max_s")
 
@@ -77,7 +77,7 @@ async def put_new_node(
         await call(handler, PutEnergyNode(depot_id=site.depot_id, node=_node(sent), expected_version=0))
     except REFUSALS as error:
         return await _node_form(here, view, sent.refused(error), status=422)
-    return here.done(here.url(ENERGY), f"The node {sent.text('node_id')} is put.")
+    return here.done(here.url(ENERGY), f"The node {sent.text('node_id')} is added.")
 
 
 @router.post(ENERGY + "/nodes/{node_id}", dependencies=visitors(OPERATORS))
@@ -213,7 +213,8 @@ def _policy_form(here: Visit, form: Form, *, status: int = 200) -> Response:
     return here.page("energy_policy.html", status=status, form=form)
 
 
-# --- envelopes by hand ------------------------------------------------------------------------------------------------
+# --- manual envelopes
+# ---------------------------------------------------------------------------------------------------
 
 
 @router.get(NEW_ENVELOPE, dependencies=visitors(OPERATORS))
@@ -242,7 +243,7 @@ async def put_envelope(
         await call(handler, _envelope(here, site, sent))
     except REFUSALS as error:
         return _envelope_form(here, site, sent.refused(error), status=422)
-    return here.done(here.url(ENERGY), f"The envelope for {sent.text('node_id')} is put.")
+    return here.done(here.url(ENERGY), f"The envelope for {sent.text('node_id')} is saved.")
 
 
 @router.post(ENERGY + "/envelopes/{envelope_id}/withdraw", dependencies=visitors(OPERATORS))
@@ -253,7 +254,7 @@ async def withdraw_envelope(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.withdraw_envelope)],
 ) -> Response:
-    """Of the depot that the page is about."""
+    """Withdraw an envelope of the depot that the page shows."""
     here, site = _at_a_depot(here, view)
     if EnvelopeId(envelope_id) not in site.envelopes.by_id:
         raise EnvelopeUnknown.named(envelope_id)
@@ -262,7 +263,7 @@ async def withdraw_envelope(
 
 
 def _envelope(here: Visit, site: SiteEnergy, sent: Form) -> ReceiveEnvelope:
-    """The next in the sequence of envelopes by hand at its node."""
+    """Return the next manual envelope in the sequence of its node."""
     limit_w = _watts(sent, ("import_limit_w",))["import_limit_w"]
     start, end = (sent.instant(name, here.zone) for name in ("valid_from", "valid_until"))
     if limit_w is None or start is None or end is None:
@@ -298,7 +299,7 @@ def _one_of(kinds: type[Kind], sent: Form, name: str) -> Kind:
 
 
 def _watts(sent: Form, names: Iterable[str]) -> dict[str, Any]:
-    """The powers typed in kW, in whole watts; None for an empty field. Raises `RequestValidationError`."""
+    """Return the powers entered in kW as whole watts; None for an empty field. Raises `RequestValidationError`."""
     found: dict[str, Any] = {}
     wrong = {}
     for name in names:
@@ -316,7 +317,7 @@ def _watts(sent: Form, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _at_a_depot(here: Visit, view: View) -> tuple[Visit, SiteEnergy]:
-    """Raises `DepotUnknown` before there is a depot."""
+    """Raise `DepotUnknown` if there is no depot yet."""
     here = here.at_one_depot()
     if here.depot_id is None:
         raise DepotUnknown("There is no depot yet; make one first.")

@@ -1,4 +1,4 @@
-"""The coming 48 hours of a site's energy as a picture: the limits of its nodes, and the chargers' planned narrowings.
+"""The next 48 hours of a site's energy as a picture: the limits of its nodes, and the chargers' planned narrowings.
 
 Positions are percentages of the period, so that a picture fits every width.
 """
@@ -28,7 +28,7 @@ SEGMENTS_MAX: Final = 200  # of one node
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """`[start, end)` on the clock of `zone`."""
+    """The period `[start, end)` on the clock of `zone`."""
 
     start: datetime
     zone: ZoneInfo
@@ -38,7 +38,7 @@ class Ahead:
         return self.start + LENGTH
 
     def x(self, at: datetime) -> float:
-        """Per cent of the width, two decimals; instants outside are at the edges."""
+        """Return the position as a percentage of the width, with two decimals; instants outside are at the edges."""
         part = (at - self.start) / LENGTH
         return round(100 * min(max(part, 0.0), 1.0), 2)
 
@@ -64,7 +64,7 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class EnergyBar:
-    """`kind` is that of the limit's source, or the level."""
+    """A bar. `kind` is the kind of the limit's source, or the level."""
 
     x: float
     width: float
@@ -89,7 +89,7 @@ class NarrowedAlike:
 
 
 def limits_of(site: SiteEnergy, ahead: Ahead) -> list[EnergyLine]:
-    """The nodes with envelopes that limit them in the period, in the order of the tree."""
+    """Return the nodes that envelopes limit in the period, in the order of the tree."""
     if site.policy is None or site.tree.root_id is None:
         return []
     found = []
@@ -129,7 +129,7 @@ def _limits(site: SiteEnergy, node_id: EnergyNodeId, ahead: Ahead) -> list[Energ
 
 
 def _begun(site: SiteEnergy, envelopes: Iterable[KnownEnvelope], at: datetime) -> list[KnownEnvelope]:
-    """Without those to come and those that are over, of which a forecast has hundreds."""
+    """Drop future and past envelopes, of which a forecast has hundreds."""
     return [
         each
         for each in envelopes
@@ -147,7 +147,7 @@ def _limit_bar(
 
 
 def narrowed_alike(narrowed: Mapping[ChargerId, Sequence[NarrowedWindow]], ahead: Ahead) -> list[NarrowedAlike]:
-    """The chargers that are narrowed in the period, those with the same windows together, the most of them first."""
+    """Return the chargers that are narrowed in the period, grouped by equal windows, the largest group first."""
     groups: dict[tuple[NarrowedWindow, ...], list[str]] = {}
     for charger_id in sorted(narrowed):
         windows = tuple(each for each in narrowed[charger_id] if each.ends_at > ahead.start)

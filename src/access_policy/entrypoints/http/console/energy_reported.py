@@ -14,7 +14,7 @@ from access_policy.entrypoints.http.console.energy_words import SOURCES, power
 from access_policy.entrypoints.http.console.here import Visit
 from access_policy.entrypoints.http.console.reports_asked import Asked
 
-LOOKED_AT_MAX: Final = timedelta(days=32)  # for limits every measured minute of the period is read
+LOOKED_AT_MAX: Final = timedelta(days=32)  # because limits need every measured minute of the period
 ROWS_SHOWN: Final = 15
 FALLBACKS: Final = {
     FellBackTo.HELD_ENVELOPE: "its last limit, held",
@@ -29,9 +29,9 @@ FALLBACKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class EnergyReported:
-    """`starts` are the counts of `energy_report`. `above`: the nodes other than chargers with time above a limit, the longest
-    first, each with the most that it was above and the sources of these limits, in words; None: the period is longer than
-    `LOOKED_AT_MAX`. `silences`: the latest first."""
+    """The energy part of the reports. `starts` are the counts of `energy_report`. `above`: the nodes other than
+    chargers that spent time above a limit, the longest first, each with its peak excess and the sources of these limits
+    in words; None: the period is longer than `LOOKED_AT_MAX`. `silences`: the latest first."""
 
     starts: dict[str, int]
     above: list[tuple[dict[str, Any], str, str]] | None
@@ -40,7 +40,7 @@ class EnergyReported:
 
 
 async def energy_reported(here: Visit, asked: Asked, reports: EnergyReports) -> EnergyReported | None:
-    """None where no gate judged a start, no node was measured and no feed was silent."""
+    """Return the energy part; None if no gate judged a start, no node was measured and no feed was silent."""
     tenant_id = here.caller.tenant_id
     wanted = EnergyQuestion(
         since=asked.since,
@@ -73,8 +73,8 @@ def _sources(row: dict[str, Any]) -> str:
 
 
 def _in_words(row: dict[str, Any]) -> tuple[str, str]:
-    """The feed, and what counted instead."""
+    """Return the feed, and what counted instead."""
     is_meter = row["reason"] == DegradedReason.MEASUREMENT_STALE
     feed = f"Demand of {row['node_id']}" if is_meter else f"Source {row['source']}"
     names = [FALLBACKS[FellBackTo(name)] for name in row["fell_back_to"].split(",") if name]
-    return feed, ", then ".join(names) or "nothing: no envelope of it was in force"
+    return feed, ", then ".join(names) or "nothing: none of its envelopes was in force"

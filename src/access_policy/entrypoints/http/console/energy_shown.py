@@ -1,4 +1,5 @@
-"""The energy of a depot's site as pages show it: the tree with what each node leaves, and the chargers that are narrowed."""
+"""The energy of a depot's site as pages show it: the tree with the power left at each node, and the narrowed
+chargers."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ from access_policy.domain.site_energy.nodes import NodeKind
 from access_policy.domain.site_energy.site import SiteEnergy
 from access_policy.entrypoints.http.dependencies import provided
 
-CHARGERS_SHOWN: Final = 60  # in a tree, unless all are asked for
-NARROWED_SHOWN: Final = 3  # below each node, where more than that are narrowed in all
+CHARGERS_SHOWN: Final = 60  # in a tree, unless all are requested
+NARROWED_SHOWN: Final = 3  # below each node, if more than that are narrowed in total
 
 
 class GatesHere(Protocol):
-    """The gates of the depots' chargers, which are computed for any instant from the present on."""
+    """The gates of the depots' chargers, computed for the present or any later instant."""
 
     def gate(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> Gate | None: ...
 
@@ -36,9 +37,9 @@ States = Annotated[SiteStates, provided(lambda c: c.queries.site_states)]
 
 @dataclass(frozen=True, slots=True)
 class TreeRow:
-    """A node with its depth. `own_limit_w` is the least of its static limit and its envelope's. `used` is the part of it that
-    the demand takes, in per cent of at most 100; None without a limit. `hidden` are the chargers right below that are not
-    shown, by level; None: without a gate."""
+    """A node with its depth. `own_limit_w` is the least of its static limit and its envelope's. `used` is the
+    percentage of it that the demand takes, at most 100; None without a limit. `hidden` counts the chargers directly
+    below that are not shown, by level; level None: without a gate."""
 
     depth: int
     state: NodeState
@@ -49,8 +50,8 @@ class TreeRow:
 
 
 def tree_rows(state: SiteState, *, every_charger: bool) -> list[TreeRow]:
-    """Each node after its parent. Of many chargers only those that are narrowed are shown, and of many of those only the
-    narrowest below each node, unless all are asked for."""
+    """Return the nodes, each after its parent. Of many chargers only the narrowed ones are shown, and of many narrowed
+    ones only the narrowest below each node, unless all are requested."""
     chargers = [each for each in state.nodes if each.node.kind is NodeKind.CHARGER]
     shows_all = every_charger or len(chargers) <= CHARGERS_SHOWN
     hidden = {} if shows_all else _hidden(chargers)
@@ -73,7 +74,7 @@ def tree_rows(state: SiteState, *, every_charger: bool) -> list[TreeRow]:
 
 
 def _hidden(chargers: Sequence[NodeState]) -> dict[EnergyNodeId, NodeState]:
-    """By node; the order of the chargers below a node is kept among those of a level."""
+    """Return the hidden chargers by node; chargers of the same level below a node keep their order."""
     narrowed = [each for each in chargers if each.level not in (None, GateLevel.OPEN)]
     hidden = [each for each in chargers if each.level in (None, GateLevel.OPEN)]
     if len(narrowed) > CHARGERS_SHOWN:
@@ -108,7 +109,7 @@ class NarrowedNow:
 def narrowed_now(
     gates: GatesHere, tenant_id: TenantId, charger_ids: Collection[ChargerId], now: datetime
 ) -> list[NarrowedNow]:
-    """The narrowest first."""
+    """Return the chargers that are narrowed now, the narrowest first."""
     groups: dict[tuple[GateLevel, str | None, bool], NarrowedNow] = {}
     for charger_id in sorted(charger_ids):
         gate = gates.gate(tenant_id, charger_id, now)
@@ -123,8 +124,8 @@ def narrowed_now(
 async def planned(
     gates: GatesHere, tenant_id: TenantId, state: SiteState, start: datetime, end: datetime
 ) -> dict[ChargerId, Sequence[NarrowedWindow]]:
-    """The narrowings of each charger in `[start, end)`. Those that are alike now stay alike as long as feeds go on, so that one
-    of them is asked for."""
+    """Return the narrowings of each charger in `[start, end)`. Chargers that are alike now stay alike as long as feeds
+    continue, so the gates are computed for one of them."""
     groups: dict[tuple[Any, ...], list[ChargerId]] = {}
     for each in state.nodes:
         node = each.node

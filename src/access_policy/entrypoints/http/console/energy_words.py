@@ -1,4 +1,4 @@
-"""Words for the energy of a site: powers, levels, sources of limits, and what is silent with the next step."""
+"""Words for the energy of a site: powers, levels, sources of limits, and silent feeds with the next step."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ STATES: Final = {
 
 
 def power(watts: int | None) -> str:
-    """`120 kW`, `7.4 kW`, `−3 kW`; `no limit` without one."""
+    """Return `120 kW`, `7.4 kW`, `−3 kW`; `no limit` for None."""
     if watts is None:
         return "no limit"
     text = f"{abs(watts) / 1000:,.1f}".removesuffix(".0")
@@ -58,18 +58,19 @@ def power(watts: int | None) -> str:
 
 
 def kilowatts(watts: int | None) -> str:
-    """As a form shows it: `7.4`, empty without a value."""
+    """Return the value as a form shows it: `7.4`; empty for None."""
     return "" if watts is None else f"{watts / 1000:g}"
 
 
 def in_sight(standing: Standing | None) -> Standing | None:
-    """The envelope, if it limits its node or will."""
+    """Return the envelope if it limits its node now or will later."""
     is_shown = standing is not None and (standing.limit_w is not None or standing.state is EnvelopeState.PENDING)
     return standing if is_shown else None
 
 
 def hidden(counts: Mapping[GateLevel | None, int]) -> str:
-    """`9 chargers: 7 own only, 2 open`; of one level `9 chargers that are open` or `9 chargers, own only`."""
+    """Return `9 chargers: 7 own only, 2 open`; for a single level, `9 chargers that are open` or `9 chargers, own
+    only`."""
     words = [
         (counts[level], "without a gate" if level is None else LEVELS[level].lower())
         for level in (*reversed(GateLevel), None)
@@ -86,7 +87,7 @@ def hidden(counts: Mapping[GateLevel | None, int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A feed that is silent `since`: what counts instead, and what to do."""
+    """A feed that has been silent since `since`: what counts instead, and what to do."""
 
     what: str
     since: datetime
@@ -95,7 +96,8 @@ class Silence:
 
 
 def silences(site: SiteEnergy, now: datetime) -> list[Silence]:
-    """The longest first. Computed from the instants, so that no process has to have noticed."""
+    """Return the silent feeds, the longest first. They are computed from the instants, so no process has to have
+    noticed them."""
     feeds = silent_feeds(site, now).items()
     found = [_silence(site, source, node_id, since, now) for (_, source, node_id), since in feeds]
     return sorted(found, key=lambda each: each.since)
@@ -109,13 +111,13 @@ def _silence(
             f"The source {source} is silent",
             since,
             _in_silence(site, source, now),
-            "Check the connection of whoever sends its envelopes. Put an envelope by hand if you know the limit.",
+            "Check the connection of the system that sends its envelopes. Enter an envelope by hand if you know the limit.",
         )
     return Silence(
-        f"The demand of {node_id} is not measured any more",
+        f"The demand of {node_id} is no longer measured",
         since,
-        "What the charges running below it may draw counts instead, so gates may be narrower than needed.",
-        "Check its meter, or whoever sends its measurements.",
+        "The most that running charges below it may draw counts instead, so gates may be narrower than needed.",
+        "Check its meter, or the system that sends its measurements.",
     )
 
 
@@ -132,5 +134,5 @@ def _in_silence(site: SiteEnergy, source: str, now: datetime) -> str:
     if any(each.state is EnvelopeState.ACTIVE_FALLBACK for each in of_source):
         return "The fallback limits of its envelopes apply until they end."
     if any(each.source is LimitSource.STALE_POLICY for each in of_source):
-        return "Its last limits are held for now; then only static limits apply."
+        return "Its last limits are held for now; after that, only static limits apply."
     return "Only static limits and other sources apply at its nodes."

@@ -34,7 +34,7 @@ From = Annotated[str | None, Query(max_length=64, alias="attempt")]
 
 @router.get(PATH, dependencies=visitors(OPERATORS, some_depots=False))
 async def enrol(here: Here, denied_id: str, views: Views, attempt: From = None) -> HTMLResponse:
-    """`attempt` is the refused attempt from which the visitor comes."""
+    """Show the form. `attempt` is the refused attempt whose page the visitor came from."""
     form = Form.of({"which": KNOWN, "access_class": AccessClass.OWN.value})
     return await _page(here, denied_id, views, attempt, form)
 
@@ -62,7 +62,7 @@ async def enrol_it(
     except REFUSALS as error:
         return await _page(here, denied_id, views, attempt, sent.refused(error), status=422)
     href = here.url(f"/console/attempts/{attempt}") if attempt else here.url("/console/vehicles")
-    return here.done(href, f"Enrolled: {body.vehicle_id} may charge with this identifier from now on.")
+    return here.done(href, f"Enrolled: {body.vehicle_id} may now charge with this identifier.")
 
 
 @router.post(DENIED + "/{denied_id}/ignore", dependencies=visitors(OPERATORS, some_depots=False))
@@ -84,14 +84,14 @@ async def _body(here: Visit, views: Views, sent: Form) -> EnrolBody:
     """Raises `RequestValidationError`."""
     if sent.text("which") == NEW:
         if not sent.text("vehicle_id"):
-            raise invalid({"vehicle_id": "Give the new vehicle an id, such as bus-104."})
+            raise invalid({"vehicle_id": "Enter an id for the new vehicle, such as bus-104."})
         return replace(sent, values=_without_own_class(sent)).body(EnrolBody, ignored=("which", KNOWN))
     vehicle_id = await _found(here, views, sent.text(KNOWN))
     return EnrolBody(vehicle_id=vehicle_id)
 
 
 def _without_own_class(sent: Form) -> dict[str, Any]:
-    """Own vehicles have no agreement; the field may still be filled in."""
+    """Drop the agreement of an own vehicle, whose field may still be filled in."""
     values = dict(sent.values)
     if sent.text("access_class") == AccessClass.OWN:
         values["agreement_id"] = ""
@@ -99,7 +99,7 @@ def _without_own_class(sent: Form) -> dict[str, Any]:
 
 
 async def _found(here: Visit, views: Views, text: str) -> str:
-    """The id of the vehicle with this id, or the only one with this name. Raises `RequestValidationError`."""
+    """Return the id of the vehicle with this id, or of the only one with this name. Raises `RequestValidationError`."""
     if not text:
         raise invalid({KNOWN: "Choose a vehicle, or register a new one."})
     if (row := await views.vehicle(here.caller.tenant_id, VehicleId(text))) is not None:
@@ -108,8 +108,8 @@ async def _found(here: Visit, views: Views, text: str) -> str:
     if len(named.items) == 1:
         return str(named.items[0]["vehicle_id"])
     if named.items:
-        raise invalid({KNOWN: f"{len(named.items)} vehicles have that in their name; type the id of one of them."})
-    raise invalid({KNOWN: "No vehicle has this id or name. Choose one of the list, or register a new vehicle."})
+        raise invalid({KNOWN: f"{len(named.items)} vehicles have this in their name; enter the id of one of them."})
+    raise invalid({KNOWN: "No vehicle has this id or name. Choose one from the list, or register a new vehicle."})
 
 
 async def _page(
@@ -130,14 +130,14 @@ async def _page(
 
 
 async def _identifier(here: Visit, denied_id: str, views: Views) -> Row | None:
-    """The latest attempt with it, which says what was presented, where and when."""
+    """Return the latest attempt with it, which says what was presented, where and when."""
     wanted = AttemptFilter(pseudonyms=frozenset({denied_id}))
     page = await views.attempts(here.caller.tenant_id, wanted, cursor=None, limit=1)
     return page.items[0] if page.items else None
 
 
 async def all_vehicles(here: Visit, views: Views) -> list[Row]:
-    """To choose from, at most `OFFERED_MAX`."""
+    """Return the vehicles to choose from, at most `OFFERED_MAX`."""
     rows: list[Row] = []
     cursor = None
     while len(rows) < OFFERED_MAX:

@@ -1,4 +1,4 @@
-"""The entrances of a depot: put, changed and removed, with the chargers behind each."""
+"""The entrances of a depot, with the chargers behind each: add, change and remove them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEW: Final[dict[str, str | list[str]]] = {
 async def entrances(
     here: Here, view: DecisionView, entrance_id: Annotated[str | None, Query(max_length=64)] = None
 ) -> Response:
-    """`entrance_id`: the one to change in the form."""
+    """List the entrances. `entrance_id`: the one to change in the form."""
     here = here.at_one_depot()
     depot = None if here.depot_id is None else view.depot(here.caller.tenant_id, here.depot_id)
     known = None if depot is None or entrance_id is None else depot.entrances.get(EntranceId(entrance_id))
@@ -111,7 +111,7 @@ async def _shown(here: Visit, view: View, form: Form, *, status: int = 200) -> R
 
 
 def _entrances(here: Visit, view: View) -> list[dict[str, Any]]:
-    """By name, each with the chargers in service behind it."""
+    """Return the entrances by name, each with the chargers in service behind it."""
     tenant_id, depot_id = here.caller.tenant_id, here.depot_id
     depot = None if depot_id is None else view.depot(tenant_id, depot_id)
     if depot is None:

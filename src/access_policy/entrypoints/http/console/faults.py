@@ -1,4 +1,4 @@
-"""Faults of chargers, without the errors that a denial has caused."""
+"""Faults of chargers, without the errors that denials caused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms: the token against forged requests, a pydantic body from the fields, and errors beside the fields. Typed text is kept.
+"""Forms: the CSRF token, a pydantic body built from the fields, and errors beside the fields. Entered text is kept.
 
 A field's name is the JSON pointer of its value in the body without the first slash (`identifier/kind`), so that an error of
 the API's own validation finds its field.
@@ -30,7 +30,7 @@ from access_policy.entrypoints.http.problems import ApiProblem, found_in
 
 CSRF: Final = "csrf"
 VERSION: Final = "version"
-WAS: Final = "was"  # the values that the form was drawn with, as JSON
+WAS: Final = "was"  # the values that the form was rendered with, as JSON
 _OWN: Final = frozenset({CSRF, VERSION, WAS})
 FILES_MAX: Final = 5
 FIELDS_MAX: Final = 2000
@@ -38,11 +38,11 @@ FIELDS_MAX: Final = 2000
 Body = TypeVar("Body", bound=BaseModel)
 
 REFUSALS: Final = (RequestValidationError, Refused, VersionMismatch)
-"""The errors for which a form is drawn again."""
+"""The errors after which a form is rendered again."""
 
 
 async def csrf_must_match(request: Request, _: Caller) -> None:
-    """A form that changes something by the cookie's session sends the token that its page contained. Raises `ApiProblem`."""
+    """Check that a form sent with the session cookie contains the token of its page. Raises `ApiProblem`."""
     if request.method in SAFE_METHODS or "Authorization" in request.headers or session_in(request) is None:
         return
     sent = (await _fields(request)).get(CSRF)
@@ -61,9 +61,10 @@ async def _fields(request: Request) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`values` are texts by field, lists of texts for fields sent more than once. `errors` are texts by field; `problem`
-    concerns the form as a whole. `version` is the version that the form was drawn from. `changed` are the fields that
-    somebody else has changed meanwhile, with their present text."""
+    """A submitted or stored form. `values` are strings by field, or lists of strings for fields sent more than once.
+    `errors` are messages by field; `problem` concerns the form as a whole. `version` is the stored version that the
+    form was rendered from. `changed` are the fields that someone else has changed meanwhile, with their present
+    values."""
 
     values: Mapping[str, str | list[str]] = field(default_factory=dict)
     was: Mapping[str, str | list[str]] = field(default_factory=dict)
@@ -75,11 +76,11 @@ class Form:
 
     @classmethod
     def of(cls, values: Mapping[str, str | list[str]], version: int | None = None) -> Form:
-        """A form that shows what is stored."""
+        """Return a form that shows what is stored."""
         return cls(values=values, was=values, version=version)
 
     def text(self, name: str) -> str:
-        """One value, stripped; empty where the field was not sent."""
+        """Return one value, stripped; empty if the field was not sent."""
         found = self.values.get(name, "")
         return (found if isinstance(found, str) else found[0] if found else "").strip()
 
@@ -88,7 +89,7 @@ class Form:
         return [found] if isinstance(found, str) else list(found)
 
     def instant(self, name: str, zone: ZoneInfo) -> datetime | None:
-        """A local time such as `2026-11-20T18:00` on that clock; None where the field is empty.
+        """Return a local time such as `2026-11-20T18:00` in that zone; None if the field is empty.
 
         Raises `RequestValidationError`.
         """
@@ -112,8 +113,8 @@ class Form:
         ignored: Collection[str] = (),
         **more: Any,
     ) -> Body:
-        """The API's body from the fields. An empty field is left out. `lists`, `numbers`, `flags` (checkboxes) and `instants`
-        (local times of `zone`) name the fields that are not texts. Raises `RequestValidationError`."""
+        """Build the API's body from the fields. Empty fields are left out. `lists`, `numbers`, `flags` (checkboxes) and
+        `instants` (local times of `zone`) name the fields that are not strings. Raises `RequestValidationError`."""
         found: dict[str, Any] = {}
         for name in self.values.keys() - _OWN - set(ignored):
             if name in lists:
@@ -137,8 +138,8 @@ class Form:
             ) from error
 
     def refused(self, error: Exception, present: Mapping[str, str | list[str]] | None = None) -> Form:
-        """The same form with the errors beside its fields. `present`: what is stored now, to show what somebody else has
-        changed since the form was drawn, and its new version with it."""
+        """Return the same form with the errors beside its fields. `present`: what is stored now, to show what someone
+        else has changed since the form was rendered, together with the new version."""
         match error:
             case RequestValidationError():
                 found = dict(found_in(error))
@@ -168,7 +169,7 @@ class Form:
 
 
 def invalid(errors: Mapping[str, str]) -> RequestValidationError:
-    """An error of fields that the page itself finds."""
+    """Return the error for fields that the page itself finds wrong."""
     return RequestValidationError(
         [{"type": "value_error", "loc": ("body", *name.split("/")), "msg": text} for name, text in errors.items()]
     )

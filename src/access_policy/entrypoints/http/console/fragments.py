@@ -1,4 +1,4 @@
-"""Drawn HTML: encoded once and compressed once for all who receive it."""
+"""Rendered HTML, encoded and compressed once for all who receive it."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ class Fragment:
 
 
 def drawn(template: str, audience: Audience, **context: Any) -> Fragment:
-    """A fragment that every visitor of this audience may receive."""
+    """Render a fragment that every visitor of this audience may receive."""
     return Fragment(environment().get_template(template).render(here=audience, **context))

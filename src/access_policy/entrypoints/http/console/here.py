@@ -1,4 +1,4 @@
-"""The visitor of a page: who it is, which depot is chosen, the depot's clock, and how a page is answered."""
+"""The visitor of a page: the caller, the chosen depot, its time zone, and the responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ TURN_S: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """`depots` are the visitor's, by name; `depot` is the chosen one, None: all of them. `zone` is the clock of the page."""
+    """The visit of a page. `depots` are the visitor's, by name; `depot` is the chosen one; None: all of them. `zone` is
+    the time zone of the page."""
 
     request: Request
     caller: Identity
@@ -50,7 +51,7 @@ class Visit:
 
     @property
     def audience(self) -> Audience:
-        """Those for whom a fragment reads as it does for this visitor."""
+        """The visitors for whom a fragment is the same as for this one."""
         return Audience(self.caller.tenant_id, self.caller.depots, self.caller.role, self.depot_id, self.zone, self.now)
 
     @property
@@ -64,7 +65,7 @@ class Visit:
         return ", ".join(sorted(map(self.depot_name, self.caller.depots))) or "no depot"
 
     def depot_name(self, depot_id: str) -> str:
-        """The id itself for a depot that is not the visitor's."""
+        """Return the name of a depot, or the id itself if the depot is not one of the visitor's."""
         return next((each.settings.name for each in self.depots if each.depot_id == depot_id), depot_id)
 
     @property
@@ -77,17 +78,17 @@ class Visit:
 
     @property
     def zone_name(self) -> str:
-        """`CET`, as it is now."""
+        """The present abbreviation of the zone, such as `CET`."""
         return times.zone_name(self.now, self.zone)
 
     @property
     def position(self) -> int:
-        """The log position that everything on the page includes at least."""
+        """The log position up to which everything on the page is current, at least."""
         return process_of(self.request).peers.position()
 
     @property
     def is_fragment(self) -> bool:
-        """Whether a script of the page asks for a part of it."""
+        """Whether a script of the page requests only a part of it."""
         return "HX-Request" in self.request.headers
 
     @property
@@ -103,25 +104,26 @@ class Visit:
         return self.caller.role in roles
 
     def url(self, path: str, **parameters: Any) -> str:
-        """A link to a page of the console that keeps the chosen depot. A parameter that is None is left out."""
+        """Return a link to a page of the console that keeps the chosen depot. Parameters that are None are left out."""
         return link(self.depot_id, path, parameters)
 
     def same(self, **parameters: Any) -> str:
-        """A link to this page with its present parameters, some of them changed; None leaves one out."""
+        """Return a link to this page with its present parameters, some of them changed; None leaves one out."""
         present = dict(self.request.query_params.multi_items())
         return self.url(self.path, **{**present, **parameters})
 
     def in_depot(self, depot: Depot | None) -> Visit:
-        """The same visit on the clock of one depot, for a page about one thing of it."""
+        """Return the same visit on the clock of one depot, for a page about something in that depot."""
         return self if depot is None else replace(self, zone=ZoneInfo(depot.settings.time_zone))
 
     def at_depot(self, depot_id: str | None) -> Visit:
-        """The same visit at that depot of the visitor, for a page about one thing of it."""
+        """Return the same visit at that depot of the visitor, for a page about something in that depot."""
         found = next((each for each in self.depots if each.depot_id == depot_id), None)
         return replace(self, depot=found).in_depot(found)
 
     def at_one_depot(self) -> Visit:
-        """The same visit at the chosen depot, without a choice at the first one, for a page that is about one depot."""
+        """Return the same visit at the chosen depot, or at the first one if none is chosen, for a page about a single
+        depot."""
         first = self.depot or (self.depots[0] if self.depots else None)
         return replace(self, depot=first).in_depot(first)
 
@@ -135,7 +137,7 @@ class Visit:
         return response
 
     async def page_in_turns(self, template: str, **context: Any) -> HTMLResponse:
-        """As `page`, for hundreds of rows: other requests get their turn while it is drawn."""
+        """Like `page`, but for hundreds of rows: other requests are served while it is rendered."""
         drawn, pieces = environment().get_template(template), list[str]()
         loop = asyncio.get_running_loop()
         until = loop.time() + TURN_S
@@ -150,7 +152,7 @@ class Visit:
         return environment().get_template(template).render(here=self, **context)
 
     def done(self, url: str, text: str) -> Response:
-        """After a change: go on to another page, which shows `text` once."""
+        """Redirect to another page after a change; that page shows `text` once."""
         if self.is_fragment:
             response: Response = Response(status_code=HTTPStatus.OK, headers={**SECURITY, "HX-Redirect": url})
         else:
@@ -160,8 +162,8 @@ class Visit:
 
 
 def csrf_token(request: Request, salt: str | None = None) -> str:
-    """Derived from the session, which no script can read, and a salt of the page, without which the length of compressed pages
-    would give the token away (BREACH). Empty without a session."""
+    """Return a token derived from the session, which scripts cannot read, and a salt of the page. Without the salt, the
+    length of compressed pages would reveal the token (BREACH). Empty without a session."""
     session = session_in(request)
     if session is None:
         return ""
@@ -172,7 +174,7 @@ def csrf_token(request: Request, salt: str | None = None) -> str:
 async def _visit(
     request: Request, caller: Caller, asked: Annotated[str | None, Query(max_length=64, alias=DEPOT)] = None
 ) -> Visit:
-    """The depot of the path, or else the chosen one. Raises `DepotUnknown`."""
+    """Build the visit at the depot of the path, or else at the chosen one. Raises `DepotUnknown`."""
     await compiled()
     depot_id = request.path_params.get(DEPOT) or asked
     c = container_of(request)

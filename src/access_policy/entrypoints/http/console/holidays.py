@@ -53,7 +53,7 @@ async def add_holiday(
     add: Annotated[Handler, provided(lambda c: c.commands.add_holiday)],
     put: Annotated[Handler, provided(lambda c: c.commands.put_calendar)],
 ) -> Response:
-    """Depot by depot; each takes the day for all its calendars or for none."""
+    """Add the day depot by depot; each depot adds it to all its chosen calendars or to none."""
     here = here.at_one_depot()
     sent = replace(sent, values={"calendars": [], "new_name": "", "until_date": "", **sent.values})
     made: list[Change] = []
@@ -70,7 +70,7 @@ async def add_holiday(
 
 
 def _changes(here: Visit, view: View, sent: Form) -> list[Change]:
-    """Raises `RequestValidationError`, `InvalidName` or `CalendarUnknown`."""
+    """Return the commands. Raises `RequestValidationError`, `InvalidName` or `CalendarUnknown`."""
     day = sent.body(HolidayBody, ignored=("calendars", "new_name")).holiday()
     changes = []
     if name := sent.text("new_name"):
@@ -88,23 +88,23 @@ def _changes(here: Visit, view: View, sent: Form) -> list[Change]:
 def _new_calendar(depot: Depot, name: str, day: Holiday) -> Change:
     checked_name(name, "new_name")
     if any(each.name == name for each in depot.calendars.values()):
-        raise invalid({"new_name": "The depot has a calendar of this name; choose it instead."})
+        raise invalid({"new_name": "The depot already has a calendar with this name; choose it instead."})
     calendar_id = free_id(name, depot.calendars)
     command = PutCalendar(depot_id=depot.depot_id, calendar_id=calendar_id, name=name, days=(day,), expected_version=0)
     return Change(command, day, depot, {calendar_id: name})
 
 
 def _more_days(here: Visit, depot_id: str, calendar_ids: list[CalendarId], day: Holiday) -> Change:
-    """Only of the visitor's depots."""
+    """Add the day to calendars of one of the visitor's depots."""
     depot = next((each for each in here.depots if each.depot_id == depot_id), None)
     if depot is None:
-        raise CalendarUnknown("A chosen calendar does not exist any more; choose again.", pointer="/calendars")
+        raise CalendarUnknown("A chosen calendar no longer exists; choose again.", pointer="/calendars")
     names = {each: depot.calendar(each).name for each in calendar_ids}
     return Change(AddHoliday(depot_id=depot.depot_id, calendar_ids=tuple(names), day=day), day, depot, names)
 
 
 async def _said(view: View, here: Visit, made: list[Change]) -> str:
-    """`Liberation Day is added to Public holidays; 12 chargers follow it.`"""
+    """Return a sentence such as `Liberation Day is added to Public holidays; 12 chargers follow it.`"""
     names = [name for change in made for name in change.calendars.values()]
     followers = 0
     for change in made:

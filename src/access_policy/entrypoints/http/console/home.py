@@ -30,5 +30,5 @@ async def console(here: Here) -> Response:
 
 @router.get("/console/signed-in", dependencies=visitors(READERS))
 async def signed_in(here: Here) -> Response:
-    """For the tab in which somebody signs in again beside a half-filled form."""
+    """Show a page in the tab in which a person signs in again while a form is half filled in elsewhere."""
     return here.page("signed_in.html")

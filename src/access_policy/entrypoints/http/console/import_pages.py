@@ -1,6 +1,6 @@
 """The pages of an import from a CSV file: plan, review (errors first, then removals, then changes), apply with progress.
 
-Vehicles, chargers and the dispatch sheet have the same pages; `ImportPages` has what differs.
+Vehicles, chargers and the dispatch sheet have the same pages; `ImportPages` holds what differs.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ Plan = Callable[[bytes, ImportMode], Awaitable[tuple[PlanRecord, PlannedFile]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPages:
-    """`subject` is what a row is about, such as `vehicle`, and `subjects` more of them; `base` is the page that lists them,
-    which has the title `listed`, `path` that of the upload, `export` the address of a file that imports without changes.
-    `heading` names the upload. `missing` are the subjects that a file of all of them does not have; `removing` and `removed`
-    are the words for what it does with those, and `warning` its consequence. `about` says what cells mean. `key` is the name of
-    the subject's id in the API's models, which `row_of` and `head_of` make; `body` is that of an application. `href_of` is the
-    page of a row's subject. `profiles` are the names and titles of the profiles that a cell can have. `of_depot`: a file is
-    that of one depot."""
+    """What differs between the kinds of import. `subject` names what a row describes, such as `vehicle`, and `subjects`
+    is its plural. `base` is the page that lists them, with the title `listed`; `path` is the page of the upload;
+    `export` is the address of a file that imports without changes. `heading` names the upload. `missing` names the
+    subjects that a complete file leaves out; `removing` and `removed` are the words for what the import does with them,
+    and `warning` states the consequence. `about` says what cells mean. `key` is the name of the subject's id in the
+    API's models, which `row_of` and `head_of` make; `body` is the request body that applies a plan. `href_of` returns
+    the page of a row's subject. `profiles` are the names and titles of the profiles that a cell can have. `of_depot`: a
+    file belongs to one depot."""
 
     subject: str
     subjects: str
@@ -73,7 +74,7 @@ class ImportPages:
             mode = ImportMode(sent.text("mode") or ImportMode.MERGE)
             record, made = await plan(await uploaded.read(), mode)
             rows = list(made.rows)
-            del made  # so that the list alone holds the rows
+            del made  # so that only the list holds the rows
             await let_go(rows)
         except REFUSALS as error:
             return self.upload(here, sent.refused(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -112,7 +113,8 @@ class ImportPages:
         )
 
     async def _by_action(self, runs: ImportRuns[Any], record: PlanRecord) -> tuple[dict[str, list[Any]], list[Any]]:
-        """The first rows of each action, and of those that a person must name. A plan may have hundreds of thousands."""
+        """Return the first rows of each action, and the first of those that a person must name. A plan may have
+        hundreds of thousands."""
         rows = list(await runs.rows(record))
         found: defaultdict[str, list[Any]] = defaultdict(list)
         guarded: list[Any] = []
@@ -132,6 +134,6 @@ def _refused(sent: Form, error: Exception) -> Form:
             return replace(sent, problem=problem)
         case RemovalsNotConfirmed():
             how_many = error.detail.split(";")[0]
-            return sent.refused(invalid({"confirm_removals": f"{how_many}; if that is meant, type their number."}))
+            return sent.refused(invalid({"confirm_removals": f"{how_many}; if you mean this, enter their number."}))
         case _:
             return sent.refused(error)

@@ -1,4 +1,4 @@
-"""A page for addresses of the console that lead nowhere. The last of its routers."""
+"""A page for unknown addresses of the console. Its router comes last."""
 
 from __future__ import annotations
 

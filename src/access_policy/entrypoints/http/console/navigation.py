@@ -13,8 +13,8 @@ from access_policy.entrypoints.http.middleware import CONSOLE_CHARGER_IMPORTS, C
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`path` is the page's, and the beginning of the paths of the pages below it; `others` are the paths of more pages below
-    it, which an id could have if they began with `path`."""
+    """A page in the navigation. `path` is its path and the prefix of the pages below it. `others` are the paths of
+    further pages below it, which could be mistaken for ids if they began with `path`."""
 
     title: str
     path: str

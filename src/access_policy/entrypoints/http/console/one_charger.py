@@ -1,4 +1,4 @@
-"""What all pages about one charger begin with, and calls that its connection's process answers."""
+"""The common part of all pages about one charger, and calls that the process with its connection answers."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from access_policy.entrypoints.http.v1.charger_reader import Chargers
 
 @dataclass(frozen=True, slots=True)
 class AtCharger:
-    """The visit on the clock of the charger's depot. `depot` None: the view does not follow it yet."""
+    """The visit on the clock of the charger's depot. `depot` None: the view has not followed it yet."""
 
     here: Visit
     charger: Charger
     depot: Depot | None
 
     def url(self, below: str = "", **parameters: Any) -> str:
-        """The page of the charger, or one below it such as `/log`."""
+        """Return the page of the charger, or one below it such as `/log`."""
         return self.here.url(f"{CHARGERS}/{quote(self.charger.charger_id, safe='')}{below}", **parameters)
 
 
@@ -47,8 +47,8 @@ At = Annotated[AtCharger, Depends(_at)]
 
 
 def as_api(request: Request, path: str, body: Any) -> Request:
-    """The same visitor's request for an operation of the API, which may be passed on to the charger's process. `path` is
-    percent-encoded."""
+    """Return the same visitor's request for an operation of the API, which may be forwarded to the charger's process.
+    `path` is percent-encoded."""
     content = msgspec.json.encode(body)
     headers = [pair for pair in request.scope["headers"] if pair[0] not in (b"content-type", b"content-length")]
     scope = {
@@ -66,7 +66,7 @@ def as_api(request: Request, path: str, body: Any) -> Request:
 
 
 def of_peer(answer: Response) -> bytes:
-    """The body of a success. Raises `ApiProblem`."""
+    """Return the body of a successful response. Raises `ApiProblem`."""
     body = bytes(answer.body)
     if answer.status_code >= HTTPStatus.BAD_REQUEST:
         problem = msgspec.json.decode(body)
@@ -75,7 +75,7 @@ def of_peer(answer: Response) -> bytes:
 
 
 def refused(sent: Form, error: Exception) -> Form:
-    """The form with the reason why the charger was not called, or did not do it."""
+    """Return the form with the reason why the charger was not called or did not comply."""
     match error:
         case ApiProblem():
             return replace(sent, problem=error.detail)

@@ -1,4 +1,4 @@
-"""The beginning of every page about one schedule."""
+"""The common part of all pages about one schedule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ SCHEDULES: Final = "/console/schedules"
 
 @dataclass(frozen=True, slots=True)
 class AtSchedule:
-    """The visit on the clock of the schedule's depot. `followers` by charger, each with the schedule as the charger has it."""
+    """The visit on the clock of the schedule's depot. `followers` maps each charger to the schedule as the charger has
+    it."""
 
     here: Visit
     depot: Depot
@@ -32,7 +33,7 @@ class AtSchedule:
         return self.depot.schedule_changed_at[self.stored.schedule_id]
 
     def url(self, below: str = "", **parameters: Any) -> str:
-        """The page of the schedule, or one below it such as `/withdraw`."""
+        """Return the page of the schedule, or one below it such as `/withdraw`."""
         return self.here.url(f"{SCHEDULES}/{quote(self.stored.schedule_id, safe='')}{below}", **parameters)
 
 

@@ -24,7 +24,7 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Overtaken:
-    """Another override with the chosen chargers that have it."""
+    """Another override, and the chosen chargers that have it."""
 
     override: Override
     charger_ids: list[str]

@@ -1,4 +1,5 @@
-"""Overrides of a depot's chargers: what runs, how long it still runs, and one for many chargers at once."""
+"""Overrides of a depot's chargers: those that are running, how long they still run, and a new one for many chargers at
+once."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ from access_policy.entrypoints.http.v1.reservation_models import Reservation
 router: APIRouter = pages_router()
 
 OVERRIDES: Final = "/console/overrides"
-REFUSED_SHOWN: Final = 3  # chargers whose refusal is said after the change
+REFUSED_SHOWN: Final = 3  # chargers whose refusal is shown after the change
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def overrides(here: Here, view: DecisionView, views: Views) -> Response:
 async def new(
     here: Here, view: DecisionView, charger_ids: Annotated[list[str] | None, Query(max_length=500)] = None
 ) -> Response:
-    """`charger_ids`: chosen already, on the board."""
+    """Show the form. `charger_ids`: chargers already chosen on the board."""
     here = here.at_one_depot()
     first = ends.choices(here.now, here.zone)[0][0]
     values: dict[str, str | list[str]] = {
@@ -80,7 +81,7 @@ async def make(
     plan: Plan,
     handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
 ) -> Response:
-    """`action` is the button that was pressed: `preview` records nothing."""
+    """Preview or make the override. `action` is the button that was pressed: `preview` records nothing."""
     here = here.at_one_depot()
     sent = replace(sent, values={"charger_ids": [], "reason": "", "ends": "", "until": "", **sent.values})
     preview = sent.text("action") == "preview"
@@ -134,8 +135,8 @@ async def _form(
     *,
     status: int = 200,
 ) -> Response:
-    """`endangered`: the reservations that the previewed override would put at risk; `narrowed`: the chargers that it would not
-    open all the time, because power is short."""
+    """Render the form. `endangered`: the reservations that the previewed override would put at risk; `narrowed`: the
+    chargers that it would not open all the time because power is short."""
     groups: dict[str, list[Choice]] = {}
     for each in await _choices(here, view):
         groups.setdefault(prefix_of(each.charger_id), []).append(each)
@@ -173,7 +174,7 @@ def _said(here: Visit, mode: AccessMode, results: Sequence[OverriddenOne]) -> st
 
 
 def narrowed_among(here: Visit, view: View, made: Iterable[tuple[ChargerId, Override]]) -> list[ChargerId]:
-    """The chargers at which an energy gate narrows the access that the override opens."""
+    """Return the chargers at which an energy gate narrows the access that the override opens."""
     found = []
     for charger_id, override in made:
         policy = view.charger(here.caller.tenant_id, charger_id).policy
@@ -209,7 +210,7 @@ async def lift(
     lift_many: Annotated[LiftManyHandler, provided(lambda c: c.commands.lift_many)],
     lift_one: Annotated[Handler, provided(lambda c: c.commands.lift_override)],
 ) -> Response:
-    """At the charger `charger_id`, without one at all chargers of the depot."""
+    """Lift an override at the charger `charger_id`, or at all chargers of the depot if none is given."""
     override, charger_id = OverrideId(override_id), sent.text("charger_id")
     if charger_id:
         await call(lift_one, LiftOverride(charger_id=ChargerId(charger_id), override_id=override))

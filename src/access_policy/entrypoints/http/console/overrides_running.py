@@ -1,4 +1,4 @@
-"""The overrides that run or are to come, each with its chargers and what lifting it now would change."""
+"""The running and future overrides, each with its chargers and what lifting it now would change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Running:
 
 
 async def running_overrides(here: Visit, view: DecisionView, views: Views) -> list[Running]:
-    """By their end."""
+    """Return the overrides, ordered by their end."""
     groups: dict[OverrideId, Running] = {}
     for depot in here.depots if here.depot is None else (here.depot,):
         ids = await view.charger_ids(here.caller.tenant_id, depot.depot_id)

@@ -1,4 +1,4 @@
-"""Pages for people who are not signed in, or no longer."""
+"""Pages for people who are not signed in, or no longer signed in."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from access_policy.entrypoints.http.console.templating import environment
 
 
 def not_signed_in(what: str, *, status: HTTPStatus) -> HTMLResponse:
-    """`what` says what went wrong and what to do."""
+    """Return a page; `what` says what went wrong and what to do."""
     return _message("You are not signed in", what, "/", "Back to the first page", status)
 
 
 def signing_out(url: str) -> HTMLResponse:
-    """Go on to the issuer, from a page of its own: a redirect would be held back by the policy of the form's page."""
+    """Return a page that leads to the issuer. The content security policy of the form's page would block a redirect."""
     text = "Sign out at the identity provider too."
     response = _message("You are signed out here", text, url, "Sign out at the identity provider", HTTPStatus.OK)
     response.headers["Refresh"] = f"0; url={url}"

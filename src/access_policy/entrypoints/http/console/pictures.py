@@ -21,12 +21,12 @@ from access_policy.entrypoints.http.console import times, words
 
 OUTLINED: Final = frozenset({CauseKind.OVERRIDE, CauseKind.RESERVATION, CauseKind.EXCEPTION, CauseKind.ENVELOPE})
 MIDNIGHT: Final = time(0)
-LATE: Final = timedelta(seconds=30)  # a switch later than this is said in words
+LATE: Final = timedelta(seconds=30)  # a switch later than this is mentioned in words
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`[start, end)`: whole local days on the clock of `zone`."""
+    """The window `[start, end)`: whole local days on the clock of `zone`."""
 
     first: date
     days: int
@@ -49,7 +49,7 @@ class Window:
 
     @property
     def title(self) -> str:
-        """`Thu 26 Nov 2026, CET`, or the first and last day of a week."""
+        """Such as `Thu 26 Nov 2026, CET`, or the first and last day of a week."""
         zone = times.zone_name(self.start, self.zone)
         if self.days == 1:
             return f"{self.first:%a} {self.first.day} {self.first:%b %Y}, {zone}"
@@ -57,11 +57,11 @@ class Window:
         return f"{self.first:%a} {self.first.day} {self.first:%b} to {last:%a} {last.day} {last:%b %Y}, {zone}"
 
     def on_the_clock_of(self, zone: str) -> Window:
-        """The same days at a charger with that clock."""
+        """Return the same days on the clock of another zone."""
         return self if zone == self.zone.key else Window.of(self.first, self.days, ZoneInfo(zone))
 
     def x(self, at: datetime) -> float:
-        """Per cent of the width, two decimals; instants outside are at the edges."""
+        """Return the position as a percentage of the width, with two decimals; instants outside are at the edges."""
         part = (at - self.start) / (self.end - self.start)
         return round(100 * min(max(part, 0.0), 1.0), 2)
 
@@ -75,7 +75,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One stretch of a mode. `mode` None: unknown. `at` is an instant within it, for the explanation."""
+    """A span of one mode. `mode` None: unknown. `at` is an instant within it, for the explanation."""
 
     x: float
     width: float
@@ -94,7 +94,7 @@ class Picture:
 
 
 def ticks(window: Window) -> list[Tick]:
-    """Every two hours of a day, every six of a week; midnights are days."""
+    """Return a tick every two hours of a day, or every six hours of a week; midnights are marked as days."""
     step = 2 if window.days == 1 else 12
     found = []
     for number in range(window.days):
@@ -107,7 +107,7 @@ def ticks(window: Window) -> list[Tick]:
 
 
 def clock_changes(window: Window) -> list[tuple[float, str]]:
-    """Where the clock changes within the window, and a sentence about it."""
+    """Return the positions at which the clock changes within the window, each with a sentence about it."""
     found = []
     for number in range(window.days):
         before = local_instant(window.first + timedelta(days=number), MIDNIGHT, window.zone)
@@ -133,12 +133,12 @@ def _change_between(before: datetime, after: datetime, zone: ZoneInfo) -> dateti
 
 
 def picture(window: Window, expected: Sequence[Segment], changes: Sequence[Row], now: datetime) -> Picture:
-    """`expected` covers the window. `changes` are the charger's mode changes by the time of their request, with some from
-    before the window: they say which mode was in force at its start."""
+    """Return the picture. `expected` covers the window. `changes` are the charger's mode changes, ordered by the time
+    of their request, including some before the window that tell the mode in force at its start."""
     bands = tuple(_bands(window, expected))
     line = tuple(_line(window, changes, min(now, window.end)))
     here = window.x(now) if window.start <= now < window.end else None
-    applied = "; ".join(each.title for each in line) or "nothing verified in this time"
+    applied = "; ".join(each.title for each in line) or "nothing verified in this period"
     in_words = f"Expected: {'; '.join(each.title for each in bands)}. Applied: {applied}."
     return Picture(bands, line, here, in_words)
 
@@ -153,8 +153,8 @@ def _bands(window: Window, expected: Sequence[Segment]) -> Iterator[Span]:
 
 
 def _line(window: Window, changes: Sequence[Row], until: datetime) -> Iterator[Span]:
-    """The mode last verified, from one verification to the next. A request to switch to the mode in force answers a drift: from
-    the request to its verification the charger was in the other mode."""
+    """Return the mode last verified, from one verification to the next. A request to switch to the mode already in
+    force is a response to drift: from the request to its verification the charger was in the other mode."""
     for (start, mode, note), (end, _, _) in pairwise([*_verified(changes), (until, None, "")]):
         begin, finish = max(start, window.start), min(end, until)
         if begin >= finish:

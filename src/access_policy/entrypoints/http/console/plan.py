@@ -70,7 +70,7 @@ async def plan_of_day(
 
 
 def day_shown(here: Visit, on: date | None, starts_at: time) -> plan_pictures.PlanDay:
-    """The operating day, without a date the present one."""
+    """Return the operating day of `on`, or the present one if `on` is None."""
     chosen = on or operating_day(here.now, here.zone, starts_at)
     start, end = bounds_of(chosen, here.zone, starts_at)
     return plan_pictures.PlanDay(chosen, start, end, here.zone)

@@ -1,4 +1,4 @@
-"""What a visitor looks at in the plan of a day: a search, a group of chargers, and a part of the arrivals in full.
+"""What a visitor requests of the plan of a day: a search, a group of chargers, and a part of the arrivals in full.
 
 A day of hundreds of reservations is shown in parts: the chargers of one name at a time, and the next arrivals of each part.
 """
@@ -18,15 +18,15 @@ from access_policy.entrypoints.http.console.plan_pictures import PlanLine, holde
 from access_policy.entrypoints.http.v1.reservation_models import Reservation
 
 TOGETHER_MAX: Final = 40  # chargers in one picture without a choice
-ARRIVALS_SHOWN: Final = 25  # of each part, unless it is asked for in full
+ARRIVALS_SHOWN: Final = 25  # of each part, unless it is requested in full
 EVERY_GROUP: Final = "*"
 _TROUBLE: Final = frozenset({PlanStatus.AT_RISK, PlanStatus.DUE, PlanStatus.MISSED, PlanStatus.SHORT})
 
 
 @dataclass(frozen=True, slots=True)
 class PlanAsked:
-    """`q` is part of a vehicle, an identifier as shown, a block or a charger. `group` is the name of chargers without their
-    number, or `EVERY_GROUP`; `part` the arrivals that are listed in full."""
+    """The request. `q` is part of the id of a vehicle, a block or a charger, or of an identifier as shown. `group` is
+    the name of chargers without their number, or `EVERY_GROUP`; `part` names the arrivals that are listed in full."""
 
     day: date | None = None
     q: str = ""
@@ -55,7 +55,8 @@ class LineGroup:
 
 @dataclass(frozen=True, slots=True)
 class LinesShown:
-    """`groups` is empty where all lines fit into one picture. `chosen` is the name of the shown group."""
+    """The lines to draw. `groups` is empty if all lines fit into one picture. `chosen` is the name of the shown
+    group."""
 
     lines: list[PlanLine]
     groups: list[LineGroup]
@@ -63,8 +64,8 @@ class LinesShown:
 
 
 def lines_shown(asked: PlanAsked, lines: Sequence[PlanLine]) -> LinesShown:
-    """Lines of reservation groups are always shown. Without a choice: the first group of chargers that needs a look, or else
-    the first with reservations."""
+    """Choose the lines. Lines of reservation groups are always shown. If no group is chosen: the first group of
+    chargers that needs attention, or else the first with reservations."""
     if asked.q:
         found = [each for each in lines if each.bars or asked.q.casefold() in each.key.casefold()]
         return LinesShown(found, [], EVERY_GROUP)

@@ -33,7 +33,7 @@ OFFERED: Final = timedelta(hours=2)  # the length of a new entry in a free windo
 
 @dataclass(frozen=True, slots=True)
 class PlanDay:
-    """`[start, end)` of the operating day that begins on the local date `on`."""
+    """The operating day `[start, end)` that begins on the local date `on`."""
 
     on: date
     start: datetime
@@ -41,7 +41,7 @@ class PlanDay:
     zone: ZoneInfo
 
     def x(self, at: datetime) -> float:
-        """Per cent of the width, two decimals; instants outside are at the edges."""
+        """Return the position as a percentage of the width, with two decimals; instants outside are at the edges."""
         part = (at - self.start) / (self.end - self.start)
         return round(100 * min(max(part, 0.0), 1.0), 2)
 
@@ -71,7 +71,7 @@ class PlanDay:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`room` is the part of the width up to the next bar in its lane: a label that needs more of it is cut off."""
+    """A reservation. `room` is the part of the width up to the next bar in its lane: a longer label is cut off."""
 
     x: float
     width: float
@@ -83,7 +83,7 @@ class Bar:
 
     @property
     def crowding(self) -> str:
-        """`crowded`: a label does not fit; `near`: it does not fit on a phone."""
+        """`crowded`: the label does not fit; `near`: it does not fit on a phone."""
         return "crowded" if self.room < ROOM_AT_A_DESK else "near" if self.room < ROOM_ON_A_PHONE else ""
 
 
@@ -133,8 +133,8 @@ def lines_of(
     free: Mapping[ChargerId, Sequence[Window]],
     now: datetime,
 ) -> list[PlanLine]:
-    """Groups with reservations first, then chargers by id. A reservation of a group whose holder charges stands at the charger.
-    `groups` are ids and names; `free` the free windows by charger."""
+    """Groups with reservations first, then chargers by id. A group's reservation whose holder is charging is drawn at
+    the charger. `groups` are ids and names; `free` the free windows by charger."""
     at: defaultdict[tuple[bool, str], list[Reservation]] = defaultdict(list)
     for row in rows:
         if row.status not in GONE:
@@ -168,7 +168,7 @@ def _place(row: Reservation) -> tuple[bool, str]:
 
 
 def _bars(day: PlanDay, rows: Sequence[Reservation]) -> list[Bar]:
-    """Each in the first lane that is free at its start."""
+    """Place each bar in the first lane that is free at its start."""
     ends: list[datetime] = []
     found = []
     for row in sorted(rows, key=lambda each: (each.start, each.reservation_id)):

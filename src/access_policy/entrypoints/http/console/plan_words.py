@@ -44,7 +44,7 @@ _STEPS: Final = {
     "changed": "Changed",
     "cancelled": "Cancelled",
     "fulfilled": "The holder’s charge started",
-    "no_show": "Lost: the holder did not come in time",
+    "no_show": "Lost: the holder did not arrive in time",
     "ended": "Ended",
     "conflict": "Conflict",
 }
@@ -69,7 +69,7 @@ _PARTS: Final = (
 
 
 def arrivals_of(rows: Iterable[Reservation]) -> list[Arrivals]:
-    """All parts, also empty ones; in each by start."""
+    """Return all parts, including empty ones; each is ordered by start."""
     every = list(rows)
     return [Arrivals(key, title, [each for each in every if each.status in of]) for key, title, of in _PARTS]
 

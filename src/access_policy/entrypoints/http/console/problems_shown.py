@@ -13,7 +13,7 @@ from access_policy.domain.access_mode import AccessMode
 from access_policy.entrypoints.http.console import words
 from access_policy.entrypoints.http.v1.charger_models import ChargerStatus, ConditionShown
 
-OPEN: Final = 0  # anyone may charge where only some may
+OPEN: Final = 0  # anyone may charge although only some vehicles should
 WRONG: Final = 1  # another mode than expected
 ATTENTION: Final = 2  # as expected so far, but the next change cannot be applied
 
@@ -48,11 +48,13 @@ def problem_of(charger: ChargerStatus) -> ProblemShown | None:
             return _offline(charger, ATTENTION, "Offline", reachable)
         case Sync.DRIFTED:
             why = f"The charger was seen in another mode after {words.mode_in_words(charger.applied_mode)} had been applied."
-            step = "The service is switching it back. If this repeats, somebody or something else changes its settings."
+            step = (
+                "The service is switching it back. If this repeats, someone or something else is changing its settings."
+            )
             return _wrong(charger, "Drifted", why, step, conditions["Drifted"].since, Act.PROBE, Act.LOG)
         case Sync.FAILED:
             why = _failure(charger, conditions["Applied"])
-            step = "The service tries again by itself. If it keeps failing, restart the charger or check its profile."
+            step = "The service retries by itself. If it keeps failing, restart the charger or check its profile."
             since = conditions["Applied"].since
             return _wrong(charger, "Switch failed", why, step, since, Act.RESTART, Act.PROBE)
         case Sync.UNREACHABLE:

@@ -1,4 +1,4 @@
-"""A capability profile in words: how the service switches such a charger, and how far that is known."""
+"""A capability profile in words: how the service switches such a charger, and how well that is known."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ FITS: Final[Mapping[str, str]] = {
     ProfileMatch.MAY_FIT: "May fit",
     ProfileMatch.READ_ONLY: "Cannot be written",
     ProfileMatch.UNREADABLE: "Cannot be read back",
-    ProfileMatch.ALWAYS: "Works with every charger that asks",
+    ProfileMatch.ALWAYS: "Works with every charger that asks for authorisation",
 }
 
 _EVIDENCE: Final[Mapping[str, str]] = {
-    Evidence.STANDARD: "OCPP itself says so.",
+    Evidence.STANDARD: "Specified by OCPP itself.",
     Evidence.VERIFIED: "Verified in the vendor’s own text or source code.",
     Evidence.SECOND_HAND: "Known second-hand only: try it on a real charger first.",
-    Evidence.OPERATOR: "A profile of your own.",
+    Evidence.OPERATOR: "Your own profile.",
 }
 _AUTOCHARGE: Final[Mapping[str, str]] = {
-    Autocharge.YES: "It supports Autocharge: where that is switched on, a vehicle presents its own MAC at plug-in.",
+    Autocharge.YES: "It supports Autocharge: if it is switched on, a vehicle presents its own MAC at plug-in.",
     Autocharge.NO: "It does not support Autocharge: it never presents a vehicle’s MAC, so give each vehicle a card as well.",
-    Autocharge.UNKNOWN: "Whether it supports Autocharge is not known: try it with a vehicle before you rely on MACs here.",
+    Autocharge.UNKNOWN: "It is not known whether it supports Autocharge: try it with a vehicle before you rely on MACs here.",
 }
 _WITHOUT_SWITCH: Final[Mapping[ControlWithoutSwitch, str]] = {
     ControlWithoutSwitch.CENTRAL: (
@@ -46,7 +46,7 @@ _WITHOUT_SWITCH: Final[Mapping[ControlWithoutSwitch, str]] = {
         "In freevend the service starts each charge by itself when a cable is plugged in. In managed mode the charger asks "
         "before each charge."
     ),
-    ControlWithoutSwitch.UNSUPPORTED: "The service cannot switch such a charger, and cannot answer for it in freevend.",
+    ControlWithoutSwitch.UNSUPPORTED: "The service can neither switch such a charger nor answer for it in freevend.",
 }
 
 
@@ -84,7 +84,7 @@ def _how(control: ModeControl) -> str:
         case _:
             return _WITHOUT_SWITCH[control]
     values = f"{_value(control.managed_value)} for managed and {_value(control.freevend_value)} for freevend"
-    restart = " The charger restarts for it." if control.needs_reboot else ""
+    restart = " The charger restarts after each switch." if control.needs_reboot else ""
     return f"The service switches the charger itself, by its {kind} {name}: {values}.{restart}"
 
 

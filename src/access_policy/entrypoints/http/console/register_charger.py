@@ -52,11 +52,11 @@ async def register(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_charger)],
 ) -> Response:
-    """Refused where the charger exists."""
+    """Register a charger. The page refuses an id that exists."""
     charger_id = ChargerId(sent.text("charger_id"))
     try:
         if view.known_policy(here.caller.tenant_id, charger_id) is not None:
-            raise invalid({"charger_id": "A charger of this name is registered already; choose another name."})
+            raise invalid({"charger_id": "A charger with this name is already registered; choose another name."})
         body = sent.body(ChargerBody, numbers=("connectors",), ignored=("charger_id",))
         await call(handler, body.command(charger_id, expected_version=0))
     except REFUSALS as error:

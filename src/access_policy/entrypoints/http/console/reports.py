@@ -1,4 +1,5 @@
-"""The reports: attempts, denials and energy, mode compliance, reservations, identifiers of no vehicle; the same as files."""
+"""The reports: attempts, denials and energy, mode compliance, reservations, identifiers without a vehicle; and the same
+as files."""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ async def file(
     parquet: Annotated[ParquetFiles, provided(lambda c: c.queries.parquet_files)],
     group_by: str = "day",
 ) -> Response:
-    """The API's file of the report, for the period and the filters of the page. `group_by` of energy is its part."""
+    """Return the API's file of the report, for the period and the filters of the page. For `energy`, `group_by` names
+    the part."""
     answers = ReportAnswers(parquet, MEDIA[kind])
     common: dict[str, Any] = {
         "caller": here.caller,
@@ -121,7 +123,7 @@ async def file(
 
 
 def _over_time(asked: Asked, rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, dict[str, int]]]:
-    """Label, title and counts of each day, hour or weekday, also of those without attempts."""
+    """Return label, title and counts of each day, hour or weekday, including those without attempts."""
     found = {row[asked.by]: row for row in rows}
     nothing = dict.fromkeys(COUNTS, 0)
     if asked.by == "hour":
@@ -152,7 +154,7 @@ def _by_size(values: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _compliance(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Of all chargers together, and the chargers with the least time in their modes."""
+    """Return the compliance of all chargers together, and the chargers with the least time in their modes."""
     expected_s = sum(row["expected_s"] for row in rows)
     counts = {
         name: sum(row[name] for row in rows) for name in ("transitions", "on_time", "late", "missed", "unreachable")

@@ -26,7 +26,7 @@ _Id = Annotated[str, Query(max_length=64)]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Local days `first` to `last`, both included."""
+    """The period and filters. `first` and `last` are local days, both included."""
 
     first: date
     last: date
@@ -64,7 +64,8 @@ class Asked:
 
     @property
     def counts_reservations(self) -> bool:
-        """False where the page is about one vehicle or one agreement: the report of reservations knows neither."""
+        """False if the page is about one vehicle or one agreement, which the report of reservations cannot filter
+        by."""
         return not (self.vehicle_id or self.agreement_id)
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
@@ -96,7 +97,7 @@ async def _asked(
     vehicle_id: _Id = "",
     agreement_id: _Id = "",
 ) -> Asked:
-    """Without a period the last seven days. Raises `ReportInvalid`."""
+    """Return the request; the default period is the last seven days. Raises `ReportInvalid`."""
     today = here.now.astimezone(here.zone).date()
     until = last or today
     since = first or until - timedelta(days=6)

@@ -66,7 +66,7 @@ async def reservation(
 
 @router.post(ONE + "/move", dependencies=visitors(OPERATORS))
 async def move(here: Here, reservation_id: str, plan: Plan, sent: Sent, call: CommandCall, handler: Change) -> Response:
-    """To another charger, at the same time."""
+    """Move the reservation to another charger, at the same time."""
     shown = await _found(here, plan, reservation_id)
     place = {"charger_id": sent.text("charger_id"), "group_id": None, "connector_id": None}
     await call(handler, _changed(shown.row, **place))
@@ -159,7 +159,7 @@ async def replace(
         shown = await _found(here, plan, reservation_id)
         return await _page(shown, plan, view, views, free_windows, replacing=sent.refused(error), status=422)
     assert done.created_id is not None
-    return here.done(href_of(here, done.created_id), f"{body.vehicle_id} takes the place of the entry.")
+    return here.done(href_of(here, done.created_id), f"The entry now belongs to {body.vehicle_id}.")
 
 
 async def _page(
@@ -197,7 +197,7 @@ async def _page(
 
 
 async def _offered(shown: Shown, plan: PlanShown, free_windows: FreeWindows) -> list[ChargerId]:
-    """Chargers that are free in the whole window, and usable now."""
+    """Return the chargers that are free in the whole window and usable now."""
     here, row = shown.here, shown.row
     if row.end - max(row.start, here.now) <= timedelta():
         return []

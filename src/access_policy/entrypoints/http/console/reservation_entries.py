@@ -1,4 +1,4 @@
-"""New entries of the plan, made by hand: two clicks from a free stretch of the picture."""
+"""New manual entries of the plan: two clicks from a free window in the picture."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def new(
     end: Annotated[Instant | None, Query()] = None,
     day: Annotated[date | None, Query()] = None,
 ) -> Response:
-    """`charger_id`, `start` and `end`: a free stretch that was chosen in the picture."""
+    """Show the form. `charger_id`, `start` and `end`: a free window that was chosen in the picture."""
     here = here.at_one_depot()
     first = start or _next_quarter(here, day)
     last = end or first + LASTS
@@ -86,8 +86,8 @@ def href_of(here: Visit, reservation_id: str, part: str = "") -> str:
 async def choices_of(
     here: Visit, view: View, free_windows: FreeWindows, form: Form
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The chargers and the groups of the depot, as values and labels. Chargers that are free in the form's window come
-    first."""
+    """Return the chargers and the groups of the depot, as values and labels. Chargers that are free in the form's
+    window come first."""
     if here.depot_id is None:
         return [], []
     start, end = _typed(here, form)
@@ -110,7 +110,7 @@ def _typed(here: Visit, form: Form) -> tuple[datetime | None, datetime | None]:
 
 
 def _next_quarter(here: Visit, day: date | None) -> datetime:
-    """The next quarter of an hour, on another day at the same time of the clock."""
+    """Return the next quarter of an hour; on another day, at the same local time."""
     local = here.now.astimezone(here.zone)
     at = local.replace(minute=local.minute // 15 * 15, second=0, microsecond=0) + STEP
     return at if day is None or day <= local.date() else at.replace(year=day.year, month=day.month, day=day.day)
@@ -133,5 +133,5 @@ async def _page(here: Visit, view: View, free_windows: FreeWindows, form: Form, 
 
 
 def vehicle_ids(here: Visit, view: View) -> Sequence[str]:
-    """The vehicles that a field offers: at most a few hundred."""
+    """Return the vehicles that a field offers: at most a few hundred."""
     return sorted(view.registry(here.caller.tenant_id).vehicles)[:300]

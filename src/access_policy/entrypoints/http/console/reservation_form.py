@@ -38,7 +38,8 @@ def values_of(row: Reservation, zone: ZoneInfo) -> Values:
 
 
 def body_of(sent: Form, model: type[Body], zone: ZoneInfo, *, keeps_identifiers: bool = False, **more: Any) -> Body:
-    """`keeps_identifiers`: no identifier typed means those that the reservation has. Raises `RequestValidationError`."""
+    """Build the body. `keeps_identifiers`: if no identifier is entered, the reservation keeps its own. Raises
+    `RequestValidationError`."""
     kind, value = sent.text("identifier_kind"), sent.text("identifier_value")
     identifiers = [{"kind": kind or "rfid", "value": value}] if value else None if keeps_identifiers else []
     holder = {"vehicle_id": sent.text("holder/vehicle_id") or None, "identifiers": identifiers}

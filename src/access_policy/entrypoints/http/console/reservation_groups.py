@@ -33,9 +33,9 @@ SETTINGS: Final = PLAN + "/settings"
 MINUTES: Final = (
     ("early_start_min", "The holder may start before the window"),
     ("late_stop_min", "The holder may stay after the window"),
-    ("no_show_after_min", "Lost, if the holder has not come after the start"),
-    ("change_until_min", "A partner may change until, before the start"),
-    ("cancel_until_min", "A partner may cancel until, before the start"),
+    ("no_show_after_min", "Lost if the holder has not arrived after the start"),
+    ("change_until_min", "A partner may change it until before the start"),
+    ("cancel_until_min", "A partner may cancel it until before the start"),
     ("shortest_min", "Shortest window"),
     ("longest_min", "Longest window"),
 )
@@ -45,7 +45,7 @@ MINUTES: Final = (
 async def groups(
     here: Here, view: DecisionView, group_id: Annotated[str | None, Query(max_length=64)] = None
 ) -> Response:
-    """`group_id`: the one to change in the form."""
+    """List the groups. `group_id`: the one to change in the form."""
     here = here.at_one_depot()
     book = None if here.depot_id is None else view.book(here.caller.tenant_id, here.depot_id)
     known = None if book is None or group_id is None else book.groups.get(ReservationGroupId(group_id))

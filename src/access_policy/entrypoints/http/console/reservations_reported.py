@@ -1,4 +1,4 @@
-"""The reservations' part of the reports: what became of them, by day and by source, and who was ready on time."""
+"""The part of the reports about reservations: their outcomes by day and by source, and who was ready on time."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from access_policy.entrypoints.http.console.reports_asked import Asked
 from access_policy.entrypoints.http.v1.plan_reader import PlanShown
 from access_policy.entrypoints.http.v1.reservation_models import Reservation
 
-LOOKED_AT_MAX: Final = timedelta(days=32)  # for readiness every reservation of the period is read
+LOOKED_AT_MAX: Final = timedelta(days=32)  # because readiness needs every reservation of the period
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Of the reservations with a target whose charge has ended or met it. `late`: the target was met after the departure."""
+    """Counts of the reservations with a target whose charge has ended or met it. `late`: the target was met after the
+    departure."""
 
     on_time: int
     late: int
@@ -32,8 +33,9 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class ReservationsReported:
-    """`share` is the part of those kept among those kept or missed; None without any. `by_source` are a source, its partner and
-    the counts. `readiness` None: the period is longer than `LOOKED_AT_MAX`."""
+    """The report. `share` is the share of kept reservations among those kept or missed; None if there are none.
+    `by_source` has a source, its partner and the counts. `readiness` None: the period is longer than
+    `LOOKED_AT_MAX`."""
 
     totals: dict[str, int]
     share: float | None
@@ -46,7 +48,7 @@ class ReservationsReported:
 async def reservations_reported(
     here: Visit, asked: Asked, reports: ReservationReports, plan: PlanShown
 ) -> ReservationsReported:
-    """Those that start in the period, at the chosen depot and charger."""
+    """Return the report of the reservations that start in the period, at the chosen depot and charger."""
     where = ReservationFilter(
         since=asked.since, until=asked.until, depot_id=here.depot_id, charger_id=asked.charger_id or None
     )
@@ -72,7 +74,7 @@ async def reservations_reported(
 
 
 def readiness_of(rows: Iterable[Reservation]) -> Readiness:
-    """`rows` are ready or short."""
+    """Count the readiness of `rows`, which are ready or short."""
     on_time = late = short = 0
     for row in rows:
         if row.status is not PlanStatus.READY:
@@ -85,14 +87,14 @@ def readiness_of(rows: Iterable[Reservation]) -> Readiness:
 
 
 def _ready_on_time(row: Reservation) -> bool:
-    """Whether the charge had met its target by the departure, without one by the end of the window."""
+    """Return whether the charge met its target by the departure, or by the end of the window if it has no departure."""
     due = row.end if row.assignment is None else row.assignment.departure or row.end
     ready_at = None if row.charge is None else row.charge.ended_at or row.charge.measured_at
     return ready_at is not None and ready_at <= due
 
 
 def _days(asked: Asked, rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, dict[str, int]]]:
-    """Label, title and counts of each day, also of those without reservations."""
+    """Return label, title and counts of each day, including those without reservations."""
     found = {_day(row["day"]): row for row in rows}
     nothing = dict.fromkeys(COUNTS, 0)
     return [

@@ -51,9 +51,9 @@ def pages_router() -> APIRouter:
 
 
 def visitors(roles: Iterable[Role], *, some_depots: bool = True) -> list[Any]:
-    """The dependencies of a page: the role, the depots, the URL, and for a form that changes something its token.
+    """Return the dependencies of a page: the role, the depots, the URL, and the token of a form that changes something.
 
-    `some_depots` as in `requires`: what a page shows comes from views within the visitor's depots.
+    `some_depots` is as in `requires`: a page shows only what views return for the visitor's depots.
     """
     return [*requires(roles, some_depots=some_depots), Depends(csrf_must_match)]
 
@@ -80,7 +80,8 @@ _INTO_THE_FORM: Final = {"HX-Retarget": "#form-problem", "HX-Reselect": "#form-p
 
 
 def _signed_out(request: Request) -> Response:
-    """The sign-in page, which returns here. In the middle of a form: a sentence, and everything typed stays."""
+    """Redirect to the sign-in page, which returns here. In the middle of a form: show a sentence, and keep everything
+    entered."""
     if "HX-Request" in request.headers:
         html = environment().get_template("signed_out_fragment.html").render()
         kept = {"HX-Reswap": "none"} if request.method in SAFE_METHODS else _INTO_THE_FORM

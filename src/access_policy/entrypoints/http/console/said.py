@@ -1,4 +1,4 @@
-"""A sentence about the change just made, which the next page shows once. It waits in a cookie."""
+"""A sentence about the change just made, which the next page shows once. A cookie carries it."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ ChangingFollowers = Annotated[Changing, Depends(_changing)]
 
 @router.post(SCHEDULES + "/{schedule_id}/chargers", dependencies=visitors(OPERATORS))
 async def follow(at: At, sent: Sent, changing: ChangingFollowers) -> Response:
-    """The ticked chargers follow the schedule afterwards, and no others. `action` is the button: `preview` records nothing."""
+    """Make exactly the ticked chargers follow the schedule. `action` is the button: `preview` records nothing."""
     wanted = frozenset(ChargerId(each) for each in sent.texts("charger_ids"))
     present = frozenset(at.followers)
     change = Change(wanted - present, present - wanted)
@@ -124,7 +124,7 @@ async def withdraw(
     changing: ChangingFollowers,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_schedule)],
 ) -> Response:
-    """All chargers leave it first; a charger that cannot keeps the schedule in being."""
+    """Withdraw the schedule after all chargers have left it. If a charger cannot leave it, the schedule remains."""
     try:
         check_version(sent.version, at.version)
         await changing.made(at, _all_leave(at))

@@ -1,4 +1,4 @@
-"""The form of a schedule: rules as fields (`rules/0/start`), the body of the API from them, and back."""
+"""The form of a schedule: rules as fields (`rules/0/start`), converted to the API's body and back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rules_in(form: Form) -> list[int]:
 
 
 def values_of(schedule: Schedule) -> Values:
-    """Empty fields are left out."""
+    """Return the values of the form; empty fields are left out."""
     values: Values = {"name": schedule.name}
     for number, rule in enumerate(schedule.rules):
         values |= {f"rules/{number}/{name}": value for name, value in rule_values(RuleSettings.of(rule)).items()}
@@ -35,8 +35,8 @@ def values_of(schedule: Schedule) -> Values:
 
 
 def rule_values(rule: RuleSettings) -> Values:
-    """The fields of one rule, without a prefix. An end on the day that follows from the times is left out: it follows from
-    other times too."""
+    """Return the fields of one rule, without a prefix. The offset of the end's day is left out if the times imply it,
+    so that it also follows from changed times."""
     days = schedule_words.days_of(rule.recurrence)
     stored = rule.model_dump(mode="json")
     if rule.end_day_offset == int(rule.end <= rule.start):
@@ -52,7 +52,8 @@ def rule_values(rule: RuleSettings) -> Values:
 
 
 def with_another_rule(form: Form) -> Form:
-    """The form with one rule more: the one described in words, or else an empty one. Raises `RequestValidationError`."""
+    """Return the form with one more rule: the one described in words, or else an empty one. Raises
+    `RequestValidationError`."""
     number, words = max(rules_in(form), default=-1) + 1, form.text("words")
     fields: Values = {**NEW_RULE, "name": words or f"Window {number + 1}"}
     if words:
@@ -66,7 +67,7 @@ def with_another_rule(form: Form) -> Form:
 
 
 def compacted(form: Form) -> Form:
-    """The form without the rules whose box `remove` is ticked."""
+    """Return the form without the rules whose box `remove` is ticked."""
     kept = [number for number in rules_in(form) if not form.text(f"rules/{number}/remove")]
     values = {name: value for name, value in form.values.items() if not _FIELD.fullmatch(name)}
     for new, old in enumerate(kept):
@@ -77,7 +78,8 @@ def compacted(form: Form) -> Form:
 
 
 def body_of(form: Form, **more: Any) -> ScheduleBody:
-    """`more` are further fields of the body; with `depot_id` a new schedule. Raises `RequestValidationError`."""
+    """Build the body. `more` are further fields of the body; with `depot_id`, it is that of a new schedule. Raises
+    `RequestValidationError`."""
     rules = [rule_body(form, f"rules/{number}/") for number in rules_in(form)]
     model = NewScheduleBody if "depot_id" in more else ScheduleBody
     return form.body(
@@ -91,7 +93,7 @@ def body_of(form: Form, **more: Any) -> ScheduleBody:
 
 
 def rule_body(form: Form, prefix: str) -> dict[str, Any]:
-    """The rule whose fields begin with `prefix`. Raises `RequestValidationError`."""
+    """Return the rule whose fields begin with `prefix`. Raises `RequestValidationError`."""
     texts = {name: text for name in TEXTS if (text := form.text(prefix + name))}
     days = form.texts(prefix + "days")
     recurrence = form.text(prefix + "recurrence")

@@ -70,7 +70,7 @@ async def preview_of(
 
 
 def _modes(week: Timeline) -> Modes:
-    """Without the causes, and with neighbours of the same mode joined."""
+    """Return the modes of a week without their causes, with neighbours of the same mode joined."""
     return tuple(_joined(week))
 
 

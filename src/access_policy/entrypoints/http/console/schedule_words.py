@@ -25,7 +25,7 @@ EXAMPLE: Final = "weekdays from 22:00 to 06:00"
 
 
 def read(text: str) -> tuple[list[str], str, str] | None:
-    """The days (`MO`), start and end (`22:00`) of a window in words; None where it is not one."""
+    """Return the days (`MO`), start and end (`22:00`) of a window in words; None if the text is not a window."""
     match = _WINDOW.fullmatch(" ".join(text.split()))
     if match is None or (days := _days(match[1].casefold().removeprefix("on "))) is None:
         return None
@@ -53,7 +53,7 @@ def _number(text: str) -> int | None:
 
 
 def days_of(recurrence: str) -> list[str] | None:
-    """The days of a weekly recurrence without further parts; None for any other."""
+    """Return the days of a weekly recurrence without further parts; None for any other recurrence."""
     if recurrence == "FREQ=DAILY":
         return list(WEEKDAYS)
     match = _WEEKLY.fullmatch(recurrence)
@@ -67,13 +67,13 @@ def recurrence_of(days: Sequence[str]) -> str:
 
 
 def days_in_words(days: Sequence[str]) -> str:
-    """`weekdays`; `Monday to Thursday and Saturday`."""
+    """Return words such as `weekdays` or `Monday to Thursday and Saturday`."""
     return " and ".join(_runs([each for each in WEEKDAYS if each in days]))
 
 
 def in_words(recurrence: str, start: str, end: str, days_later: int | None = None) -> str:
-    """`weekdays from 22:00 to 06:00`; a recurrence without words as it is. `days_later` is said where it does not follow from
-    the times: `Friday from 18:00 to 06:00 3 days later`."""
+    """Return words such as `weekdays from 22:00 to 06:00`; a recurrence without words is returned unchanged.
+    `days_later` is added if the times do not imply it: `Friday from 18:00 to 06:00 3 days later`."""
     days = days_of(recurrence)
     window = f"{recurrence if days is None else ' and '.join(_runs(days))} from {start[:5]} to {end[:5]}"
     if days_later is None or days_later == int(end <= start):
@@ -82,7 +82,7 @@ def in_words(recurrence: str, start: str, end: str, days_later: int | None = Non
 
 
 def _runs(days: Sequence[str]) -> Iterator[str]:
-    """`Monday to Thursday`, `Saturday`."""
+    """Yield runs of days, such as `Monday to Thursday` and `Saturday`."""
     known = {WEEKDAYS: "every day", WEEKDAYS[:5]: "weekdays", WEEKDAYS[5:]: "weekends"}
     if tuple(days) in known:
         yield known[tuple(days)]

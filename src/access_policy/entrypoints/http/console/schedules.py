@@ -86,7 +86,8 @@ async def amend(at: At, sent: Sent, editing: Editing) -> Response:
 
 
 async def _edited(here: Visit, sent: Form, editing: Editor, stored: Schedule | None) -> Response:
-    """`action` is the button that was pressed: `add` another window, `preview`, or `save`."""
+    """Handle the submitted form. `action` is the button that was pressed: `add` another window, `preview`, or
+    `save`."""
     form = schedule_form.compacted(sent)
     try:
         if form.text("action") == "add":
@@ -99,7 +100,7 @@ async def _edited(here: Visit, sent: Form, editing: Editor, stored: Schedule | N
 
 
 def _refused(here: Visit, form: Form, error: Exception, view: View, stored: Schedule | None) -> Form:
-    """With what is stored now, which somebody else may have saved meanwhile."""
+    """Return the form with its errors and with what is stored now, which someone else may have saved meanwhile."""
     if stored is None:
         return form.refused(error)
     depot = view.depot(here.caller.tenant_id, here.depot_id or DepotId(""))

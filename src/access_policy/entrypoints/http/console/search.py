@@ -53,7 +53,7 @@ async def _agreements(here: Visit, views: Views, text: str) -> list[Row]:
 
 
 async def _attempts(here: Visit, views: Views, vehicles: VehicleReader, text: str) -> Sequence[Row]:
-    """By the beginning of their id, otherwise those with the identifier."""
+    """Find attempts by the beginning of their id, otherwise by the identifier."""
     tenant_id = here.caller.tenant_id
     if len(text) >= PREFIX_MIN:
         by_id = AttemptFilter(id_prefix=text, depot_id=here.depot_id)

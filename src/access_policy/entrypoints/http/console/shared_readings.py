@@ -1,4 +1,5 @@
-"""One reading for all consoles that look at the same thing: an event reaches twenty of them at once, and each asks again."""
+"""One reading for all consoles that show the same thing: an event reaches twenty of them at once, and each requests an
+update."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ Some = Callable[[Collection[str]], Awaitable[Mapping[str, Any]]]
 
 @dataclass(slots=True)
 class Pace:
-    """Keeps readings of the same thing apart, the longer the more they cost."""
+    """Spaces out readings of the same thing: the more a reading costs, the longer the gap."""
 
     next_at: float = float("-inf")
 
@@ -53,7 +54,7 @@ class _Whole:
             if self.includes >= seen and asyncio.get_running_loop().time() - self.at < KEPT_S:
                 return self.result
             began = await self.pace.turn()
-            includes = self.wanted  # all that wait are satisfied by this reading
+            includes = self.wanted  # this reading satisfies all that wait
             try:
                 self.result = await read()
             finally:
@@ -96,7 +97,7 @@ class _Parts:
         try:
             found = await read(wanted.keys())
         except BaseException:
-            for name, seen in wanted.items():  # of others that wait: each of them reads anew
+            for name, seen in wanted.items():  # waiters whose reading failed: each of them reads anew
                 self._want(name, seen)
             raise
         finally:
@@ -115,7 +116,7 @@ class SharedReadings:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     async def get(self, key: Hashable, seen: int, read: Callable[[], Awaitable[Any]]) -> Any:
-        """The latest reading if it includes everything up to the position `seen`, otherwise a new one.
+        """Return the latest reading if it includes everything up to the position `seen`, otherwise a new one.
 
         `key` holds everything that the reading depends on: above all the tenant and the depots of the visitor.
         """
@@ -123,8 +124,8 @@ class SharedReadings:
         return await kept.get(seen, read)
 
     async def some(self, key: Hashable, names: Collection[str], seen: int, read: Some) -> dict[str, Any]:
-        """As `get`, for some parts of a thing by their names, without those that do not exist. One call of `read` reads the
-        parts that all waiting consoles lack."""
+        """Like `get`, but for some named parts of a thing; parts that do not exist are left out. One call of `read`
+        reads the parts that all waiting consoles lack."""
         kept: _Parts = self._of(key, _Parts)
         return await kept.get(names, seen, read)
 

@@ -35,10 +35,10 @@ CONSOLE = "/console/"
 CALLBACK = "/login/callback"
 SECRET_LENGTH_MAX = 64
 NO_PROVIDER = (
-    "People cannot sign in at an identity provider here: set ACCESS_POLICY_OIDC_ISSUER and "
+    "This installation has no identity provider to sign in at: set ACCESS_POLICY_OIDC_ISSUER and "
     "ACCESS_POLICY_OIDC_CONSOLE_CLIENT, or open a one-time link."
 )
-UNREACHABLE = "The identity provider does not answer. Try again in a moment."
+UNREACHABLE = "The identity provider is not responding. Try again in a moment."
 
 
 @router.get("/login")
@@ -62,7 +62,7 @@ async def login(request: Request) -> Response:
 
 @router.get(CALLBACK)
 async def callback(request: Request, state: str = "", code: str = "", iss: str = "", error: str = "") -> Response:
-    """The issuer sends the browser back."""
+    """Complete the sign-in when the issuer sends the browser back."""
     identity = container_of(request).identity
     if identity.identity_provider() is None:
         return pages.not_signed_in(NO_PROVIDER, status=HTTPStatus.NOT_FOUND)
@@ -91,7 +91,7 @@ async def login_once(request: Request, code: str = "") -> Response:
     except SignInRefused as refused:
         log.warning("a sign-in is refused: %s", refused)
         what = (
-            "This link was used before or has expired. Print another with "
+            "This link has been used already or has expired. Print another with "
             "access-policy login-link --tenant TENANT --role ROLE, or sign in at the identity provider if there is one."
         )
         return pages.not_signed_in(what, status=HTTPStatus.BAD_REQUEST)
@@ -100,14 +100,14 @@ async def login_once(request: Request, code: str = "") -> Response:
 
 @router.post("/logout")
 async def logout(request: Request) -> Response:
-    """End the session here, and then the issuer's where it offers that."""
+    """End the session here, and then the issuer's if it offers that."""
     require_same_origin(request)
     session, response = session_in(request), _to(HOME)
     if session is not None:
         try:
             url = await container_of(request).identity.sign_out()(session, origin_of(request) + HOME)
         except ProviderUnavailable as trouble:
-            log.warning("somebody signed out here only: %s", trouble)
+            log.warning("a person signed out here only: %s", trouble)
             url = None
         if url is not None:
             response = pages.signing_out(url)
@@ -116,7 +116,7 @@ async def logout(request: Request) -> Response:
 
 
 def _with_session(request: Request, session: str) -> Response:
-    """Back to the page that asked for the sign-in."""
+    """Return to the page that requested the sign-in."""
     there = cookie_in(request, RETURN_TO) or ""
     response = _to(there if there.startswith(CONSOLE) and there.isprintable() else HOME)
     set_cookie(request, response, SESSION, session)

@@ -1,4 +1,4 @@
-"""The console's templates: Jinja2 with escaping on, a missing name an error, and the filters of `times` and `words`."""
+"""The console's templates: Jinja2 with escaping, errors for missing names, and the filters of `times` and `words`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def environment() -> Environment:
 
 
 async def compiled() -> None:
-    """Return when all templates are compiled: the first time on a thread, because that takes some tenths of a second."""
+    """Return when all templates are compiled. The first call compiles them on a thread, because that takes some tenths
+    of a second."""
     if not _compiled:
         await asyncio.to_thread(_compile)
 
@@ -81,7 +82,7 @@ def _compile() -> None:
 
 @pass_context
 def _instant(context: Context, at: datetime | None, zone: ZoneInfo | str | None = None) -> Markup | str:
-    """`tomorrow 22:00 CET` on the clock of `zone`, without one that of the chosen depot."""
+    """Return text such as `tomorrow 22:00 CET` on the clock of `zone`, or of the chosen depot if `zone` is None."""
     if at is None:
         return "never"
     here = context["here"]
@@ -90,7 +91,8 @@ def _instant(context: Context, at: datetime | None, zone: ZoneInfo | str | None 
 
 @pass_context
 def _stored(context: Context, text: str) -> str:
-    """A value of the audit: a day as `Fri 1 Jan 2027`, instants on the clock of the page, times of the day without seconds."""
+    """Return a value of the audit: a day as `Fri 1 Jan 2027`, instants on the clock of the page, times of day without
+    seconds."""
     if _DAY.fullmatch(text):
         return times.day(date.fromisoformat(text))
     zone, now = _zone(context, None), context["here"].now
@@ -100,25 +102,25 @@ def _stored(context: Context, text: str) -> str:
 
 @pass_context
 def _clock(context: Context, at: datetime, zone: ZoneInfo | str | None = None) -> Markup:
-    """`22:00`, for columns whose head names the zone."""
+    """Return text such as `22:00`, for columns whose heading names the zone."""
     return times.as_element(at, times.clock(at, _zone(context, zone)))
 
 
 @pass_context
 def _since(context: Context, at: datetime | None) -> Markup | str:
-    """`for 12 min`."""
+    """Return text such as `for 12 min`."""
     return "" if at is None else times.as_element(at, f"for {times.length(context['here'].now - at)}")
 
 
 @pass_context
 def _ago(context: Context, at: datetime | None) -> Markup | str:
-    """`12 min ago`."""
+    """Return text such as `12 min ago`."""
     return "never" if at is None else times.as_element(at, f"{times.length(context['here'].now - at)} ago")
 
 
 @pass_context
 def _left(context: Context, at: datetime) -> Markup:
-    """`in 2 h 5 min`; `now` once it is over."""
+    """Return text such as `in 2 h 5 min`; `now` once it is over."""
     left = at - context["here"].now
     return times.as_element(at, f"in {times.length(left)}" if left > timedelta(0) else "now")
 

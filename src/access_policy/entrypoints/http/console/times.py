@@ -1,4 +1,4 @@
-"""Instants as people read them: on the depot's clock with the zone named, and UTC where the pointer rests."""
+"""Instants as people read them: on the depot's clock with the zone named, and UTC on hover."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DAY: Final = timedelta(days=1)
 
 
 def zone_name(at: datetime, zone: ZoneInfo) -> str:
-    """`CET`; an offset where the zone has no letters (`UTC+03`)."""
+    """Return an abbreviation such as `CET`, or an offset such as `UTC+03` if the zone has none."""
     name = at.astimezone(zone).tzname() or zone.key
     return f"UTC{name}" if name[0] in "+-" else name
 
 
 def day(on: date) -> str:
-    """`Fri 1 Jan 2027`."""
+    """Return text such as `Fri 1 Jan 2027`."""
     return f"{on:%a} {on.day} {on:%b %Y}"
 
 
@@ -31,7 +31,7 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
 
 
 def day_and_clock(at: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """`22:00 CET`; `tomorrow 22:00 CET`, `Thu 26 Nov 22:00 CET`, with the year where it is another one."""
+    """Return text such as `22:00 CET`, `tomorrow 22:00 CET` or `Thu 26 Nov 22:00 CET`, with the year if it differs."""
     local, today = at.astimezone(zone), now.astimezone(zone)
     return f"{_day(local, today)}{local:%H:%M} {zone_name(at, zone)}"
 
@@ -51,13 +51,13 @@ def _day(local: datetime, today: datetime) -> str:
 
 
 def as_element(at: datetime, text: str) -> Markup:
-    """A `<time>` element that shows `text`, and UTC where the pointer rests."""
+    """Return a `<time>` element that shows `text`, and UTC on hover."""
     title = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return Markup(f'<time datetime="{utc_text(at)}" title="{title}">{escape(text)}</time>')  # noqa: S704  the text is escaped
 
 
 def length(span: timedelta) -> str:
-    """`45 s`, `12 min`, `2 h 5 min`, `3 d 4 h`; the two largest units."""
+    """Return the two largest units: `45 s`, `12 min`, `2 h 5 min`, `3 d 4 h`."""
     span = abs(span)
     if span < MINUTE:
         return f"{int(span.total_seconds())} s"

@@ -47,7 +47,7 @@ async def register(request: Request, here: Here, views: Views, sent: Sent, handl
     vehicle_id = sent.text("vehicle_id")
     try:
         if not vehicle_id:
-            raise invalid({"vehicle_id": "Give the vehicle an id, such as bus-104."})
+            raise invalid({"vehicle_id": "Enter an id for the vehicle, such as bus-104."})
         if await views.vehicle(here.caller.tenant_id, VehicleId(vehicle_id)) is not None:
             raise invalid({"vehicle_id": f"{vehicle_id} is registered already; choose another id."})
         await _put(request, here, vehicle_id, sent, handler, expected=0)
@@ -84,7 +84,7 @@ async def ask(here: Here, vehicle_id: str, act: Act, vehicles: Vehicles) -> HTML
 
 @router.get(VEHICLES + "/{vehicle_id}/{act}/what-if", dependencies=CHANGERS)
 async def consequence(here: Here, vehicle_id: str, act: Act, count: Count) -> HTMLResponse:
-    """A part of the question."""
+    """Return the what-if part of the page that asks for confirmation."""
     suspended = None if act == "remove" else act == "suspend"
     change = ProposedVehicle(vehicle_id=VehicleId(vehicle_id), removed=act == "remove", suspended=suspended)
     found = await count(here.caller.tenant_id, Proposal(vehicles=(change,)), None, days=WHAT_IF_DAYS)

@@ -20,7 +20,7 @@ INSTANTS: Final = ("valid_from", "valid_until")
 
 
 def local_text(at: datetime | None, zone: ZoneInfo) -> str:
-    """For an input of type `datetime-local`."""
+    """Return the local time for an input of type `datetime-local`; empty for None."""
     if at is None:
         return ""
     local = at.astimezone(zone)
@@ -28,7 +28,7 @@ def local_text(at: datetime | None, zone: ZoneInfo) -> str:
 
 
 def values_of(vehicle: Vehicle, zone: ZoneInfo) -> Values:
-    """Identifiers without a value, such as PINs, are left out."""
+    """Return the values of the form. Identifiers without a readable value, such as PINs, are left out."""
     values: Values = {
         "name": vehicle.name,
         "access_class": vehicle.access_class.value,
@@ -41,12 +41,13 @@ def values_of(vehicle: Vehicle, zone: ZoneInfo) -> Values:
 
 
 def unseen(vehicle: Vehicle) -> list[str]:
-    """The identifiers that the form cannot show."""
+    """Return the identifiers that the form cannot show."""
     return [f"{each.kind.value} {each.masked}" for each in vehicle.identifiers if not _has_value(each)]
 
 
 def tidied(sent: Form) -> Form:
-    """Without empty rows of identifiers, so that the index in an error is its row's, and an own vehicle's agreement."""
+    """Drop empty rows of identifiers, so that the index in an error is that of its row, and the agreement of an own
+    vehicle."""
     values: Values = {name: value for name, value in sent.values.items() if not name.startswith("identifiers/")}
     if sent.text("access_class") == AccessClass.OWN:
         values["agreement_id"] = ""
@@ -58,7 +59,8 @@ def rows_shown(form: Form) -> range:
 
 
 def body_of(sent: Form, zone: ZoneInfo) -> VehicleBody:
-    """Identifiers that were not touched are left as they are, the unseen ones with them. Raises `RequestValidationError`."""
+    """Build the body. If no identifier was changed, all stay as they are, including the unseen ones. Raises
+    `RequestValidationError`."""
     rows = identifiers_in(sent.values)
     untouched = sent.was and rows == identifiers_in(sent.was)
     identifiers: Any = None if untouched else [{"kind": kind, "value": value} for kind, value in rows]

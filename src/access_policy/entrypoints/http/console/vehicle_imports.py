@@ -27,19 +27,19 @@ PAGES: Final = ImportPages(
     subjects="vehicles",
     heading="Import vehicles",
     listed="Vehicles",
-    missing="Vehicles that the file does not have",
+    missing="Vehicles that are not in the file",
     key="vehicle_id",
     base=VEHICLES,
     path=CONSOLE_VEHICLE_IMPORTS,
     export="/v1/registry/export",
     columns=(
-        "vehicle_id, name, access_class, agreement_id, valid_from, valid_until, rfid, mac, emaid, pin, plate. Several "
-        "identifiers in a cell are separated by a semicolon."
+        "vehicle_id, name, access_class, agreement_id, valid_from, valid_until, rfid, mac, emaid, pin, plate. "
+        "Separate several identifiers in a cell with semicolons."
     ),
     about="An empty cell keeps the present value, and “-” clears it.",
     removing="remove",
     removed="removed",
-    warning="Many of the fleet’s vehicles would go; they cannot charge in managed mode afterwards.",
+    warning="Many of the fleet’s vehicles would be removed; they could no longer charge in managed mode.",
     row_of=RegistryImportRow.of,
     head_of=import_head,
     href_of=lambda row: None if row.vehicle_id is None else f"{VEHICLES}/{quote(row.vehicle_id, safe='')}",

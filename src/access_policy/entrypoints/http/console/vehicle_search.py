@@ -1,4 +1,5 @@
-"""Vehicles by anything that an operator may know of them: id, part of the name, any spelling of an identifier, agreement."""
+"""Find vehicles by anything that an operator may know about them: id, part of the name, any spelling of an identifier,
+agreement."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from access_policy.entrypoints.http.v1.vehicle_models import VehicleReader
 async def find_vehicles(
     here: Visit, vehicles: VehicleReader, text: str, *, access_class: str | None, cursor: str | None, limit: int
 ) -> Page:
-    """Exact matches first, then by id. An empty text finds all."""
+    """Return exact matches first, then the others by id. An empty text finds all vehicles."""
     tenant_id, views = here.caller.tenant_id, vehicles.views
     named = await views.vehicles(tenant_id, name=text or None, access_class=access_class, cursor=cursor, limit=limit)
     if not text or cursor is not None:

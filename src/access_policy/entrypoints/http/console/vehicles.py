@@ -69,7 +69,8 @@ async def to_enrol(
     settings: Annotated[Settings, provided(lambda c: c.settings)],
     cursor: Cursor = None,
 ) -> HTMLResponse:
-    """The denied identifiers with their values, where the visitor may see them; that they were shown is recorded."""
+    """List the denied identifiers, with their values if the visitor may see them. The service records that it showed
+    them."""
     page = await v1.list_denied_identifiers(
         here.caller, call, views, view, clock, vehicles, unknown, readings, settings, False, cursor, ON_A_PAGE
     )
@@ -78,7 +79,8 @@ async def to_enrol(
 
 
 async def _agreement_names(here: Visit, views: Views, vehicles: Sequence[Row]) -> dict[str, str]:
-    """By id, of the agreements of `vehicles`; those beyond the first page of agreements are left out."""
+    """Return the names of the agreements of `vehicles`, by id; those beyond the first page of agreements are left
+    out."""
     if not any(each["agreement_id"] for each in vehicles):
         return {}
     page = await views.agreements(here.caller.tenant_id, cursor=None, limit=PAGE_MAX)
@@ -86,7 +88,8 @@ async def _agreement_names(here: Visit, views: Views, vehicles: Sequence[Row]) -
 
 
 def common(here: Visit) -> dict[str, Any]:
-    """`may_change`: as in the API, vehicles belong to the tenant, and callers of some depots cannot change them."""
+    """Return what all pages of vehicles share. `may_change`: as in the API, vehicles belong to the tenant, and callers
+    limited to some depots cannot change them."""
     return {
         "base": VEHICLES,
         "to_enrol": TO_ENROL,

@@ -42,10 +42,10 @@ REASONS: Final[Mapping[str, str]] = {
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
     Reason.IDENTIFIER_INVALID: "Ask the driver to present the card again, and check the charger's reader if it repeats.",
-    Reason.PIN_LOCKED_OUT: "The lock-out ends by itself; another identifier works meanwhile.",
+    Reason.PIN_LOCKED_OUT: "The lock-out ends by itself; until then, another identifier works.",
     Reason.UNKNOWN_IDENTIFIER: "Enrol it if you know the vehicle, or allow it for tonight.",
     Reason.VEHICLE_SUSPENDED: "Reinstate the vehicle if it may charge again.",
-    Reason.IDENTIFIER_IN_USE: "End the other charge first, or find out which of the two vehicles is the real one.",
+    Reason.IDENTIFIER_IN_USE: "End the other charge first, or find out which of the two vehicles is genuine.",
     Reason.RESERVED_FOR_OTHER: "Send the driver to another charger, or move the reservation.",
     Reason.RESERVATION_REQUIRED: "Make a reservation for the driver, or send the driver to another charger.",
     Reason.RESERVATION_NOT_STARTED: "Let the reservation begin earlier, or ask the driver to come back.",
@@ -55,9 +55,9 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     Reason.AGREEMENT_ENDED: "Renew the agreement, or allow the vehicle for tonight.",
     Reason.AGREEMENT_NOT_HERE: "Send the vehicle to a charger of its agreement, or allow it for tonight.",
     Reason.AGREEMENT_NOT_NOW: "Amend the hours of the agreement, or allow the vehicle for tonight.",
-    Reason.ENERGY_RESTRICTED: "Ask the driver to come back later, or look at the depot's energy to see what binds.",
+    Reason.ENERGY_RESTRICTED: "Ask the driver to come back later, or look at the depot's energy to see which node limits it.",
 }
-"""The next step of an operator after a refusal, by its reason."""
+"""The operator's next step after a refusal, by its reason."""
 
 SYNCS: Final[Mapping[str, str]] = {
     Sync.IN_SYNC: "In expected mode",
@@ -100,7 +100,7 @@ def mode_in_words(mode: str | None) -> str:
 
 
 def reason_in_words(reason: str | None) -> str:
-    """A code without words of its own, such as one of a newer process, as it is."""
+    """Return the words for a code; a code without words, such as one from a newer process, is returned unchanged."""
     return "" if reason is None else REASONS.get(reason, reason.replace("_", " "))
 
 
@@ -118,7 +118,8 @@ def sync_in_words(sync: str) -> str:
 
 
 def cause_in_words(cause: Any) -> str:
-    """`cause` has `kind`, `id` and `name`: `baseline mode`, `rule “Night”`, `reservation entry-7`, `short power: own only`."""
+    """Return words such as `baseline mode`, `rule “Night”`, `reservation entry-7` or `short power: own only`. `cause`
+    has `kind`, `id` and `name`."""
     if cause is None:
         return ""
     if cause.kind == CauseKind.ENVELOPE:
@@ -132,12 +133,12 @@ def cause_in_words(cause: Any) -> str:
 
 
 def recorded_cause(row: Mapping[str, Any]) -> Cause:
-    """The cause of a recorded mode change."""
+    """Return the cause of a recorded mode change."""
     return Cause(row["cause_kind"], row["cause_id"], row["cause_name"] or "")
 
 
 def page_of_cause(cause: Any, charger_id: str) -> str | None:
-    """The path of the page about the cause of the charger's mode; None where there is none."""
+    """Return the path of the page about the cause of the charger's mode; None if it has no page."""
     match cause:
         case None:
             return None
@@ -154,17 +155,19 @@ def page_of_cause(cause: Any, charger_id: str) -> str | None:
 
 
 def kind_in_words(kind: str) -> str:
-    """Of an identifier: `RFID`."""
+    """Return the words for a kind of identifier, such as `RFID`."""
     return KINDS.get(kind, kind)
 
 
 def code_in_words(text: str) -> str:
-    """`in_expected_mode` as `in expected mode`; a text that is not a code, such as the key of a charger, as it is."""
+    """Return `in_expected_mode` as `in expected mode`; a string that is not a code, such as a charger's key, is
+    unchanged."""
     return text.replace("_", " ") if _CODE.fullmatch(text) else text
 
 
 def ocpp_code_in_words(text: str) -> str:
-    """`PowerSwitchFailure` as `Power switch failure`, `EVDisconnected` as `EV disconnected`; other texts as they are."""
+    """Return `PowerSwitchFailure` as `Power switch failure`, `EVDisconnected` as `EV disconnected`; other strings
+    unchanged."""
     if not _OCPP_CODE.fullmatch(text):
         return text
     first, *others = _OCPP_WORD.findall(text)
@@ -172,7 +175,7 @@ def ocpp_code_in_words(text: str) -> str:
 
 
 def protocol_in_words(protocol: str | None) -> str:
-    """`ocpp2.0.1` as `OCPP 2.0.1`, `http` as `the API`."""
+    """Return `ocpp2.0.1` as `OCPP 2.0.1`, `http` as `the API`."""
     if protocol == "http":
         return "the API"
     return "" if protocol is None else protocol.replace("ocpp", "OCPP ")
