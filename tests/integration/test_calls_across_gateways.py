@@ -134,5 +134,5 @@ async def test_call_while_the_gateway_does_not_answer_is_refused_and_the_form_is
 
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (502, "gateway-not-answering")
     assert page.status_code == 422
-    assert "does not answer; try again in a moment" in page.text
+    assert "is not responding; try again in a moment" in page.text
     assert 'value="HeartbeatInterval"' in page.text

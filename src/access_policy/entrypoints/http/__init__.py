@@ -1,1 +1,2 @@
-"""The HTTP API: parses, builds a command or a question, calls, answers. It decides nothing."""
+"""The HTTP API: routes parse a request, build a command or a query, call its handler, and respond. They decide
+nothing."""

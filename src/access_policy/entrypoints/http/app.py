@@ -19,11 +19,11 @@ from access_policy.entrypoints.http.v1.routers import ROUTERS
 
 
 def create_app(container: Container, process: ServingProcess) -> FastAPI:
-    """Every part that routes and middleware need is open when this returns."""
+    """Return the application, with every part that routes and middleware need already open."""
     app = DocumentedApi(
         title="access_policy",
         version=__version__,
-        description="Who may charge when at a depot's chargers.",
+        description="Decides who may charge at a depot's chargers, and when.",
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,

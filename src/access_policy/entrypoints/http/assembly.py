@@ -1,4 +1,5 @@
-"""The parts of every HTTP application of the service: problem documents, middleware, and its routes' parts opened."""
+"""The parts of every HTTP application of the service: problem documents, middleware, and the opening of the parts that
+its routes need."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ bearer = HTTPBearer(auto_error=False, description="A token for a tenant and a ro
 
 
 async def authenticated(request: Request) -> Identity:
-    """The caller by the token of the request, which is verified once per request. Raises `ApiProblem` (401, 429, 503)."""
+    """Return the caller, identified by the token of the request, which is verified once per request. Raises
+    `ApiProblem` (401, 429, 503)."""
     known: Identity | ApiProblem | None = getattr(request.state, "caller", None)
     if known is None:
         try:
@@ -51,14 +52,15 @@ async def _verified(request: Request) -> Identity:
         raise _unauthorized("The token is not valid here or has expired; get a new one.") from refused
     except VerifierUnavailable as trouble:
         log.warning("no token can be verified: %s", trouble)
-        detail = "Tokens cannot be verified at the moment, because their issuer does not answer; try again."
+        detail = "Tokens cannot be verified at the moment, because their issuer is not responding; try again."
         raise ApiProblem(
             HTTPStatus.SERVICE_UNAVAILABLE, "issuer-unreachable", detail, headers={"Retry-After": "15"}
         ) from trouble
 
 
 def _presented(request: Request) -> str:
-    """The token of the request, or without one the session in its cookie, which must not change anything for another site."""
+    """Return the token of the request, or else the session in its cookie. Another site must not change anything through
+    the cookie."""
     header = request.headers.get("Authorization")
     session = session_in(request)
     if header is None and session is not None:
@@ -83,8 +85,9 @@ Caller = Annotated[Identity, Depends(_caller)]
 
 
 class Allowed:
-    """A dependency that admits callers with one of `roles`: 401 without a valid token, 403 with another role. A caller who is
-    limited to some depots is held to them; `some_depots`: the operation's answer is limited by the views it is built from."""
+    """A dependency that admits callers with one of `roles`: 401 without a valid token, 403 with another role. It holds
+    a caller who is limited to some depots to them. `some_depots`: the views that the response is built from limit
+    it."""
 
     def __init__(self, roles: Iterable[Role], *, some_depots: bool = False) -> None:
         self.roles = frozenset(roles)
@@ -104,9 +107,10 @@ class Allowed:
 
 
 def requires(roles: Iterable[Role], *, some_depots: bool = False) -> list[Any]:
-    """The dependencies of a route: the caller's role and depots, and then the URL, which only admitted callers get checked.
+    """Return the dependencies of a route: first the caller's role and depots, then the URL, which is checked only for
+    admitted callers.
 
-    `some_depots` admits a caller of some depots to an operation whose path names none of them, because its answer is built
-    from views within the caller's depots, or has no data of a depot.
+    `some_depots` admits a caller who is limited to some depots to an operation whose path names no depot, because its
+    response is built from views within the caller's depots, or has no data of a depot.
     """
     return [Depends(Allowed(roles, some_depots=some_depots)), Depends(url_must_be_understood)]

@@ -1,8 +1,8 @@
 """Requests of browsers: the cookies of the console, and whether a request comes from the console's own pages.
 
-With HTTPS the names of the cookies have the prefix `__Host-`: a browser then takes them from this host only, by HTTPS only
-(RFC 6265bis, 4.1.3.2). Without TLS the names go without: Chromium takes the prefix over plain HTTP from loopback only, and not
-every browser does even that.
+With HTTPS the names of the cookies have the prefix `__Host-`: a browser then accepts them only from this host and only
+by HTTPS (RFC 6265bis, 4.1.3.2). Without TLS the names have no prefix: over plain HTTP, Chromium accepts the prefix only
+from loopback, and some browsers not even there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def origin_of(request: Request) -> str:
-    """The service's own origin, as browsers name it: as configured, or as the request says."""
+    """Return the service's own origin in browsers' form: as configured, or else as the request states it."""
     return container_of(request).settings().public_url or f"{request.url.scheme}://{request.url.netloc}"
 
 
@@ -36,7 +36,7 @@ def session_in(request: Request) -> str | None:
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, *, max_age_s: int | None = None) -> None:
-    """Until the browser ends, or for `max_age_s`."""
+    """Set a cookie until the browser closes, or for `max_age_s`."""
     response.set_cookie(
         _full_name(request, name),
         value,
@@ -53,8 +53,9 @@ def delete_cookie(request: Request, response: Response, name: str) -> None:
 
 
 def require_same_origin(request: Request) -> None:
-    """A request that changes something comes from a page of this service: its `Origin` says so, and `Sec-Fetch-Site` does not
-    say otherwise. (A browser without `Sec-Fetch-Site` is an old one, or speaks plain HTTP to another machine.)
+    """Require that a request that changes something comes from a page of this service: its `Origin` says so, and
+    `Sec-Fetch-Site` does not contradict it. (Old browsers do not send `Sec-Fetch-Site`, nor do browsers that use plain
+    HTTP to another machine.)
 
     Raises `ApiProblem` (403).
     """
@@ -63,7 +64,7 @@ def require_same_origin(request: Request) -> None:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     if request.headers.get("Origin") != origin_of(request) or site != "same-origin":
         detail = (
-            "A session of the console changes things from the console's own pages only. Open the console at its address, "
+            "A console session may change things only from the console's own pages. Open the console at its address, "
             "which ACCESS_POLICY_PUBLIC_URL names, or send a token in Authorization."
         )
         raise ApiProblem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)

@@ -31,8 +31,8 @@ IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description='"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Called with a handler and a command, it runs the command, waits until the change can be read, and sets `ETag`,
-    `X-Log-Position` and, where the aggregate is new, the status 201."""
+    """Runs one command. Called with a handler and a command, it runs the command, waits until the change can be read,
+    and sets `ETag`, `X-Log-Position` and, for a new aggregate, the status 201."""
 
     request: Request
     response: Response
@@ -75,7 +75,8 @@ class Call:
         return done
 
     async def settled(self, position: int) -> None:
-        """Wait until everything up to the log position can be read, here and in the process that has passed the request on."""
+        """Wait until everything up to the log position can be read, here and in the process that forwarded the
+        request."""
         if PASSED_ON in self.request.headers:
             self.response.headers[LOG_POSITION] = str(position)
         await process_of(self.request).settled(position)

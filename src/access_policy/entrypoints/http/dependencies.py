@@ -1,7 +1,8 @@
 """Dependencies of routes: parts of the container in `app.state.container`, and of the serving process.
 
 The container's own wiring is not used: it binds a module to one container for the whole interpreter, while tests and
-processes side by side have several, and it costs more for each request than all other dependencies together (ADR 0022).
+single-process services have several, and it costs more for each request than all other dependencies together (ADR
+0022).
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ Handler = Callable[[Context, Any], Awaitable[Done]]
 class ServingProcess:
     """The parts of the serving process that routes need.
 
-    `settled` waits until everything up to a log position can be read; False if that takes too long. `known_to` is a position
-    up to which it can be read already, and `log_end` the log's last one (raises `StoreUnavailable`). `readiness` names the
-    parts that the service needs, and whether each is available. `metrics` is Prometheus' text format. `connected` tells
-    whether a charger is connected, given its key and its row in the read model. `live` serves `/v1/stream`; a gateway
-    has none.
+    `settled` waits until everything up to a log position can be read; it returns False if that takes too long.
+    `known_to` is a position up to which everything can already be read, and `log_end` is the log's last position
+    (raises `StoreUnavailable`). `readiness` names the parts that the service needs, and whether each is available.
+    `metrics` is Prometheus' text format. `connected` tells whether a charger is connected, given its key and its row in
+    the read model. `live` serves `/v1/stream`; a gateway has none.
     """
 
     settled: Callable[[int], Awaitable[bool]]
@@ -62,7 +63,8 @@ def process_of(request: Request) -> ServingProcess:
 
 
 class Provided:
-    """A dependency on one part of the container. Views, and queries that read them, are within the caller's depots."""
+    """A dependency on one part of the container. Views, and queries that read them, are limited to the caller's
+    depots."""
 
     def __init__(self, part: Callable[[Container], Callable[[], Any]]) -> None:
         self._part = part
@@ -75,7 +77,7 @@ class Provided:
 
 
 def within_depots(part: Any, caller: Identity) -> Any:
-    """The views, or a query with its views, for what this caller may read; any other part as it is."""
+    """Limit views, or the views of a query, to what this caller may read; return any other part unchanged."""
     if caller.depots is None:
         return part
     if hasattr(part, "within"):
@@ -91,7 +93,7 @@ def provided(part: Callable[[Container], Callable[[], Any]]) -> Any:
 
 
 def open_parts(routes: Iterable[BaseRoute], container: Container) -> None:
-    """Open the parts that the routes depend on, so that no request has to wait for it."""
+    """Open the parts that the routes depend on, so that no request has to wait for them."""
     dependants = [route.dependant for route in routes if isinstance(route, APIRoute)]
     while dependants:
         dependant = dependants.pop()

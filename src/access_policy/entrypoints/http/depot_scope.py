@@ -1,9 +1,9 @@
 """The one place that holds callers to their depots (ADR 0028).
 
-A caller who is limited to some depots gets 404 for everything that an operation names in its path, its query or its body
-and that belongs to another depot. Answers are built from views within the caller's depots (`dependencies.Provided`). An
-operation that names no charger, depot, attempt, schedule or reservation in its path admits such a caller only if its route
-says that its answer is limited by these views.
+A caller who is limited to some depots gets 404 if an operation's path, query or body names anything that belongs to
+another depot. Answers are built from views within the caller's depots (`dependencies.Provided`). An operation that
+names no charger, depot, attempt, schedule or reservation in its path admits such a caller only if its route declares
+that these views limit its response.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 async def hold_to_depots(request: Request, caller: Identity, *, some_depots: bool) -> None:
-    """Raises `ApiProblem` (403), or `ChargerUnknown`, `DepotUnknown` or `ApiProblem` (404) for another depot's."""
+    """Refuse a request that concerns other depots. Raises `ApiProblem` (403), or `ChargerUnknown`, `DepotUnknown` or
+    `ApiProblem` (404) for something that belongs to another depot."""
     if caller.depots is None:
         return
     if not some_depots and not IN_PATHS & request.path_params.keys():
-        detail = "This operation concerns all depots of the tenant, and your token is for some of them only."
+        detail = "This operation concerns all depots of the tenant, but your token is limited to some of them."
         raise ApiProblem(HTTPStatus.FORBIDDEN, "depots-too-few", detail)
     for name, value in await _named(request):
         match name:
@@ -72,7 +73,7 @@ def require_depot(depots: DepotScope, depot_id: str) -> None:
 
 
 async def chargers_within(request: Request, caller: Identity) -> frozenset[ChargerId] | None:
-    """The chargers in service at the caller's depots; None for a caller of all depots."""
+    """Return the chargers in service at the caller's depots; None for a caller of all depots."""
     if caller.depots is None:
         return None
     view = container_of(request).deciding.view()
@@ -82,7 +83,7 @@ async def chargers_within(request: Request, caller: Identity) -> frozenset[Charg
 
 
 async def _require_charger(request: Request, caller: Identity, charger_id: str) -> None:
-    """A charger that does not exist is left to the operation, which may create it."""
+    """Refuse another depot's charger. A charger that does not exist is left to the operation, which may create it."""
     depot_id = await _depot_of(request, caller.tenant_id, ChargerId(charger_id))
     if depot_id is not None and caller.depots is not None and depot_id not in caller.depots:
         raise ChargerUnknown.named(charger_id)
@@ -107,7 +108,7 @@ async def _require_schedule(request: Request, caller: Identity, schedule_id: str
 
 
 def _require_entrance(request: Request, caller: Identity, entrance_id: str) -> None:
-    """An entrance that does not exist is left to the operation."""
+    """Refuse another depot's entrance. An entrance that does not exist is left to the operation."""
     view = container_of(request).deciding.view()
     having = view.depots_with_entrance(caller.tenant_id, EntranceId(entrance_id))
     if having and caller.depots is not None and not caller.depots.issuperset(having):
@@ -115,7 +116,7 @@ def _require_entrance(request: Request, caller: Identity, entrance_id: str) -> N
 
 
 async def _require_reservation(request: Request, caller: Identity, reservation_id: str) -> None:
-    """One that the depot's book has forgotten is in the read model."""
+    """Refuse another depot's reservation. If the depot's book no longer has it, the read model does."""
     container = container_of(request)
     depot_id = container.deciding.view().depot_of_reservation(caller.tenant_id, ReservationId(reservation_id))
     if depot_id is None:
@@ -126,14 +127,16 @@ async def _require_reservation(request: Request, caller: Identity, reservation_i
 
 
 async def _require_envelope(request: Request, caller: Identity, envelope_id: str) -> None:
-    """One that does not exist is left to the operation, which may create it."""
+    """Refuse another depot's envelope. An envelope that does not exist is left to the operation, which may create
+    it."""
     row = await container_of(request).read_side.views().envelope(caller.tenant_id, EnvelopeId(envelope_id))
     if row is not None and caller.depots is not None and row["depot_id"] not in caller.depots:
         raise EnvelopeUnknown.named(envelope_id)
 
 
 async def _named(request: Request) -> list[tuple[str, str]]:
-    """The ids that a request names: in its path, its query, the fields of a form, and at any depth of a JSON body."""
+    """Return the ids that a request names: in its path, its query, the fields of a form, and at any depth of a JSON
+    body."""
     path = [(name, value) for name, value in request.path_params.items() if name in IN_PATHS]
     query = [(name, value) for name, value in request.query_params.multi_items() if name in IN_BODIES]
     if request.headers.get("Content-Type", "").startswith(FORMS):

@@ -1,4 +1,4 @@
-"""A response that follows the live stream: server-sent events (HTML Standard 9.2) until one of both sides ends it."""
+"""A response that follows the live stream: server-sent events (HTML Standard 9.2) until one side ends it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from access_policy.application.ports.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-CHECKED_EVERY_S: Final = 15.0  # whether the caller may still read
-GRACE_S: Final = 5.0  # for the reason of the end to leave, before the connection is closed without it
+CHECKED_EVERY_S: Final = 15.0  # how often to check that the caller may still read
+GRACE_S: Final = 5.0  # to send the reason of the end, before the connection is closed without it
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
@@ -31,8 +31,8 @@ Objection = Callable[[], Awaitable[EndReason | None]]
 
 
 class EventStream(Response):
-    """`objection` says why the caller may no longer read, None while it may. Without `follow` the stream ends after the
-    replay."""
+    """A stream of events. `objection` returns why the caller may no longer read; None while it may. Without `follow`
+    the stream ends after the replay."""
 
     media_type = "text/event-stream"
 
@@ -48,7 +48,8 @@ class EventStream(Response):
         self._follow = follow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ends with the first of: the client leaves, the stream ends, or its reason cannot be sent within `GRACE_S`."""
+        """Send events until the client disconnects, the stream ends, or the reason of its end cannot be sent within
+        `GRACE_S`."""
         is_packed = "deflate" in Headers(scope=scope).get("Accept-Encoding", "")
         if is_packed:
             self.headers["Content-Encoding"] = "deflate"
@@ -81,7 +82,7 @@ class EventStream(Response):
         try:
             await wire.send(await self._hub.replay(subscription, self._after))
         except StoreUnavailable as trouble:
-            log.warning("a live stream ends, because the past cannot be read: %s", trouble)
+            log.warning("ending a live stream, because past events cannot be read: %s", trouble)
             subscription.end(EndReason.UNAVAILABLE)
         if not self._follow:
             await wire.close()
@@ -96,7 +97,7 @@ class EventStream(Response):
             try:
                 objection = await self._objection()
             except StoreUnavailable as trouble:
-                log.warning("whether a live stream's caller may still read is not known: %s", trouble)
+                log.warning("cannot tell whether a live stream's caller may still read: %s", trouble)
                 continue
             if objection is not None:
                 subscription.end(objection)
@@ -104,7 +105,7 @@ class EventStream(Response):
 
 
 class _Wire:
-    """Sends pieces to one client, encoded as it accepts."""
+    """Sends pieces to one client, in an encoding that it accepts."""
 
     def __init__(self, send: Send, encoding: Deflated | Plain) -> None:
         self._send = send

@@ -25,13 +25,13 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class RequestModel(BaseModel):
-    """A request body or a part of one. Unknown fields are refused."""
+    """A request body or a part of one. Unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class ResponseModel(BaseModel):
-    """A response body or a part of one. A field with a default is left out where the route does not set it."""
+    """A response body or a part of one. A field with a default is left out if the route does not set it."""
 
     model_config = ConfigDict(extra="forbid", validate_by_alias=True, validate_by_name=True)
 
@@ -78,7 +78,7 @@ def _aware_end(at: datetime) -> datetime | None:
 
 
 def _checked(read: Callable[[], Value]) -> Value:
-    """Turn a refusal by the domain into an error of the field, with the domain's text."""
+    """Convert a refusal by the domain to an error of the field, with the domain's message."""
     try:
         return read()
     except Refused as refusal:
@@ -102,7 +102,7 @@ End = Annotated[
     datetime | None,
     BeforeValidator(_only_text),
     AfterValidator(_aware_end),
-    Field(description=f"A time after the year {YEAR_MAX}, such as 9999-12-31T23:59:59Z, means that there is no end"),
+    Field(description=f"A time after the year {YEAR_MAX}, such as 9999-12-31T23:59:59Z, means no end"),
 ]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
@@ -142,7 +142,7 @@ def _edge_text(value: str) -> str:
 
 
 def _end_edge_text(value: str) -> str | None:
-    """None for an end in the far future, which means that there is no end."""
+    """Return the end, or None for an end in the far future, which means no end."""
     year = re.match(r"([0-9]{4})-", value)
     if year is None or int(year[1]) <= YEAR_MAX:
         return _edge_text(value)

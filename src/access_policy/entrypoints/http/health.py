@@ -32,14 +32,14 @@ class Readiness(ResponseModel):
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", operation_id="healthz")
 async def healthz() -> Health:
-    """The process is running. This does not check the parts that the service depends on."""
+    """Report that the process is running. This does not check the parts that the service depends on."""
     return Health(status="ok")
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", responses={503: {"model": Readiness}})
 async def readyz(process: Process, response: Response) -> Readiness:
-    """All parts that the service needs are available, and the projections have caught up."""
+    """Report whether all parts that the service needs are available and the projections have caught up."""
     parts = await process.readiness()
     ready = all(parts.values())
     if not ready:
@@ -54,5 +54,6 @@ async def readyz(process: Process, response: Response) -> Readiness:
     response_class=PlainTextResponse,
 )
 async def metrics(process: Process) -> Response:
-    """Metrics of the installation in Prometheus' text format: the lag of the log's readers, parked events and backlogs."""
+    """Return the metrics of the installation in Prometheus' text format: the lag of the log's readers, parked events
+    and backlogs."""
     return Response(await process.metrics(), media_type=METRICS_MEDIA_TYPE)

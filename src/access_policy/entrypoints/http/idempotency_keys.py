@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: run a command once, and answer its repetitions with the first response."""
+"""`Idempotency-Key`: run a command once, and answer repetitions with the first response."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _KEPT_HEADERS = ("etag", "content-type", "location")
 
 
 class IdempotencyKeys:
-    """The same key and request within a day get the same response. Another request with the key is refused, and so is one
-    while the first is still under way, here or in another process. The key is recorded before the command runs, and the ids of
-    what the command creates derive from it: a command whose response was lost creates nothing twice when it is repeated."""
+    """The same key and request within a day get the same response. A different request with the key is refused, and so
+    is a repetition while the first is still under way, here or in another process. The key is recorded before the
+    command runs, and the ids of what the command creates derive from it: repeating a command whose response was lost
+    does not create anything twice."""
 
     def __init__(self) -> None:
         self._holder = secrets.token_hex(8)
@@ -93,7 +94,7 @@ class IdempotencyKeys:
             await records.keep(tenant_id, key, kept, now=c.clock().now())
 
     async def _release(self, request: Request, tenant_id: str, key: str) -> None:
-        """So that another process need not wait until the lease expires."""
+        """Release the lease, so that another process need not wait until it expires."""
         try:
             await container_of(request).records.idempotency().release(tenant_id, key, holder=self._holder)
         except StoreUnavailable as error:
@@ -101,7 +102,7 @@ class IdempotencyKeys:
 
 
 def keep_instead(request: Request, body: bytes) -> None:
-    """Keep this body for repetitions instead of that of the response, which shows a secret once."""
+    """Keep this body for repetitions instead of the response's own, which shows a secret once."""
     request.state.kept_body = body
 
 
@@ -119,7 +120,8 @@ def _again(earlier: StoredAnswer) -> Response:
 
 
 async def _whole_request(request: Request, caller: Identity) -> bytes:
-    """With the depots of a caller who is limited to some: another caller must not get this one's response."""
+    """Return the request with the depots of a limited caller, because another caller must not get this one's
+    response."""
     depots = () if caller.depots is None else ("depots", *sorted(caller.depots))
     preconditions = (request.headers.get(name, "") for name in ("If-Match", "If-None-Match"))
     parts = (request.method, request.url.path, request.url.query, *preconditions, *depots)

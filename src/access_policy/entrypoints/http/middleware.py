@@ -24,20 +24,21 @@ from access_policy.entrypoints.http.under import API
 
 MIB = 1024 * 1024
 BODY_MAX = MIB  # bytes
-HSTS = b"max-age=31536000"  # a year; subdomains are not ours to speak for
+HSTS = b"max-age=31536000"  # a year; without subdomains, which are not ours
 IMPORT_PATHS = (f"{API}/registry/imports", f"{API}/chargers/imports", f"{API}/reservations/imports")
 CONSOLE_VEHICLE_IMPORTS = "/console/vehicle-imports"
 CONSOLE_CHARGER_IMPORTS = "/console/charger-imports"
 CONSOLE_DISPATCH_IMPORTS = "/console/plan/imports"
 IMPORT_MAX = 32 * MIB
-CONSOLE_IMPORT_MAX = 8 * MIB  # a form with the file, which is taken apart in one turn of the event loop
+CONSOLE_IMPORT_MAX = 8 * MIB  # a form with the file, which is parsed in one iteration of the event loop
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 Next = Callable[[Request], Awaitable[Response]]
 
 
 class RequestIds:
-    """Give every request an id, the caller's `X-Request-Id` if it is valid, and every response that id."""
+    """Give every request an id: the caller's `X-Request-Id` if it is valid, else a new one. Every response carries the
+    id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -79,7 +80,7 @@ class StrictTransport:
 
 
 class TracedRequests:
-    """A span for each request, below the one that the caller's `traceparent` names."""
+    """Open a span for each request, as a child of the span that the caller's `traceparent` names."""
 
     def __init__(self, app: ASGIApp, traces: Traces) -> None:
         self._app = app
@@ -113,7 +114,7 @@ class TracedRequests:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path; empty where no route matched. The route knows its path below the version's prefix."""
+    """Return the template of the path; empty if no route matched. The route's own path lacks the version's prefix."""
     route = getattr(scope.get("route"), "path", "")
     return f"{API}{route}" if route and scope["path"].startswith(f"{API}/") else route
 
@@ -179,8 +180,8 @@ def _too_large(limit: int) -> Response:
 
 
 class ForHeader:
-    """Run `dispatch` for requests with the header. All others pass it by: `BaseHTTPMiddleware` copies each piece of a
-    response from one task to another, which costs a stream more than its messages."""
+    """Run `dispatch` for requests with the header. All other requests bypass it: `BaseHTTPMiddleware` copies each piece
+    of a response from one task to another, which costs a stream more than its messages do."""
 
     def __init__(self, app: ASGIApp, header: str, dispatch: DispatchFunction) -> None:
         self._app = app
@@ -193,7 +194,8 @@ class ForHeader:
 
 
 async def wait_for_log_position(request: Request, call_next: Next) -> Response:
-    """A request with the `X-Log-Position` of an earlier response, from any process, waits until that state can be read."""
+    """Make a request with the `X-Log-Position` of an earlier response, from any process, wait until that state can be
+    read."""
     wanted = request.headers.get(LOG_POSITION)
     if wanted is None:
         return await call_next(request)
@@ -207,8 +209,8 @@ async def wait_for_log_position(request: Request, call_next: Next) -> Response:
 
 
 class StoreFailures:
-    """Answer a store failure inside another middleware as `problems` answers one in a route: 503 with Retry-After. Once the
-    response has begun, the error propagates."""
+    """Answer a store failure in another middleware in the same way as `problems` does in a route: 503 with Retry-After.
+    If the response has begun, the error propagates."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,5 +1,5 @@
 """The OpenAPI document: what FastAPI derives from the routes, completed with the problems, headers and parameters that
-follow from the kind of an operation. The tests compare the document with actual responses."""
+each kind of operation implies. The tests compare the document with actual responses."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class ProblemPointer(ResponseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457. `errors` points to the invalid parts of the request; `conflicting` are the ids of the reservations that hold a
-    promise."""
+    """RFC 9457. `errors` points to the invalid parts of the request; `conflicting` are the ids of the reservations in
+    conflict with the request."""
 
     type: str
     title: str
@@ -112,13 +112,14 @@ def _complete(path: str, method: str, operation: dict[str, Any], problem: dict[s
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A URL or a header cannot express null: a parameter without a value is left out."""
+    """Remove null from a parameter's schema: a URL or a header cannot express it, so a parameter without a value is
+    left out."""
     alternatives = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
     return {**schema, "anyOf": alternatives} if len(alternatives) > 1 else (alternatives[0] if alternatives else schema)
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> set[int]:
-    """The problems that follow from the kind of an operation; a route declares its other ones in `responses`."""
+    """Return the problems that the kind of operation implies; a route declares other problems in `responses`."""
     if not path.startswith("/v1"):
         return {401, 403, 429, 500} if "security" in operation else set()
     statuses = {401, 403, 422, 429, 500, 503}

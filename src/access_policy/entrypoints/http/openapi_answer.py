@@ -1,4 +1,5 @@
-"""The answer of `/openapi.json`: the document is derived, encoded and compressed once for each application, on a thread."""
+"""The response of `/openapi.json`. The document is derived, encoded and compressed on a thread, once for each
+application."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Encoded:
 
 
 class DocumentAnswer:
-    """`derive` takes more than a second, so concurrent requests wait for the first one's document."""
+    """Serves the document. `derive` takes more than a second, so concurrent requests wait for the first one's
+    document."""
 
     def __init__(self, derive: Callable[[], dict[str, Any]]) -> None:
         self._derive = derive
@@ -62,6 +64,6 @@ class DocumentAnswer:
 
 
 def _names(if_none_match: str, etag: str) -> bool:
-    """Weak comparison (RFC 9110, 13.1.2)."""
+    """Return whether the header names the ETag, by weak comparison (RFC 9110, 13.1.2)."""
     opaque = etag.removeprefix("W/")
     return any(each.strip().removeprefix("W/") in (opaque, "*") for each in if_none_match.split(","))

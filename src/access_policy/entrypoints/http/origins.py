@@ -9,7 +9,7 @@ from fastapi import Request
 
 from access_policy.application.ports.event_store import Origin
 
-FORWARDED_ADDRESS: Final = "X-Origin-Address"  # from a process of this service that passes a request on
+FORWARDED_ADDRESS: Final = "X-Origin-Address"  # from a process of this service that forwards a request
 FORWARDED_KEY: Final = "X-Origin-Idempotency-Key"  # not the key itself: that process answers repetitions
 UNKNOWN: Final = "unknown"
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
@@ -25,17 +25,17 @@ def origin_of(request: Request) -> Origin:
 
 
 def forwarded(request: Request) -> dict[str, str]:
-    """The headers with which this process passes a request on to another one."""
+    """Return the headers with which this process forwards a request to another one."""
     origin = origin_of(request)
     key = {} if origin.idempotency_key is None else {FORWARDED_KEY: origin.idempotency_key}
     return {FORWARDED_ADDRESS: origin.address, **key}
 
 
 def address_of(request: Request) -> str:
-    """The network address of the caller, behind a trusted proxy that of the proxy's client.
+    """Return the network address of the caller; behind a trusted proxy, the address of the proxy's client.
 
-    A request from another process of this machine comes by a socket without addresses and names its caller's. Over a
-    network anybody could do so: there the process that passes a request on is named as well.
+    A request from another process of this machine arrives by a socket without addresses and names the address of its
+    caller. Over a network anyone could claim an address, so the address of the forwarding process is added.
     """
     peer = request.client.host if request.client is not None else ""
     claimed = request.headers.get(FORWARDED_ADDRESS, "")

@@ -1,4 +1,4 @@
-"""Query parameters of lists that are read page by page."""
+"""Query parameters of paginated lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The partner of a request, found by the token in `Authorization: Token …` and held to the limits of every caller."""
+"""The partner of a request, found by the token in `Authorization: Token …`. The limits of every caller apply."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Found(Generic[Of]):
 async def by_token(
     request: Request, held: Callable[[str], Awaitable[Found[Of] | None]], *, length_max: int, refused: str
 ) -> Of:
-    """The partner that `held` finds for the token of the request. Raises `ApiProblem` (401, 429): the answer to a wrong token
-    is that to a missing one."""
+    """Return the partner that `held` finds for the token of the request. Raises `ApiProblem` (401, 429); a wrong token
+    gets the same answer as a missing one."""
     known: list[Of] = []
 
     async def verified(request: Request) -> Identity:

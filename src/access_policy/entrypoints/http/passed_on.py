@@ -1,7 +1,7 @@
-"""The part of the API that an office passes on to its gateway, which has the chargers' connections (ADR 0023).
+"""The part of the API that an office forwards to its gateway, which has the chargers' connections (ADR 0023).
 
-The gateway imports these routes alone: the whole API takes as long to import as all else that a gateway needs, and chargers
-wait for a gateway that starts.
+The gateway imports only these routes: the whole API takes as long to import as everything else that a gateway needs,
+and chargers wait while a gateway starts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROUTERS: Final = (
 
 
 def create_passed_on(container: Container, process: ServingProcess) -> FastAPI:
-    """Every part that these routes and middleware need is open when this returns."""
+    """Return the application, with every part that its routes and middleware need already open."""
     app = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None, redoc_url=None)
     attach(app, container, process)
     include(app, container, ROUTERS)

@@ -1,4 +1,4 @@
-"""Pass a request that needs a charger's connection to the process that owns it (ADR 0016)."""
+"""Forward a request that needs a charger's connection to the process that owns the connection (ADR 0016)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from access_policy.entrypoints.http.origins import forwarded
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.responses import LOG_POSITION
 
-PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not passed on again
-_IN_PATHS: Final = "%/:@!$&'()*+,;=~"  # characters that a path has as they are (RFC 3986, 3.3), and escapes
+PASSED_ON: Final = "X-Passed-On"  # marks a request from a peer, which is not forwarded again
+_IN_PATHS: Final = "%/:@!$&'()*+,;=~"  # characters that a path contains unescaped (RFC 3986, 3.3), and escapes
 _REQUEST_HEADERS = ("content-type",)
 _RESPONSE_HEADERS = ("content-type", "etag", "x-log-position", "retry-after")
 
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """`elsewhere` names the other gateway that a charger is connected to, as recorded; None where this process is alone.
-    `urls` and, for processes of this machine, `sockets` by instance; `owner_of` is the instance that recorded the
-    charger's latest connection; `position` is the position of the log that this process has followed, and
-    `settled` waits for one: a caller reads what the peer has written, as if this process had."""
+    """The other processes of the installation. `elsewhere` returns the other gateway that a charger is connected to, as
+    recorded; None if this process is the only one. `urls` and, for processes of this machine, `sockets` are by
+    instance. `owner_of` returns the instance that recorded the charger's latest connection. `position` returns the log
+    position up to which this process has read, and `settled` waits for a position, so that the caller can read what the
+    peer wrote."""
 
     is_here: Callable[[ChargerKey], bool]
     owner_of: Callable[[ChargerKey], Awaitable[str | None]]
@@ -43,7 +44,8 @@ class Peers:
     elsewhere: Callable[[ChargerKey], Awaitable[str | None]] | None = None
 
     async def answer(self, request: Request, key: ChargerKey) -> Response | None:
-        """The peer's response, or None if this process has to answer. Raises `ApiProblem` (502) if the peer fails."""
+        """Return the peer's response, or None if this process has to answer. Raises `ApiProblem` (502) if the peer
+        fails."""
         if not (self.urls or self.sockets) or self.is_here(key) or PASSED_ON in request.headers:
             return None
         owner = await self.owner_of(key) or ""
@@ -52,12 +54,12 @@ class Peers:
         try:
             return await self._ask(owner, request, await request.body())
         except (httpx.HTTPError, OSError, CaUnusable) as error:
-            detail = "The process that owns the charger's connection does not answer; try again in a moment."
+            detail = "The process that owns the charger's connection is not responding; try again in a moment."
             raise ApiProblem(HTTPStatus.BAD_GATEWAY, "gateway-not-answering", detail) from error
 
     async def answer_or_refusal(self, request: Request, key: ChargerKey) -> Response | None:
-        """As `answer`, for an operation that is nothing without the connection. Raises `ApiProblem` (409) too, if a gateway
-        has the connection that is no peer of this process."""
+        """Like `answer`, but for an operation that is impossible without the connection. Also raises `ApiProblem` (409)
+        if a gateway that is not a peer of this process has the connection."""
         passed_on = await self.answer(request, key)
         if passed_on is not None or self.elsewhere is None or self.is_here(key) or PASSED_ON in request.headers:
             return passed_on
@@ -70,10 +72,11 @@ class Peers:
         return None
 
     async def decision(self, request: Request, key: ChargerKey, body: bytes) -> Response | None:
-        """The decision by the gateway of this machine, which first learns of charges and wrong PINs at its chargers.
+        """Return the decision of the gateway on this machine, which is the first to learn of charges and wrong PINs at
+        its chargers.
 
-        None: this process decides, because it is that gateway, or because the gateway fails. `body` names the attempt, so
-        that an attempt which the gateway has decided all the same is decided only once.
+        None: this process decides, because it is that gateway, or because the gateway fails. `body` names the attempt,
+        so that an attempt that the gateway has decided despite the failure is decided only once.
         """
         if not self.sockets or PASSED_ON in request.headers:
             return None
@@ -87,7 +90,8 @@ class Peers:
         return None if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else answer
 
     async def _ask(self, owner: str, request: Request, body: bytes) -> Response:
-        """Raises `httpx.HTTPError`, `CaUnusable`, or `OSError` if the directory of the owner's socket does not exist."""
+        """Forward the request to the owner. Raises `httpx.HTTPError`, `CaUnusable`, or `OSError` if the directory of the
+        owner's socket does not exist."""
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         headers["authorization"] = f"Bearer {request.state.presented}"  # the token, or the session in the cookie
         headers["x-request-id"] = request.state.request_id

@@ -1,4 +1,4 @@
-"""Turn errors into problem documents (RFC 9457), so that routes need no `try`."""
+"""Convert errors to problem documents (RFC 9457), so that routes need no `try`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 PROBLEM_TYPE = "urn:access-policy:problem:"
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
-NAMES_UNKNOWN = "names_unknown"  # of the request's state: it was refused because it names an unknown thing
+NAMES_UNKNOWN = (
+    "names_unknown"  # set in the request's state if the request was refused because it names an unknown thing
+)
 _BRANCH = re.compile(r"(list|literal|constrained-str|function-[a-z]+)(\[|$)")
 
 
@@ -68,7 +70,7 @@ def register_problems(app: FastAPI) -> None:
 
 
 async def problem_for(request: Request, error: Exception) -> Response:
-    """The problem document that the API answers when a route raises `error`."""
+    """Return the problem document with which the API answers when a route raises `error`."""
     kind = next(each for each in type(error).__mro__ if each in _HANDLERS)
     return await _HANDLERS[kind](request, error)
 
@@ -118,9 +120,9 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 def unavailable(request: Request, error: Exception) -> Response:
-    """The outcome of the command may be unknown; with an Idempotency-Key it is safe to send it again."""
+    """Answer 503. The outcome of the command may be unknown; with an Idempotency-Key it is safe to send it again."""
     log.error("%s %s failed because the store is unavailable: %s", request.method, request.url.path, error)
-    detail = "The store is not available; send the request again in a moment."
+    detail = "The store is unavailable; send the request again in a moment."
     return problem(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
@@ -129,7 +131,7 @@ def not_caught_up(detail: str) -> Response:
 
 
 def found_in(error: RequestValidationError) -> list[tuple[str, str]]:
-    """The name of each invalid field, such as `identifier/kind`, and what to enter instead."""
+    """Return the name of each invalid field, such as `identifier/kind`, and what to enter instead."""
     return [(_pointer(each).removeprefix("/"), _message(each)) for each in error.errors()]
 
 
@@ -148,7 +150,7 @@ def _malformed_json() -> Response:
 
 
 def _message(found: Mapping[str, Any]) -> str:
-    """The validator's text, or a text that says what to send instead."""
+    """Return the validator's message, or one that says what to send instead."""
     if found["loc"] == ("body",) and found["type"] in _NOT_AN_OBJECT:
         return "must be a JSON object, sent with 'Content-Type: application/json'"
     return (_MESSAGES.get(found["type"]) or str(found["msg"]).removeprefix("Value error, "))[:300]
@@ -166,8 +168,8 @@ _MESSAGES = {
 
 
 def _pointer(found: Mapping[str, Any]) -> str:
-    """An RFC 6901 pointer, or the name of a query parameter or header. Branches of a union, which only the validator knows, are
-    left out."""
+    """Return an RFC 6901 pointer, or the name of a query parameter or header. The branches of a union are left out,
+    because only the validator knows them."""
     location = found["loc"]
     parts = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
     if found["type"] != "extra_forbidden":

@@ -17,12 +17,12 @@ from access_policy.entrypoints.http.dependencies import container_of
 from access_policy.entrypoints.http.problems import ApiProblem, problem
 
 PROBES: Final = ("/healthz", "/readyz")
-_TOO_MANY: Final = "Too many requests come from your address; send the next one after the time in Retry-After."
+_TOO_MANY: Final = "Your address has sent too many requests; send the next one after the time in Retry-After."
 
 
 class AddressLimit:
-    """Refuse requests beyond the limit of their address, before anything else is done for them. Health checks of the machine
-    itself are not counted."""
+    """Refuse requests beyond the limit of their address before doing anything else for them. Health checks from the
+    machine itself are not counted."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,17 +39,18 @@ class AddressLimit:
 
 
 async def limited(request: Request, verified: Callable[[Request], Awaitable[Identity]]) -> Identity:
-    """The caller whom `verified` finds by the token of the request, within the limits. Raises `ApiProblem` (429).
+    """Return the caller whom `verified` finds by the token of the request, within the limits. Raises `ApiProblem`
+    (429).
 
-    An address that sent too many different invalid tokens waits, except with a token that was accepted from there before:
-    guessing locks out nobody who works at the same address.
+    An address that has sent too many different invalid tokens must wait, except with a token that was accepted from
+    there before. So guessing does not lock out other callers who work at the same address.
     """
     parts = container_of(request).identity
     source, token = source_of(_host(request)), _fingerprint(request)
     guesses = parts.guesses()
     if token and (wait_s := guesses.retry_after_s(source, token)) is not None:
         raise _too_many(
-            f"Too many invalid tokens came from your address; wait {wait_s} s, then send a valid one.", wait_s
+            f"Your address has sent too many invalid tokens; wait {wait_s} s, then send a valid one.", wait_s
         )
     try:
         caller = await verified(request)
@@ -60,13 +61,13 @@ async def limited(request: Request, verified: Callable[[Request], Awaitable[Iden
     guesses.let_in(source, token)
     who = f"{caller.tenant_id}\0{caller.credential}\0{caller.subject}"
     if (wait_s := await parts.caller_limits().retry_after_s(who)) is not None:
-        detail = "This key or token sends too many requests; send the next one after the time in Retry-After."
+        detail = "This key or token has sent too many requests; send the next one after the time in Retry-After."
         raise _too_many(detail, wait_s)
     return caller
 
 
 def _host(request: Request) -> str:
-    """Empty for the connection of a process of this machine through a socket in the file system."""
+    """Return the host; empty for a process of this machine that is connected through a socket in the file system."""
     return "" if request.client is None else request.client.host
 
 
@@ -75,7 +76,7 @@ def _is_probe(request: Request, host: str) -> bool:
 
 
 def _fingerprint(request: Request) -> str:
-    """Stands for the token or the session in memory; empty without one."""
+    """Return a fingerprint of the token or the session, for use in memory; empty without one."""
     presented = request.headers.get("Authorization") or session_in(request) or ""
     return hashlib.sha256(presented.encode()).hexdigest()[:32] if presented else ""
 

@@ -1,4 +1,5 @@
-"""Build responses that FastAPI does not build by itself: status 201, ETags, and bodies too large for one turn of the loop."""
+"""Build responses that FastAPI does not build by itself: status 201, ETags, and bodies too large for one iteration of
+the event loop."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
 
 def created(model: type[BaseModel]) -> Responses:
-    """Document that a PUT answers 201 with the same model when it creates."""
+    """Document that a PUT answers 201 with the same model if it creates something."""
     return {201: {"model": model}}
 
 
@@ -35,8 +36,8 @@ def not_found(what: str) -> ApiProblem:
 
 
 async def json_in_pieces(head: BaseModel, name: str, items: Iterable[BaseModel], *, status: int = 200) -> Response:
-    """Encode `head` with one more field `name`, a list of `items`, on a thread: item by item, because one call of the encoder
-    for all of them would hold the interpreter and with it the event loop."""
+    """Encode `head` with one more field `name`, a list of `items`, on a thread, item by item: one call of the encoder
+    for all items would block the interpreter, and with it the event loop."""
 
     def encoded() -> bytes:
         body = bytearray(head.model_dump_json(by_alias=True).encode()[:-1])

@@ -1,8 +1,8 @@
-"""Look again for what this process did not find before it had read the end of the log.
+"""Repeat a request that did not find something while this process had not read the end of the log.
 
-An office follows the log and may be some moments behind another one: it does not know yet what a client has just written
-there. No client may be told for that reason that a thing does not exist. Other refusals are left alone: commands decide them by
-the aggregate as it is stored, and some are the answer of a charger or a partner, who must not be asked twice.
+An office follows the log and may be slightly behind another office, so it may not know yet what a client has just
+written there. It must not answer for that reason that a thing does not exist. Other refusals are passed on: commands
+decide them by the stored aggregate, and some are the answer of a charger or a partner, which must not be called twice.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ READS: Final = frozenset({"GET", "HEAD"})
 
 
 class SecondLook:
-    """A request that names an unknown thing (404, or 422 where a field of the body does) has changed nothing, so it can be run
-    again: once, when this process has caught up. If it cannot in time, it answers 503. Only callers with a token cost a look at
-    the log. While the store is down, reads are answered by what is known."""
+    """Run a request that names an unknown thing again, once, when this process has caught up. Such a request (404, or
+    422 if a field of the body names the thing) has changed nothing. If the process does not catch up in time, it
+    answers 503. The log is read only for callers with a token. While the store is down, reads are answered from what is
+    known."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -60,7 +61,7 @@ def _names_unknown(status: int, state: Mapping[str, Any]) -> bool:
 
 
 async def _end_beyond(process: ServingProcess, known_to: int, *, is_read: bool) -> int | None:
-    """The log's end, if it is beyond what was known."""
+    """Return the log's end, if it is beyond what was known."""
     try:
         end = await process.log_end()
     except StoreUnavailable:
@@ -88,7 +89,7 @@ class _Body:
 
 @dataclass(slots=True)
 class _Answer:
-    """Passes the response on, unless its status is one of `WITHHELD`."""
+    """Forwards the response, unless its status is one of `WITHHELD`."""
 
     _send: Send
     withheld: list[Message] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Problem documents below a path, turned into the errors of another protocol."""
+"""Converts problem documents below a path to the errors of another protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from access_policy.entrypoints.http.problems import MEDIA_TYPE
 
 
 class TranslatedProblems(ABC):
-    """Whichever part of the service answers with a problem document, `translated` decides what is sent instead of it."""
+    """When any part of the service answers with a problem document, `translated` decides what is sent instead."""
 
     prefix: str
 

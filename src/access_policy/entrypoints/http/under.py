@@ -1,4 +1,4 @@
-"""Routers that requests for other paths pass without a look at each route: the service has hundreds of routes."""
+"""Routers that compare their routes only with paths below their own: the service has hundreds of routes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ class Under(APIRouter):
 
 
 class OwnPaths(Under):
-    """Its `beginning` follows from its routes, and from the prefix `below` with which an application includes it."""
+    """A router whose `beginning` follows from its routes and from the prefix `below` with which an application includes
+    it."""
 
     def __init__(self, below: str = "", **options: Any) -> None:
         super().__init__("", **options)
         self._below = below
-        self._known = 0  # of its routes, in `_beginning`
+        self._known = 0  # the number of its routes that `_beginning` covers
 
     @property
     def beginning(self) -> str:
@@ -48,7 +49,7 @@ class OwnPaths(Under):
 
 
 def api_router(**options: Any) -> OwnPaths:
-    """For operations of the API."""
+    """Return a router for operations of the API."""
     return OwnPaths(API, **options)
 
 

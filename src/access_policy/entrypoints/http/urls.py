@@ -1,5 +1,5 @@
-"""Refuse a request whose URL is not understood as a whole: a misspelt filter must not list everything, and an id that was
-damaged on its way must not be looked up."""
+"""Refuse a request unless its whole URL is understood: a misspelt filter must not list everything, and a corrupted id
+must not be looked up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from access_policy.domain.errors import Invalid
 from access_policy.domain.ids import InvalidId
 
-_REPLACEMENT = "\ufffd"  # what decoding puts in place of bytes that are not UTF-8
+_REPLACEMENT = "\ufffd"  # what decoding substitutes for bytes that are not UTF-8
 
 
 class UnknownParameter(Invalid):
@@ -19,7 +19,7 @@ class UnknownParameter(Invalid):
 
 
 async def url_must_be_understood(request: Request) -> None:
-    """Raises `UnknownParameter` or `InvalidId`."""
+    """Refuse unknown parameters and ids that are not UTF-8. Raises `UnknownParameter` or `InvalidId`."""
     known = sorted(_query_parameters(request.scope["route"].dependant))
     for name in request.query_params:
         if name not in known:

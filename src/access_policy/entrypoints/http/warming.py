@@ -1,4 +1,4 @@
-"""Build before the first request what the frameworks build at the first request that needs it."""
+"""Build before the first request what the frameworks would build during it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _NOWHERE: Final[dict[str, Any]] = {"type": "http", "method": "GET", "root_path":
 
 
 async def warm_up(app: FastAPI) -> None:
-    """Let each included router build its routes, one router in a turn of the event loop: the first request that searched all of
-    them would do it in one turn, which held the loop of a busy machine for a second. Then load anyio's backend."""
+    """Let each included router build its routes, one router per iteration of the event loop. Otherwise the first
+    request that searches all of them would build them in one iteration, which blocked the loop of a busy machine for a
+    second. Then load anyio's backend."""
     async for route in in_turns(app.router.routes):
         build(route)
     async with anyio.create_task_group():
@@ -23,6 +24,6 @@ async def warm_up(app: FastAPI) -> None:
 
 
 def build(route: BaseRoute) -> None:
-    """What an included router builds when it first compares a path with its routes."""
+    """Build what an included router would build when it first compares a path with its routes."""
     beginning = getattr(getattr(route, "original_router", None), "beginning", "/")
     route.matches({**_NOWHERE, "path": beginning})

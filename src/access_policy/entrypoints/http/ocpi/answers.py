@@ -1,4 +1,4 @@
-"""Answers in envelopes, and pages of lists (OCPI, transport and format)."""
+"""Responses in envelopes, and pages of lists (OCPI, transport and format)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def answer(
     message: str = "",
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """`data` is an object of OCPI, or JSON."""
+    """Return a response; `data` is an object of OCPI, or JSON."""
     body = data.as_json() if isinstance(data, OcpiObject) else data
     now = container_of(request).clock().now()
     content = enveloped(body, now=now, code=Code.OK, message=message)
@@ -46,7 +46,8 @@ def page(
     limit: int,
     filters: Mapping[str, datetime | None],
 ) -> Response:
-    """`items` are those from `offset` on, as JSON; `url` is that of the list. The next page has the same filters."""
+    """Return one page of a list. `items` are the items from `offset` on, as JSON; `url` is the URL of the list. The
+    link to the next page has the same filters."""
     headers = {"X-Total-Count": str(total), "X-Limit": str(PAGE_MAX)}
     if offset + len(items) < total:
         kept = {name: text_of(at) for name, at in filters.items() if at is not None}

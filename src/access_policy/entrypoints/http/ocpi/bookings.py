@@ -57,7 +57,7 @@ async def booking_locations(
     offset: Offset = 0,
     limit: PageSize = PAGE_MAX,
 ) -> Response:
-    """Calendars are those of this moment, so that every location was updated now."""
+    """List the booking locations. Calendars show the present state, so every location counts as updated now."""
     now, limit = clock.now(), min(limit, PAGE_MAX)
     is_updated_now = (date_from is None or date_from <= now) and (date_to is None or now < date_to)
     places = desk.places.of(partner) if is_updated_now else []
@@ -99,7 +99,7 @@ async def calendar(
     free: Free,
     clock: Clock,
 ) -> Response:
-    """A place has one calendar, with the id of the place."""
+    """Return the calendar of a place. A place has one calendar, with the id of the place."""
     place, now = desk.places.find(partner, booking_location_id), clock.now()
     if calendar_id.casefold() != place.id.casefold():
         raise LocationUnknown("This place has no such calendar; read the place.")
@@ -137,7 +137,7 @@ async def bookings(
     offset: Offset = 0,
     limit: PageSize = PAGE_MAX,
 ) -> Response:
-    """Bookings of this partner, the oldest first."""
+    """List the bookings of this partner, oldest first."""
     limit = min(limit, PAGE_MAX)
     found = await desk.bookings.page(partner.key, since=date_from, until=date_to, offset=offset, limit=limit)
     own = partner.settings.own_party
@@ -155,8 +155,8 @@ async def bookings(
 async def ask_for_booking(
     request: Request, body: Annotated[dict[str, Any], Body()], partner: Partner, context: PartnerContext, desk: Desk
 ) -> Response:
-    """Book, change or cancel. A slot that is taken is a booking that is REJECTED, and a change that is not possible a request
-    that is DECLINED; `status_message` says why."""
+    """Book, change or cancel. If the slot is taken, the booking is REJECTED; if a change is impossible, the request is
+    DECLINED. `status_message` says why."""
     wish = wish_of(_read(body, partner), request.state.request_id)
     answered = await desk.ask(context, partner, wish)
     await process_of(request).settled(answered.position)
@@ -165,7 +165,7 @@ async def ask_for_booking(
 
 
 def _read(body: dict[str, Any], partner: OcpiPartner) -> BookingRequest:
-    """Raises `RequestValidationError` or `PartyWrong`."""
+    """Read the request. Raises `RequestValidationError` or `PartyWrong`."""
     try:
         found = BookingRequest.model_validate(as_edition_1_1(body))
     except ValidationError as error:

@@ -23,7 +23,8 @@ Module = Annotated[OcpiCredentials, provided(lambda c: c.ocpi.credentials)]
 
 @router.get("/credentials", dependencies=KNOWN)
 async def get_credentials(request: Request, by: By) -> Response:
-    """The token is the one of the request: it is not stored here in a form that could be shown."""
+    """Return the credentials with the token of the request, because the service stores no token in a form that it could
+    show."""
     _, _, presented = request.headers["Authorization"].partition(" ")
     token = presented_text(presented.strip(), by.token.digest)
     return answer(request, Credentials.of(own_credentials(by.partner, token, versions_url(request))))

@@ -1,4 +1,5 @@
-"""Every answer below `/ocpi` is an envelope of OCPI, whichever part of the service gives it, and has the headers of OCPI."""
+"""Makes every response below `/ocpi` an OCPI envelope with OCPI's headers, whichever part of the service it comes
+from."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ ROUTING: Final = "ocpi_routing"  # in the state of a request: the headers that n
 SHOWN_MAX: Final = 255
 _CORRELATION: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
-# By the code of a problem: the HTTP status, None for that of the problem, and the status code of OCPI. A message that was
+# By the code of a problem: the HTTP status (None: the problem's own) and the OCPI status code. A message that was
 # understood is answered with 200 (OCPI, status codes).
 _BY_CODE: Final[Mapping[str, tuple[int | None, Code]]] = {
     "malformed-json": (400, Code.INVALID),
@@ -39,7 +40,7 @@ _BY_STATUS: Final[Mapping[int, tuple[int | None, Code]]] = {
 
 
 class OcpiEnvelopes(TranslatedProblems):
-    """Turn problem documents into envelopes, and echo the correlation id and the parties of a routed message."""
+    """Convert problem documents to envelopes, and echo the correlation id and the parties of a routed message."""
 
     prefix = OCPI
 

@@ -1,4 +1,4 @@
-"""The partner of a request: found by its credentials token, held to the limits of every caller."""
+"""The partner of a request: found by its credentials token. The limits of every caller apply."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ REFUSED: Final = "Send a valid credentials token as 'Authorization: Token …', 
 
 
 async def authenticated(request: Request) -> Authenticated:
-    """Raises `ApiProblem` (401, 429). The answer to a wrong token is that to a missing one."""
+    """Return the sender of the request. Raises `ApiProblem` (401, 429); a wrong token gets the same answer as a missing
+    one."""
 
     async def held(presented: str) -> Found[Authenticated] | None:
         by = await container_of(request).ocpi.credentials().authenticate(presented)
@@ -31,8 +32,8 @@ async def authenticated(request: Request) -> Authenticated:
 
 
 async def registered(request: Request, by: Annotated[Authenticated, Depends(authenticated)]) -> OcpiPartner:
-    """A partner that has exchanged credentials, for the functional modules. Raises `ApiProblem` (401) for a registration token
-    (OCPI, transport), and `PartyWrong` for a message to or from another party."""
+    """Return a partner that has exchanged credentials, for the functional modules. Raises `ApiProblem` (401) for a
+    registration token (OCPI, transport), and `PartyWrong` for a message to or from another party."""
     if by.token.registers:
         raise unauthorized(REFUSED)
     partner = by.partner

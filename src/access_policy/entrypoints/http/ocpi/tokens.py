@@ -57,7 +57,7 @@ async def put_token(
     body: Annotated[dict[str, Any], Body()],
     of: Type = RFID,
 ) -> Response:
-    """When this is answered, bookings that name the token admit by it, or do not any more."""
+    """Store a token. When this responds, bookings that name the token already admit it, or no longer do."""
     _must_be(partner, country_code, party_id)
     pushed = await _put(tokens, partner, body, token_uid, of)
     await _follow(request, context, partner, reviews, pushed)
@@ -77,7 +77,7 @@ async def patch_token(
     body: Annotated[dict[str, Any], Body()],
     of: Type = RFID,
 ) -> Response:
-    """The named fields change; `last_updated` must be among them."""
+    """Change the named fields of a token; `last_updated` must be among them."""
     _must_be(partner, country_code, party_id)
     known = await _known(tokens, partner, token_uid, of)
     without = {name: value for name, value in json.loads(known.body).items() if name != "last_updated"}
@@ -94,7 +94,7 @@ async def _follow(
 
 
 async def _put(tokens: OcpiDriverTokens, partner: OcpiPartner, body: dict[str, Any], uid: str, of: str) -> Pushed:
-    """Raises `RequestValidationError`, `PartyWrong` or `TooManyTokens`."""
+    """Store a pushed token. Raises `RequestValidationError`, `PartyWrong` or `TooManyTokens`."""
     try:
         token = Token.model_validate(body)
     except ValidationError as error:
@@ -112,7 +112,7 @@ async def _put(tokens: OcpiDriverTokens, partner: OcpiPartner, body: dict[str, A
 
 
 async def _known(tokens: OcpiDriverTokens, partner: OcpiPartner, uid: str, of: str) -> DriverToken:
-    """Raises `DriverTokenUnknown`, or `IdentifierInvalid` for a uid that cannot be one."""
+    """Return a stored token. Raises `DriverTokenUnknown`, or `IdentifierInvalid` for an invalid uid."""
     found = await tokens.find(partner, identifier_of(uid, of))
     if found is None:
         raise DriverTokenUnknown("This token is not known here; PUT it first.")
@@ -122,4 +122,4 @@ async def _known(tokens: OcpiDriverTokens, partner: OcpiPartner, uid: str, of: s
 def _must_be(partner: OcpiPartner, country_code: str, party_id: str) -> None:
     """Raises `PartyWrong`."""
     if f"{country_code}-{party_id}".upper() != partner.partner_id:
-        raise PartyWrong(f"You are {partner.partner_id}; tokens of other parties are not taken from you.")
+        raise PartyWrong(f"You are {partner.partner_id}; send only your own tokens, not those of other parties.")

@@ -1,4 +1,4 @@
-"""The URLs under which partners reach this service: those of the request, as proxies pass them on."""
+"""The URLs under which partners reach this service: those of the request, as proxies forward them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OCPI: Final = "/ocpi"
 
 
 def ocpi_url(request: Request) -> str:
-    """Without a slash at its end."""
+    """Return the base URL without a trailing slash."""
     return f"{str(request.base_url).rstrip('/')}{OCPI}"
 
 

@@ -1,4 +1,4 @@
-"""Every error below `/oscp` has an empty body and says in `X-Error-Message` what is wrong."""
+"""Gives every error below `/oscp` an empty body and an `X-Error-Message` that says what is wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OscpErrors(TranslatedProblems):
 
 
 def _message(document: Mapping[str, Any]) -> str:
-    """A header takes printable ASCII characters."""
+    """Return the message in printable ASCII characters, as headers require."""
     detail = str(document["detail"])
     all_errors = document.get("errors", [])
     errors = [f"{each['pointer']}: {each['message']}" for each in all_errors if each["message"] not in detail]

@@ -43,7 +43,7 @@ async def handshake(
 
 @router.post("/handshake_acknowledge", dependencies=REGISTERED)
 async def handshake_acknowledge(provider: Provider, body: Handshake) -> Response:
-    """Accepted, and without effect: this service waits for the provider's handshake, and sends none of its own."""
+    """Accept the message without effect: this service waits for the provider's handshake and sends none itself."""
     return Response(status_code=204)
 
 

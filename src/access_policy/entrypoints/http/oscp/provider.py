@@ -21,7 +21,7 @@ _MESSAGE_ID: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 async def authenticated(request: Request) -> Authenticated:
-    """Raises `ApiProblem` (401, 429)."""
+    """Return the sender of the request. Raises `ApiProblem` (401, 429)."""
 
     async def held(presented: str) -> Found[Authenticated] | None:
         by = await container_of(request).oscp.exchange().authenticate(presented)
@@ -31,14 +31,15 @@ async def authenticated(request: Request) -> Authenticated:
 
 
 async def registered(by: Annotated[Authenticated, Depends(authenticated)]) -> OscpProvider:
-    """A provider that has a token of its own. Raises `ApiProblem` (401) for a registration token."""
+    """Return a provider that has its own token. Raises `ApiProblem` (401) for a registration token."""
     if by.token.registers:
         raise unauthorized(REFUSED)
     return by.provider
 
 
 async def _context(request: Request, by: Annotated[Authenticated, Depends(authenticated)]) -> Context:
-    """The ids of the provider's messages stay in the adapter: events get a correlation id of their own."""
+    """Build the context. The ids of the provider's messages stay in the adapter; events get their own correlation
+    id."""
     return Context(
         tenant_id=by.provider.tenant_id,
         actor=ActorId(by.provider.source),
@@ -48,7 +49,7 @@ async def _context(request: Request, by: Annotated[Authenticated, Depends(authen
 
 
 async def _message_id(request: Request) -> str:
-    """Empty for a message without one."""
+    """Return the id of the message; empty if it has none."""
     sent = request.headers.get("X-Request-ID", "")
     return sent if _MESSAGE_ID.fullmatch(sent) else ""
 

@@ -1,4 +1,4 @@
-"""The URL under which providers reach this service: that of the request, as proxies pass it on."""
+"""The URL under which providers reach this service: that of the request, as proxies forward it."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ OSCP: Final = "/oscp"
 
 
 def own_url(request: Request) -> str:
-    """The base URL of version 2.0, without a slash at its end."""
+    """Return the base URL of version 2.0, without a trailing slash."""
     return f"{str(request.base_url).rstrip('/')}{OSCP}/{VERSION}"

@@ -61,7 +61,7 @@ class ChargerOrEntrance(Invalid):
 
 
 class DecisionBody(RequestModel):
-    """Exactly one of `charger_id` and `entrance_id` is given; `connector_id` with a charger only."""
+    """Give exactly one of `charger_id` and `entrance_id`. `connector_id` is allowed only with a charger."""
 
     charger_id: Text | None = None
     entrance_id: Text | None = None
@@ -110,7 +110,8 @@ class Decision(ResponseModel):
 
 @dataclass(frozen=True, slots=True)
 class EntranceAccess:
-    """Decisions at entrances. Wrong PINs at one count in the process that has the connection of the first charger behind it."""
+    """Decisions at entrances. The process that has the connection of the first charger behind an entrance counts wrong
+    PINs there."""
 
     process: Process
     clock: Clock
@@ -161,7 +162,8 @@ async def decide_access(
     entrances: Annotated[EntranceAccess, Depends()],
 ) -> Decision | Response:
     """Decide at a charger (`charger_id`) or at an entrance of a depot (`entrance_id`). The decision is recorded unless
-    `dry_run` is set; `at` decides for another instant, in a dry run only. An operator may call this with `dry_run` only."""
+    `dry_run` is set. `at` decides for another instant and is allowed only in a dry run. Operators may call this only
+    with `dry_run`."""
     if not body.dry_run and call.caller.role is Role.OPERATOR:
         raise ApiProblem(HTTPStatus.FORBIDDEN, "role-too-small", "An operator may only decide with dry_run.")
     if not body.dry_run and body.at is not None:
@@ -195,7 +197,7 @@ async def decide_access(
 
 
 def _charger_of(body: DecisionBody) -> ChargerId | None:
-    """None for an attempt at an entrance. Raises `ChargerOrEntrance`."""
+    """Return the charger, or None for an attempt at an entrance. Raises `ChargerOrEntrance`."""
     if (body.charger_id is None) == (body.entrance_id is None):
         raise ChargerOrEntrance("Give either charger_id or entrance_id.", pointer="/charger_id")
     if body.entrance_id is not None and body.connector_id is not None:
@@ -204,8 +206,8 @@ def _charger_of(body: DecisionBody) -> ChargerId | None:
 
 
 def _attempt_id(body: DecisionBody, context: Context, place: str) -> AttemptId:
-    """The caller's own; or, under an Idempotency-Key, that of the first run; else a new one. The request id does not identify
-    an attempt, because a caller may send the same one with several requests."""
+    """Return the caller's own id; or, with an Idempotency-Key, the id of the first run; else a new id. The request id
+    does not identify an attempt, because a caller may send the same one with several requests."""
     if body.attempt_id is not None:
         return AttemptId(body.attempt_id)
     return AttemptId(new_id() if context.command_seed is None else context.created_id("attempt", place))
@@ -215,7 +217,7 @@ def _check_connector(charger: ChargerAccessPolicy, connector_id: int | None) -> 
     connectors = charger.settings.connectors
     if connector_id is not None and connector_id > connectors:
         raise NoSuchConnector(
-            f"Charger {charger.charger_id} has {connectors} connector(s) and none with the number {connector_id}; "
+            f"Charger {charger.charger_id} has {connectors} connector(s), none of them with the number {connector_id}; "
             "correct connector_id or leave it out.",
             pointer="/connector_id",
         )
@@ -253,7 +255,7 @@ def _driver_text(event: EntranceDenied) -> DriverText | None:
 
 
 def outcome_of(event: Decided) -> dict[str, Any]:
-    """The fields that tell an allowed decision from a denied one."""
+    """Return the fields that distinguish an allowed decision from a denied one."""
     if isinstance(event, AccessDenied | EntranceDenied):
         return {"decision": "denied", "reason": event.reason, "would_deny": None, "valid_until": None}
     return {

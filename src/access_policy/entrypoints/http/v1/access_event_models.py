@@ -44,7 +44,7 @@ class Signal(ResponseModel):
 
 
 class DisplayShown(ResponseModel):
-    """The text sent to the charger's display; `status` is the charger's word, `Accepted` where the text was shown."""
+    """The text sent to the charger's display; `status` is the charger's answer: `Accepted` if it showed the text."""
 
     status: str
     message: str
@@ -227,7 +227,7 @@ _OF_THE_ROW = (
 
 
 def _fields(row: Row) -> dict[str, Any]:
-    """Of `AccessEvent`; pydantic builds the nested models."""
+    """Return the fields of `AccessEvent`; pydantic builds the nested models."""
     return {
         **{name: row[name] for name in _OF_THE_ROW},
         "identifier": IdentifierMasked.of(row),

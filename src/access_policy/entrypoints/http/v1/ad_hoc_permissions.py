@@ -46,7 +46,8 @@ class AllowBody(RequestModel):
 
 
 class Allowance(ResponseModel):
-    """The vehicle, or without one the identifier, may charge at the chargers of the depot in `[given_at, until)`."""
+    """The vehicle, or the identifier if no vehicle has it, may charge at the chargers of the depot in `[given_at,
+    until)`."""
 
     attempt_id: str
     depot_id: str
@@ -86,9 +87,9 @@ async def allow_attempt(
     view: DecisionView,
     handler: Annotated[Handler, provided(lambda c: c.commands.allow_attempt)],
 ) -> Allowance:
-    """Let the identifier of the refused attempt, or the vehicle that has it, charge at the attempt's depot `until` an instant
-    or `for` a time, at most 7 days. It ends by itself. 409 for a suspended vehicle, an identifier in use and a PIN. Allowing
-    the attempt again replaces its permission."""
+    """Let the identifier of the refused attempt, or the vehicle that has it, charge at the attempt's depot `until` an
+    instant or `for` a duration, at most 7 days. The permission ends by itself. 409 for a suspended vehicle, an
+    identifier in use, or a PIN. Allowing the attempt again replaces its permission."""
     command = AllowAttempt(attempt_id=AttemptId(attempt_id), reason=body.reason, until=body.until, lasts=body.for_)
     await call(handler, command)
     given = view.registry(call.caller.tenant_id).ad_hoc.values()
@@ -116,7 +117,7 @@ async def end_allowance(
 
 @router.get("/depots/{depot_id}/ad-hoc-permissions", operation_id="list_allowances", dependencies=requires(READERS))
 async def list_allowances(depot_id: str, caller: Caller, view: DecisionView, clock: Clock) -> Page[Allowance]:
-    """Those that hold now, by their end."""
+    """List the permissions in force, ordered by their end."""
     if view.depot(caller.tenant_id, DepotId(depot_id)) is None:
         raise DepotUnknown.named(depot_id)
     now = clock.now()

@@ -49,9 +49,10 @@ class HoursBody(RequestModel):
 
 
 class AgreementBody(RequestModel):
-    """The whole agreement: a field that is left out is not set, which makes the agreement cover more. Without `valid_until` it
-    has no end, without `charger_ids` and `depot_ids` it covers all chargers, without `hours` all hours, and without
-    `identifier_kinds` all kinds. To correct one field, read the agreement first and send all of it, with `If-Match`."""
+    """The whole agreement. A field that is left out is not set, which makes the agreement cover more: without
+    `valid_until` it has no end, without `charger_ids` and `depot_ids` it covers all chargers, without `hours` all
+    hours, and without `identifier_kinds` all kinds. To change one field, read the agreement first and send all of it
+    back with `If-Match`."""
 
     name: Text
     fleet: Text

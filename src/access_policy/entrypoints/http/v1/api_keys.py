@@ -27,7 +27,7 @@ Keys = Annotated[api_keys.ApiKeys, provided(lambda c: c.records.api_keys)]
 
 
 class ApiKeyBody(RequestModel):
-    """Without `depot_ids` the key opens all depots of the tenant; without `expires_at` it expires in 90 days."""
+    """Without `depot_ids` the key is valid for all depots of the tenant; without `expires_at` it expires in 90 days."""
 
     name: Text
     role: RoleOfKey
@@ -50,7 +50,7 @@ class ApiKey(ResponseModel):
 
 
 class CreatedApiKey(ApiKey):
-    """`key` is the key itself; null in the response to a repeated request, because it is shown once."""
+    """`key` is the key itself; null in the response to a repeated request, because it is shown only once."""
 
     key: str | None
 
@@ -66,8 +66,8 @@ async def create_api_key(
     clock: Clock,
     handler: Annotated[CreateApiKeyHandler, provided(lambda c: c.commands.create_api_key)],
 ) -> CreatedApiKey:
-    """Create a key for a machine, which sends it as its bearer token. The service stores a hash of it and cannot show the key
-    again: a repetition with the same `Idempotency-Key` answers without it."""
+    """Create a key for a machine, which sends it as its bearer token. The service stores only a hash and cannot show
+    the key again: the response to a repetition with the same `Idempotency-Key` does not contain it."""
     command = CreateApiKey(
         name=body.name,
         role=Role(body.role),
@@ -84,7 +84,8 @@ async def create_api_key(
 
 @router.get("/api-keys", operation_id="list_api_keys", dependencies=requires({*ADMINS, Role.AUDITOR}, some_depots=True))
 async def list_api_keys(caller: Caller, keys: Keys, clock: Clock) -> Page[ApiKey]:
-    """All keys of the tenant, the newest first; expired and revoked ones stay. `last_used_at` is up to two minutes old."""
+    """List all keys of the tenant, newest first, including expired and revoked ones. `last_used_at` is up to two
+    minutes old."""
     found = await keys.of_tenant(caller.tenant_id)
     items = [ApiKey(**_fields(each, clock)) for each in found if each.is_within(caller.depots)]
     return Page[ApiKey](items=items, next_cursor=None)
@@ -102,7 +103,7 @@ async def revoke_api_key(
     call: CommandCall,
     handler: Annotated[RevokeApiKeyHandler, provided(lambda c: c.commands.revoke_api_key)],
 ) -> None:
-    """No process accepts the key from now on. Revoking it again changes nothing."""
+    """Revoke the key: no process accepts it from now on. Revoking it again changes nothing."""
     await handler(call.context, RevokeApiKey(key_id=key_id, caller_depots=call.caller.depots))
 
 

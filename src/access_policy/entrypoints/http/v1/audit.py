@@ -28,7 +28,7 @@ EXPORTED: Responses = {
 
 
 class ChangedValue(ResponseModel):
-    """In words. `old` is null where there was no value, `new` where there is none now."""
+    """The values in words. `old` is null if there was no value, `new` if there is none now."""
 
     field: str
     old: str | None
@@ -45,8 +45,8 @@ class RequestMade(ResponseModel):
 
 
 class AuditEntry(ResponseModel):
-    """`kind` is `change`, or `read` for identifier values that were shown. `part` names what changed of the subject, such as
-    `rule r1`; null for the subject itself. `event_id` is also the id of a published event."""
+    """`kind` is `change`, or `read` for identifier values that were shown. `part` names the part of the subject that
+    changed, such as `rule r1`; null for the subject itself. `event_id` is also the id of a published event."""
 
     event_id: str
     recorded_at: UtcInstant
@@ -100,7 +100,7 @@ Wanted = Annotated[AuditFilter, Depends(_filter)]
 async def list_audit(
     caller: Caller, views: Views, wanted: Wanted, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[AuditEntry]:
-    """Newest first by the time of the record, to which `from` and `until` apply."""
+    """List the entries, newest first by the time of the record, to which `from` and `until` also apply."""
     found = await views.audit(caller.tenant_id, wanted, cursor=cursor, limit=limit)
     return Page(items=[AuditEntry.of(row) for row in found.items], next_cursor=found.next_cursor)
 
@@ -116,10 +116,10 @@ async def export_audit(
     caller: Caller,
     wanted: Wanted,
     export: Annotated[AuditExport, provided(lambda c: c.queries.audit_export)],
-    format: Annotated[Literal["csv", "jsonl"], Query(description="jsonl: one JSON object a line")] = "csv",
+    format: Annotated[Literal["csv", "jsonl"], Query(description="jsonl: one JSON object per line")] = "csv",
     bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, by which Excel recognises UTF-8")] = True,
 ) -> Response:
-    """All entries that match, as `GET /v1/audit` lists them."""
+    """Export all entries that match, as `GET /v1/audit` lists them."""
     is_csv = format == "csv"
     parts = export.csv(caller.tenant_id, wanted) if is_csv else export.json_lines(caller.tenant_id, wanted)
     begin = await anext(parts)

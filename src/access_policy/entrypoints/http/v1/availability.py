@@ -52,8 +52,8 @@ async def get_availability(
         str | None, Query(max_length=64, description="A reservation group; without it, each charger by name")
     ] = None,
 ) -> Availability:
-    """The windows in `[from, until)` that could still be promised under the depot's default terms, at most 31 days.
-    Nothing is held for the caller: a window is gone once another reservation takes it."""
+    """List the windows in `[from, until)`, at most 31 days, that could still be reserved under the depot's default
+    terms. The service holds nothing for the caller: a window may be taken by another reservation at any time."""
     found = await free_windows(caller.tenant_id, DepotId(depot_id), from_, until, group)
     items = [PlaceAvailability.of(each) for each in found]
     return Availability(depot_id=depot_id, computed_at=clock.now(), items=items)

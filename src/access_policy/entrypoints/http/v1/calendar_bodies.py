@@ -41,7 +41,7 @@ class CalendarBody(RequestModel):
 
 
 def _json_schema() -> dict[str, Any]:
-    """The schema of the body without references, which would point outside it."""
+    """Return the schema of the body without references, which would point outside it."""
     schema = CalendarBody.model_json_schema()
     schema["properties"]["days"]["items"] = schema.pop("$defs")[HolidayBody.__name__]
     return schema

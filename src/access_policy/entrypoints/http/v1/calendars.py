@@ -61,7 +61,7 @@ class CalendarSettings(ResponseModel):
 
 
 class TimedEventShown(ResponseModel):
-    """An event with times in an .ics file; `imported` if the caller asked for the days of such events."""
+    """An event with times in an .ics file; `imported` is true if the caller requested the days of such events."""
 
     uid: str
     summary: str
@@ -107,9 +107,10 @@ async def put_calendar(
     years: Years = None,
     timed: Timed = False,
 ) -> CalendarPut:
-    """Send JSON, or an .ics file as `text/calendar`: its events become days, with the summary as the reason, and recurring
-    events are expanded for `years`. `left_out` counts the events that have no day in these years. `timed_events` lists the
-    first 100 events with times, such as 08:00 to 17:00: their days are imported only with `timed=true`."""
+    """Create or replace a calendar. Send JSON, or an .ics file as `text/calendar`: its events become days with the
+    summary as the reason, and recurring events are expanded for `years`. `left_out` counts the events that have no day
+    in these years. `timed_events` lists the first 100 events with times, such as 08:00 to 17:00: their days are
+    imported only with `timed=true`."""
     depot = _depot(view, call.caller.tenant_id, DepotId(depot_id))
     this_year = clock.now().astimezone(depot.zone).year
     body = await read_calendar(
@@ -139,7 +140,7 @@ async def put_calendar(
 async def get_calendar(
     caller: Caller, view: DecisionView, depot_id: str, calendar_id: str, response: Response
 ) -> Calendar:
-    """`used_by` lists the chargers with a rule or an exception that names the calendar."""
+    """Get the calendar. `used_by` lists the chargers with a rule or an exception that names it."""
     depot = _depot(view, caller.tenant_id, DepotId(depot_id))
     calendar = depot.calendar(CalendarId(calendar_id))
     version = depot.calendar_changed_at[calendar.calendar_id]
@@ -154,7 +155,7 @@ async def get_calendar(
 
 @router.get("/depots/{depot_id}/calendars", operation_id="list_calendars", dependencies=requires(READERS))
 async def list_calendars(caller: Caller, view: DecisionView, depot_id: str) -> Page[CalendarSummary]:
-    """All calendars of the depot, without their days; `day_count` is the number of days."""
+    """List all calendars of the depot without their days; `day_count` is the number of days."""
     depot = _depot(view, caller.tenant_id, DepotId(depot_id))
     return Page(items=[_summary(depot, each) for each in sorted(depot.calendars)], next_cursor=None)
 
@@ -167,8 +168,8 @@ async def add_holiday(
     view: DecisionView,
     handler: Annotated[Handler, provided(lambda c: c.commands.add_holiday)],
 ) -> Page[CalendarSummary]:
-    """Add one entry to calendars of the depot, whatever others change in them meanwhile. The answer lists these calendars.
-    Calendars that have the entry stay as they are."""
+    """Add one entry to calendars of the depot, even if others change them at the same time. The response lists these
+    calendars. Calendars that already have the entry are unchanged."""
     chosen = body.chosen()
     await call(handler, AddHoliday(depot_id=DepotId(depot_id), calendar_ids=chosen, day=body.holiday()))
     depot = _depot(view, call.caller.tenant_id, DepotId(depot_id))
@@ -189,7 +190,7 @@ async def remove_calendar(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_calendar)],
 ) -> None:
-    """409 while a charger uses it; the problem names the chargers."""
+    """Remove the calendar. 409 while a charger uses it; the problem names the chargers."""
     command = RemoveCalendar(
         depot_id=DepotId(depot_id), calendar_id=CalendarId(calendar_id), expected_version=call.expected_version
     )

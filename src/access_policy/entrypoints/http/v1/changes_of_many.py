@@ -33,7 +33,7 @@ router = api_router(tags=["schedule"])
 
 
 class DryRunBody(RequestModel):
-    """A dry run shows `[from, until)`; without `dry_run` nothing is shown."""
+    """A dry run shows the timelines in `[from, until)`; without `dry_run` none are shown."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -73,7 +73,7 @@ class PartsBody(RequestModel):
 
 
 class CopyPolicyBody(DryRunBody):
-    """`replace`: remove what the other chargers have in addition."""
+    """`replace`: also remove what the other chargers have and this one does not."""
 
     what: PartsBody = PartsBody()
     replace: bool = True
@@ -103,7 +103,7 @@ class TimelineChange(ResponseModel):
 
 
 class ForOneCharger(ResponseModel):
-    """`problem` if the change was refused; the timeline before and after in a dry run."""
+    """`problem` is set if the change was refused. A dry run has the timeline before and after."""
 
     charger_id: str
     ok: bool
@@ -117,13 +117,13 @@ class ForOneCharger(ResponseModel):
 
 
 class RuleForOne(ForOneCharger):
-    """`rule_id` if the rule was made."""
+    """`rule_id` is set if the rule was made."""
 
     rule_id: Annotated[str | None, Field(default=None)]
 
 
 class CopiedToOne(ForOneCharger):
-    """`change_count`: the number of changes that were made, or would be."""
+    """`change_count`: the number of changes that were made, or in a dry run would be made."""
 
     change_count: Annotated[int, Field(default=None)]
 
@@ -152,9 +152,9 @@ async def schedule_mode_for_many(
     call: CommandCall,
     schedule: Annotated[scheduling.ScheduleModeForManyHandler, provided(lambda c: c.commands.schedule_mode_for_many)],
 ) -> Response:
-    """One result per charger: the new rule's id, or the problem for which the rule was refused. With `dry_run` nothing is
-    recorded, and each result shows `before`, `after` and, where they differ, `changes` over `[from, until)` (default: the
-    next two weeks; at most 92 days)."""
+    """Add a rule to many chargers. There is one result per charger: the new rule's id, or the problem because of which
+    the rule was refused. With `dry_run` nothing is recorded, and each result shows `before`, `after` and, if they
+    differ, `changes` over `[from, until)` (default: the next two weeks; at most 92 days)."""
     command = scheduling.ScheduleModeForMany(
         depot_id=DepotId(depot_id),
         charger_ids=body.chosen(),
@@ -180,9 +180,10 @@ async def copy_policy(
     call: CommandCall,
     copy: Annotated[copying.CopyPolicyHandler, provided(lambda c: c.commands.copy_policy)],
 ) -> Response:
-    """One result per charger: the number of its changes, or the problem for which all were refused. `what` selects the parts
-    to copy; default: rules, exceptions and the baseline mode. Overrides are never copied, because a person decided each of
-    them for one charger and a limited time. Copies keep their ids, so copying again changes nothing."""
+    """Copy the charger's policy to others. There is one result per charger: the number of its changes, or the problem
+    because of which all of them were refused. `what` selects the parts to copy; the default is rules, exceptions and
+    the baseline mode. Overrides are never copied, because a person made each of them for one charger and a limited
+    time. Copies keep their ids, so copying again changes nothing."""
     command = copying.CopyPolicy(
         charger_id=ChargerId(charger_id),
         charger_ids=body.chosen(),

@@ -31,7 +31,7 @@ CallChargerCommand = Annotated[CallChargerHandler, provided(lambda c: c.commands
 
 
 class CallBody(RequestModel):
-    """`action` and `payload` as OCPP has them, in the version that the charger speaks."""
+    """`action` and `payload` as defined by OCPP, in the version that the charger uses."""
 
     action: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     payload: dict[str, Any]
@@ -53,8 +53,9 @@ class FrameError(ResponseModel):
 
 
 class FrameShown(ResponseModel):
-    """`payload` has identifiers masked and no secrets. It is null for an error, a frame that cannot be read, and one that was
-    too long to be kept; `size` is in bytes. `action` of an answer is that of its call, as long as that is kept."""
+    """`payload` has identifiers masked and no secrets. It is null for an error, for an unreadable frame, and for a
+    frame that was too long to keep; `size` is in bytes. `action` of an answer is the action of its call, as long as the
+    call is kept."""
 
     at: UtcInstant
     direction: Direction
@@ -98,8 +99,9 @@ async def call_charger(
     """Send a connected charger any call of its OCPP version, checked by the version's schema, and return its answer.
 
     Operators may reset, unlock, change availability, trigger messages, end transactions and read; all other calls need the
-    role `admin`. 409: the charger is not connected, it answered with an error, or the service itself sets what the call would
-    change. 504: it did not answer in time, and may have carried the call out. The audit has each call with its answer.
+    role `admin`. 409: the charger is not connected, it answered with an error, or the call would change a setting that
+    the service controls. 504: it did not answer in time, and may have executed the call. The audit records each call
+    with its answer.
     """
     key = (call.caller.tenant_id, ChargerId(charger_id))
     passed_on = await process.peers.answer_or_refusal(request, key)
@@ -117,7 +119,7 @@ async def call_charger(
         detail = f"{body.action[:64]} requires the role admin."
         raise ApiProblem(HTTPStatus.FORBIDDEN, "role-too-small", detail) from refusal
     except CallNotAnswered as silence:
-        detail = f"Charger {charger_id} did not answer ({silence}); it may have carried the call out."
+        detail = f"Charger {charger_id} did not answer ({silence}); it may have executed the call."
         raise ApiProblem(HTTPStatus.GATEWAY_TIMEOUT, "charger-did-not-answer", detail) from silence
     await call.settled(called.position)
     return CallAnswer(
@@ -144,8 +146,8 @@ async def list_frames(
     frames: Annotated[RecentFrames, provided(lambda c: c.chargers.frames)],
     charger_id: str,
 ) -> Page[FrameShown] | Response:
-    """The latest frames between the charger and its gateway, newest first: at most 40, those that the gateway has in memory.
-    Empty if the charger has not been connected since the gateway started."""
+    """List the latest frames between the charger and its gateway, newest first. The gateway keeps at most 40 of them in
+    memory. The list is empty if the charger has not connected since the gateway started."""
     key = (caller.tenant_id, ChargerId(charger_id))
     view.charger(*key)
     passed_on = await process.peers.answer(request, key)

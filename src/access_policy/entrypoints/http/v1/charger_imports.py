@@ -41,7 +41,7 @@ class ChargerImportLeftOut(ResponseModel):
 
 
 class ChargerImportResult(ResponseModel):
-    """`left_out` names each charger that keeps what it had, and says why."""
+    """`left_out` names each charger that was not changed, and says why."""
 
     applied: dict[Literal["add", "change", "remove"], int]
     left_out: list[ChargerImportLeftOut]
@@ -59,7 +59,8 @@ class ChargerImportResult(ResponseModel):
 
 
 class ChargerImport(ResponseModel):
-    """`done` of `of` chargers are changed. Where `confirm_removals` is a number, send it along to apply the plan."""
+    """`done` of `of` chargers are changed. If `confirm_removals` is a number, send it with the request that applies the
+    plan."""
 
     plan_id: str
     state: PlanState
@@ -76,7 +77,7 @@ class ChargerImport(ResponseModel):
 
     @classmethod
     def head(cls, record: PlanRecord) -> ChargerImport:
-        """The plan without its rows."""
+        """Return the plan without its rows."""
         removals = record.counts[Action.REMOVE.value]
         return cls(
             plan_id=record.plan_id,
@@ -132,8 +133,8 @@ async def plan_charger_import(
     charger_imports: Imports,
     mode: Annotated[ImportMode, Query()] = ImportMode.MERGE,
 ) -> Response:
-    """Plan the import of the CSV file in the body: for each charger add, change, remove or unchanged, or an error. No charger
-    is changed.
+    """Plan the import of the CSV file in the body: each charger is added, changed, removed, unchanged, or has an error.
+    Planning changes no charger.
 
     The columns are those of `PUT /v1/chargers/{charger_id}`. An empty cell keeps the present value. With `replace`, chargers
     that are not in the file are retired. The plan is kept for a week.
@@ -141,7 +142,7 @@ async def plan_charger_import(
     refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await charger_imports.plan(call.context, await request.body(), mode)
     rows = list(plan.rows)
-    del plan  # so that `with_rows` frees the rows in turns
+    del plan  # so that `with_rows` frees the rows in pieces
     return await with_rows(ChargerImport.head(record), rows, ChargerImportRow.of, status=201)
 
 
@@ -158,7 +159,7 @@ async def get_charger_import(
     action: Annotated[list[Action] | None, Query(description="Only rows with these actions")] = None,
     rows: Annotated[bool, Query(description="False: only the state and the progress")] = True,
 ) -> Response:
-    """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
+    """Get the plan, its progress and its result. The rows are deleted once the plan has been applied."""
     record = await charger_imports.find(caller.tenant_id, plan_id)
     found = list(await charger_imports.rows(record)) if rows else []
     return await with_rows(ChargerImport.head(record), found, ChargerImportRow.of, set(action or Action))
@@ -177,9 +178,10 @@ async def apply_charger_import(
     response: Response,
     body: Annotated[ApplyBody | None, Body()] = None,
 ) -> ChargerImport:
-    """Apply exactly the plan, one charger after the other; the result names those that were refused. 202 if that takes longer:
-    get the plan to see the progress, or apply it again to continue waiting, also after a crash. Applying an applied plan again
-    returns the first result. 409 if chargers of the plan have changed since; then plan the file again."""
+    """Apply exactly the plan, one charger after the other; the result names those that were refused. 202 if that takes
+    longer: get the plan to see the progress, or apply it again to continue waiting, even after a crash. Applying an
+    applied plan again returns the first result. 409 if chargers of the plan have changed since; in that case plan the
+    file again."""
     return ChargerImport.head(await applied(charger_imports, plan_id, call, response, body))
 
 
@@ -197,6 +199,7 @@ async def export_chargers(
     export: Annotated[ChargerExport, provided(lambda c: c.queries.charger_export)],
     bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
 ) -> Response:
-    """All chargers in service as a CSV file; importing it changes nothing. The column `password` is empty."""
+    """Export all chargers in service as a CSV file; importing it again changes nothing. The column `password` is
+    empty."""
     await export.ready(process.settled)
     return await csv_download(export(caller.tenant_id, views), "chargers.csv", bom=bom)

@@ -60,8 +60,8 @@ class Failure(ResponseModel):
 
 
 class KeptPermissions(ResponseModel):
-    """The charger's settings that decide who may start without asking the service: those in force, and those that the charger
-    refused, with its reason."""
+    """The charger's settings that decide who may start without asking the service: those in force, and those that the
+    charger refused to set, with its reason."""
 
     seen_at: UtcInstant
     in_force: dict[str, str]
@@ -100,8 +100,8 @@ class SessionUnderWay(ResponseModel):
 
 
 class ReservationOnChargerShown(ResponseModel):
-    """A reservation as the charger itself has it (OCPP ReserveNow), apart from the service's own decisions. `connector_id` 0 is
-    the charger as a whole, `detail` the charger's answer or why nothing was sent."""
+    """A reservation as the charger itself has it (OCPP ReserveNow), apart from the service's own decisions.
+    `connector_id` 0 is the charger as a whole; `detail` is the charger's answer, or says why nothing was sent."""
 
     reservation_id: str
     connector_id: int
@@ -143,4 +143,4 @@ class ChargerAsOf(ChargerSettings):
 
 
 class ChargerNowOrThen(RootModel[Charger | ChargerAsOf]):
-    """`ChargerAsOf` where the request has `as_of`."""
+    """`ChargerAsOf` if the request has `as_of`."""

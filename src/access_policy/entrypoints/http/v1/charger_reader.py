@@ -69,7 +69,7 @@ class ChargerReader:
         return Charger(**status, **_plan(policy))
 
     async def charger_as_of(self, tenant_id: TenantId, charger_id: ChargerId, at: datetime) -> ChargerAsOf:
-        """As recorded at that instant. Raises `ChargerUnknown`."""
+        """Return the charger as recorded at that instant. Raises `ChargerUnknown`."""
         policy = await self.policies.as_of(tenant_id, charger_id, at)
         if policy is None:
             raise ChargerUnknown(f"There was no charger {charger_id[:64]} at {utc_text(at)}.")
@@ -86,20 +86,20 @@ class ChargerReader:
         )
 
     async def charging(self, tenant_id: TenantId, rows: Collection[Row]) -> Charging:
-        """The sessions under way at these chargers."""
+        """Return the sessions under way at these chargers."""
         found: defaultdict[str, list[Row]] = defaultdict(list)
         for session in await self.views.sessions_under_way(tenant_id, [row["charger_id"] for row in rows]):
             found[session["charger_id"]].append(session)
         return found
 
     async def status(self, tenant_id: TenantId, row: Row, charging: Charging) -> ChargerStatus | None:
-        """`charging` is that of a list of rows, read once."""
+        """Return the status of one charger. `charging` was read once for all rows of a list."""
         fields = await self._status(tenant_id, row, charging)
         return None if fields is None else ChargerStatus(**fields)
 
     async def _status(self, tenant_id: TenantId, row: Row, charging: Charging) -> dict[str, Any] | None:
-        """The fields of `ChargerStatus`. A charger in the read model that the decision view does not have yet is read from
-        the store; None if the store does not have it either."""
+        """Return the fields of `ChargerStatus`. If the decision view does not have the charger yet, it is read from the
+        store; None if the store does not have it either."""
         now = self.clock.now()
         charger_id = ChargerId(row["charger_id"])
         if self.view.known_policy(tenant_id, charger_id) is None:
@@ -164,7 +164,7 @@ _OF_THE_ROW = (
 
 
 def _connection_seen(row: Row, connected: bool) -> ConnectionSeen:
-    """The read model may lag behind `connected`, in both directions."""
+    """Return the connection as seen; the read model may lag behind `connected`, in both directions."""
     changed_at = row["connected_at"] if connected else row["disconnected_at"]
     return ConnectionSeen(connected=connected, changed_at=changed_at, why=row["disconnected_because"])
 
@@ -189,7 +189,7 @@ def _kept_permissions(row: Row) -> KeptPermissions | None:
 
 
 def _reservations(condition: ChargerCondition, now: datetime) -> list[ReservationOnChargerShown]:
-    """Up to the end of each, by connector."""
+    """Return the reservations on the charger that have not ended, by connector."""
     current = (each for each in condition.reservations.values() if each.until > now)
     return [
         ReservationOnChargerShown(

@@ -35,7 +35,7 @@ from access_policy.entrypoints.http.v1.charger_reader import Chargers
 
 router = api_router(tags=["chargers"])
 
-SHOWN_AT_A_TIME = 20  # chargers, each with its timeline, in one turn of the event loop
+SHOWN_AT_A_TIME = 20  # chargers, each with its timeline, in one iteration of the event loop
 PAGES_SEARCHED = 10  # of the read model, for one page of chargers with a `sync`
 
 
@@ -99,7 +99,7 @@ async def get_charger(
     response: Response,
     as_of: Annotated[Instant | None, Query()] = None,
 ) -> ChargerNowOrThen:
-    """With `as_of`, the charger as it was recorded at that instant."""
+    """Get the charger; with `as_of`, as it was recorded at that instant."""
     if as_of is not None:
         return ChargerNowOrThen(await chargers.charger_as_of(caller.tenant_id, ChargerId(charger_id), as_of))
     shown = await chargers.charger(caller.tenant_id, ChargerId(charger_id))
@@ -117,8 +117,8 @@ async def list_chargers(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ChargerStatus]:
-    """At most `limit` chargers by id. `sync` filters by the present state and searches up to 2,000 chargers for one page: such
-    a page may have fewer items than `limit`, and `next_cursor` continues from there."""
+    """List chargers by id, at most `limit` per page. `sync` filters by the present state and searches up to 2,000
+    chargers for one page: such a page may have fewer items than `limit`, and `next_cursor` continues from there."""
     items: list[ChargerStatus] = []
     for _ in range(PAGES_SEARCHED):
         size = limit if sync is None else PAGE_MAX
@@ -166,7 +166,7 @@ async def rotate_password(
     rotate: Annotated[RotatePasswordHandler, provided(lambda c: c.commands.rotate_password)],
 ) -> Response | None:
     """Give the charger a new password over its connection. The old password stays valid until the charger has used the new
-    one. The service does not show the new password to anyone."""
+    one. The service never shows the new password."""
     passed_on = await process.peers.answer_or_refusal(request, (call.caller.tenant_id, ChargerId(charger_id)))
     if passed_on is None:
         await rotate(call.context, RotatePassword(charger_id=ChargerId(charger_id)))

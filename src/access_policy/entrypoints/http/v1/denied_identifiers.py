@@ -38,7 +38,7 @@ router = api_router(tags=["enrolment"])
 
 
 class DeniedIdentifier(ResponseModel):
-    """`value` is shown to callers who may enrol it; null once it has been erased."""
+    """`value` is shown to callers who may enrol the identifier; null once it has been erased."""
 
     denied_id: str
     kind: IdentifierKind
@@ -81,12 +81,13 @@ async def list_denied_identifiers(
     unknown: Annotated[UnknownIdentifiers, provided(lambda c: c.records.unknown_identifiers)],
     readings: Annotated[Readings, provided(lambda c: c.auditing.readings)],
     settings: Annotated[Settings, provided(lambda c: c.settings)],
-    ignored: Annotated[bool, Query(description="List also those that are ignored")] = False,
+    ignored: Annotated[bool, Query(description="Include the identifiers that are ignored")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DeniedIdentifier]:
-    """Identifiers of no vehicle that were denied within the retention period, latest first. `value` is shown to callers who
-    may enrol it; null once it has been erased. Those that are ignored are left out, so that a page may have fewer items."""
+    """List identifiers without a vehicle that were denied within the retention period, latest first. `value` is shown
+    to callers who may enrol the identifier; null once it has been erased. Ignored identifiers are left out, so a page
+    may have fewer items than `limit`."""
     now, retention = clock.now(), timedelta(days=settings.unknown_identifier_days)
     page = await views.denied_identifiers(
         caller.tenant_id, since=now - retention, until=None, cursor=cursor, limit=limit
@@ -112,7 +113,7 @@ def _is_ignored(ignored: Mapping[str, IgnoredIdentifier], row: Row) -> bool:
 
 
 async def _recorded(readings: Readings, call: Call, values: Mapping[str, Identifier]) -> bool:
-    """Record that the values are shown. False if that is not possible; they are then left out."""
+    """Record that the values are shown. Returns False if that is not possible; the values are then left out."""
     try:
         await readings.record(call.context, ShownIn.DENIED_IDENTIFIERS, values=len(values), pseudonyms=values)
     except StoreUnavailable as trouble:
@@ -122,7 +123,7 @@ async def _recorded(readings: Readings, call: Call, values: Mapping[str, Identif
 
 
 def _may_be_a_pin(view: DecisionView, tenant_id: TenantId, row: Row, values: Mapping[str, Identifier]) -> bool:
-    """Whether the identifier consists of digits and was presented at a depot that uses PINs."""
+    """Return whether the identifier consists of digits and was presented at a depot that uses PINs."""
     value = values.get(row["pseudonym"])
     if value is None or not value.may_be_a_pin:
         return False
@@ -166,7 +167,7 @@ async def enrol_identifier(
     vehicles: Vehicles,
     handler: Annotated[Handler, provided(lambda c: c.commands.enrol_identifier)],
 ) -> Vehicle:
-    """Add the identifier to the vehicle. The vehicle is registered if the id is new."""
+    """Add the identifier to the vehicle. If no vehicle has the id, a new one is registered."""
     command = EnrolIdentifier(
         pseudonym=denied_id,
         vehicle_id=VehicleId(body.vehicle_id),
@@ -207,5 +208,5 @@ async def list_identifier_again(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.list_identifier_again)],
 ) -> None:
-    """List the identifier again. One that is not ignored stays as it is."""
+    """List the identifier again. This changes nothing if the identifier is not ignored."""
     await call(handler, ListIdentifierAgain(pseudonym=denied_id))

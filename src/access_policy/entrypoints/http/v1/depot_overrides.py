@@ -46,8 +46,9 @@ class OverrideManyBody(OverrideBody):
 
 
 class OverriddenCharger(ResponseModel):
-    """`problem` if the change was refused. `from` and `until` as they are afterwards; left out of a result without them.
-    `narrowings`: the windows of an override to freevend in which the energy gate still applies; left out without any."""
+    """`problem` is set if the change was refused. `from` and `until` are the instants after the change, if there are
+    any. `narrowings` are the windows of an override to freevend in which the energy gate still applies, if there are
+    any."""
 
     charger_id: str
     ok: bool
@@ -67,7 +68,7 @@ class OverriddenMany(OverriddenHead):
 
 
 class OtherOverride(ResponseModel):
-    """An override that the charger has already and that holds in a part of the same period."""
+    """An override that the charger already has and that applies in a part of the same period."""
 
     override_id: str
     mode: AccessMode
@@ -78,8 +79,8 @@ class OtherOverride(ResponseModel):
 
 
 class OverrideTriedAtOne(OverriddenCharger):
-    """`changes`: the parts of the period in which the charger would have another mode; none where it has this mode already.
-    `other_overrides`: the new override wins over them as long as it holds."""
+    """`changes`: the parts of the period in which the charger would have another mode; empty if it already has this
+    mode. `other_overrides`: overrides over which the new one wins while it applies."""
 
     time_zone: Annotated[str, Field(default=None)]
     changes: Annotated[list[TimelineChange], Field(default=None)]
@@ -123,9 +124,9 @@ async def override_many(
     narrowing: Annotated[Narrowing, provided(lambda c: c.deciding.narrowing)],
     handler: Annotated[OverrideManyHandler, provided(lambda c: c.commands.override_many)],
 ) -> Response:
-    """One override with one id on many chargers, all from and until the same instants, with one result per charger. With
-    `until_next_transition` each ends at its charger's own next transition. With `dry_run` nothing is recorded, and each
-    result shows what would change and the other overrides in the same period."""
+    """Make one override with one id on many chargers, for the same period, with one result per charger. With
+    `until_next_transition` it ends on each charger at that charger's next transition. With `dry_run` nothing is
+    recorded, and each result shows what would change and the other overrides in the same period."""
     command = OverrideMany(
         depot_id=DepotId(depot_id),
         charger_ids=body.chosen(),
@@ -148,7 +149,7 @@ async def override_many(
 
 @router.get("/depots/{depot_id}/overrides", operation_id="list_depot_overrides", dependencies=requires(READERS))
 async def list_depot_overrides(depot_id: str, caller: Caller, view: DecisionView, clock: Clock) -> Page[OverrideOfMany]:
-    """The overrides of the depot's chargers that run or are still to come, by their end."""
+    """List the running and future overrides of the depot's chargers, ordered by their end."""
     if view.depot(caller.tenant_id, DepotId(depot_id)) is None:
         raise DepotUnknown.named(depot_id)
     now = clock.now()
@@ -173,8 +174,8 @@ async def lift_many(
     call: CommandCall,
     handler: Annotated[LiftManyHandler, provided(lambda c: c.commands.lift_many)],
 ) -> Response:
-    """Lift the override at all chargers of the depot that have it, with one result per charger. `changed` is false where it
-    was over or lifted already."""
+    """Lift the override at all chargers of the depot that have it, with one result per charger. `changed` is false if
+    it had already ended or been lifted."""
     command = LiftMany(depot_id=DepotId(depot_id), override_id=OverrideId(override_id))
     results = await handler(call.context, command)
     await call.settled(max((each.position for each in results), default=0))
@@ -197,7 +198,7 @@ def _narrowings(view: DecisionView, tenant_id: TenantId, one: OverriddenOne) -> 
 
 
 def _tried(one: OverriddenOne) -> OverrideTriedAtOne:
-    """Refused, or with its effect."""
+    """Return the refusal, or the effect of the override."""
     if one.effect is None:
         return OverrideTriedAtOne(charger_id=one.charger_id, **_outcome(one))
     zone = ZoneInfo(one.effect.time_zone)

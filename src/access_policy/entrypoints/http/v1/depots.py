@@ -44,7 +44,7 @@ class DepotBody(RequestModel):
         description="Whether a report for the partner of an agreement (`agreement_id`) also counts denied attempts here",
     )
     digest_at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
-        default=None, description="The local time, such as 06:30, at which DepotDigestMade tells of the last 24 hours"
+        default=None, description="The local time, such as 06:30, at which DepotDigestMade summarises the last 24 hours"
     )
 
     def settings(self) -> DepotSettings:

@@ -56,7 +56,7 @@ class DispatchImportLeftOut(ResponseModel):
 
 
 class DispatchImportResult(ResponseModel):
-    """`left_out` names each entry that stays as it was, and says why."""
+    """`left_out` names each entry that was not changed, and says why."""
 
     applied: dict[Literal["add", "change", "remove"], int]
     left_out: list[DispatchImportLeftOut]
@@ -74,7 +74,8 @@ class DispatchImportResult(ResponseModel):
 
 
 class DispatchImport(ResponseModel):
-    """`done` of `of` rows are applied. Where `confirm_removals` is a number, send it along to apply the plan."""
+    """`done` of `of` rows are applied. If `confirm_removals` is a number, send it with the request that applies the
+    plan."""
 
     plan_id: str
     depot_id: str
@@ -92,7 +93,7 @@ class DispatchImport(ResponseModel):
 
     @classmethod
     def head(cls, record: PlanRecord) -> DispatchImport:
-        """The plan without its rows."""
+        """Return the plan without its rows."""
         assert record.depot_id is not None, "a dispatch sheet is a depot's"
         removals = record.counts[Action.REMOVE.value]
         return cls(
@@ -113,8 +114,9 @@ class DispatchImport(ResponseModel):
 
 
 class DispatchImportRow(ResponseModel):
-    """`line` is null for an entry that is not in the file. `guard` is set where the entry must be named in `entries` of the
-    application: it is ad hoc, or has begun. `bookings` are partners' bookings with which the row collides."""
+    """`line` is null for an entry that is not in the file. `guard` is set if the request that applies the plan must
+    name the entry in `entries`, because it is ad hoc or has begun. `bookings` are partners' bookings with which the row
+    collides."""
 
     line: int | None
     action: Action
@@ -161,18 +163,18 @@ async def plan_dispatch_import(
     depot_id: Annotated[Text, Query(description="The depot of the sheet")],
     mode: Annotated[ImportMode, Query()] = ImportMode.MERGE,
 ) -> Response:
-    """Plan the import of the CSV file in the body: for each assignment add, change, remove or unchanged, or an error. No
-    reservation is changed.
+    """Plan the import of the CSV file in the body: each assignment is added, changed, removed, unchanged, or has an
+    error. Planning changes no reservation.
 
-    Times without an offset are in the depot's time. An empty cell keeps the present value, and `-` clears it. With `replace`,
-    entries of the operating days in the file that are not in it are cancelled. A row that collides with a partner's booking is
-    an error. The plan is kept for a week.
+    Times without an offset are in the depot's time. An empty cell keeps the present value, and `-` clears it. With
+    `replace`, entries of the file's operating days that are not in the file are cancelled. A row that collides with a
+    partner's booking is an error. The plan is kept for a week.
     """
     refuse_other_types(request.headers.get("Content-Type", ""))
     body = await request.body()
     record, plan = await dispatch_imports.plan(caller.tenant_id, DepotId(depot_id), body, mode)
     rows = list(plan.rows)
-    del plan  # so that `with_rows` frees the rows in turns
+    del plan  # so that `with_rows` frees the rows in pieces
     return await with_rows(DispatchImport.head(record), rows, DispatchImportRow.of, status=201)
 
 
@@ -189,7 +191,7 @@ async def get_dispatch_import(
     action: Annotated[list[Action] | None, Query(description="Only rows with these actions")] = None,
     rows: Annotated[bool, Query(description="False: only the state and the progress")] = True,
 ) -> Response:
-    """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
+    """Get the plan, its progress and its result. The rows are deleted once the plan has been applied."""
     record = await found_plan(dispatch_imports, caller, plan_id)
     found = list(await dispatch_imports.rows(record)) if rows else []
     return await with_rows(DispatchImport.head(record), found, DispatchImportRow.of, set(action or Action))
@@ -208,10 +210,10 @@ async def apply_dispatch_import(
     response: Response,
     body: Annotated[DispatchApplyBody | None, Body()] = None,
 ) -> DispatchImport:
-    """Apply exactly the plan. An entry that is ad hoc or has begun stays as it is, unless `entries` names it; the result says
-    so. 202 if that takes longer: get the plan to see the progress, or apply it again to continue waiting, also after a crash.
-    Applying an applied plan again returns the first result. 409 if reservations of the plan have changed since; then plan the
-    file again."""
+    """Apply exactly the plan. An entry that is ad hoc or has begun is unchanged unless `entries` names it; the result
+    says so. 202 if that takes longer: get the plan to see the progress, or apply it again to continue waiting, even
+    after a crash. Applying an applied plan again returns the first result. 409 if reservations of the plan have changed
+    since; in that case plan the file again."""
     await found_plan(dispatch_imports, call.caller, plan_id)
     return DispatchImport.head(await applied(dispatch_imports, plan_id, call, response, body))
 
@@ -231,14 +233,14 @@ async def export_reservations(
     until: Annotated[Instant | None, Query(description="Default: the end of the depot's horizon")] = None,
     bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
 ) -> Response:
-    """The depot's own reservations of the operating days that the period meets as a CSV file, in the depot's time; importing it
-    changes nothing. Partners' bookings and cancelled entries are not in it."""
+    """Export the depot's own reservations on the operating days that overlap the period as a CSV file, in the depot's
+    time; importing it again changes nothing. The file leaves out partners' bookings and cancelled entries."""
     lines = export(caller.tenant_id, DepotId(depot_id), since, until)
     return await csv_download(lines, "reservations.csv", bom=bom)
 
 
 async def found_plan(dispatch_imports: imports.DispatchImports, caller: Identity, plan_id: str) -> PlanRecord:
-    """Raises `ImportPlanUnknown`, also for a plan of a depot that is not the caller's."""
+    """Return the plan. Raises `ImportPlanUnknown`, including for a plan of a depot that is not the caller's."""
     record = await dispatch_imports.find(caller.tenant_id, plan_id)
     if caller.depots is not None and record.depot_id not in caller.depots:
         raise ImportPlanUnknown("Import plan not found; an unapplied plan is kept for 7 days.")

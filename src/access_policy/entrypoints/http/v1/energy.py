@@ -1,4 +1,4 @@
-"""`/v1/depots/{depot_id}/energy` and `/v1/chargers/{charger_id}/energy`: what energy leaves to new starts, and why."""
+"""`/v1/depots/{depot_id}/energy` and `/v1/chargers/{charger_id}/energy`: the power left for new starts, and why."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ async def get_depot_energy(
     states: Annotated[SiteStates, provided(lambda c: c.queries.site_states)],
     at: Annotated[Instant | None, Query()] = None,
 ) -> DepotEnergy:
-    """Each node of the site with its limit, demand, envelope and gate. `at` in the past: as it was recorded then; ahead: as
-    planned, if measurements go on as now and sources stay."""
+    """Get each node of the site with its limit, demand, envelope and gate. With `at` in the past, the state as it was
+    recorded then; in the future, the state as planned, if measurements stay as they are now and no source falls
+    silent."""
     site_of(view, caller.tenant_id, depot_id)
     return DepotEnergy.of(await states(caller.tenant_id, DepotId(depot_id), at))
 
@@ -54,8 +55,8 @@ async def get_charger_energy(
     from_: Annotated[Instant | None, Query(alias="from")] = None,
     until: Annotated[Instant | None, Query()] = None,
 ) -> ChargerEnergy:
-    """The charger's gate now, and its past and planned narrowings that meet `[from, until)`; without bounds the coming 48
-    hours. At most 400 days."""
+    """Get the charger's present gate, and its past and planned narrowings that overlap `[from, until)`, at most 400
+    days; the default is the next 48 hours."""
     policy = await policies.find(caller.tenant_id, ChargerId(charger_id))
     if policy is None:
         raise ChargerUnknown.named(charger_id)

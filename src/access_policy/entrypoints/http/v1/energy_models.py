@@ -78,8 +78,8 @@ class EnergyNodeShown(ResponseModel):
 
 class EnergyPolicyBody(RequestModel):
     """An effective capacity below `own_only_below_w` gives the level `own_only`, else below `own_and_agreement_below_w` the
-    level `own_and_agreement`, else `open`. With `advisory` the service refuses nobody for energy, and records whom it would
-    refuse."""
+    level `own_and_agreement`, else `open`. With `advisory` the service does not refuse attempts because of energy; it
+    only records which ones it would refuse."""
 
     enabled: Annotated[bool, Field(strict=True)]
     enforcement: GateEnforcement = GateEnforcement.ENFORCE
@@ -95,7 +95,7 @@ class EnergyPolicyBody(RequestModel):
 
 
 class EnergyPolicyShown(ResponseModel):
-    """`version` 0: never set; the depot has not opted in."""
+    """`version` 0: the policy was never set; the depot has not opted in."""
 
     depot_id: str
     enabled: bool
@@ -144,7 +144,7 @@ class FallbackShown(ResponseModel):
 
 
 class OperatingEnvelopeShown(ResponseModel):
-    """`state` is that of now, for the service's clock and what it knows about the source."""
+    """`state` is the present state, by the service's clock and its knowledge of the source."""
 
     envelope_id: str
     depot_id: str
@@ -208,7 +208,7 @@ class MeasurementsBody(RequestModel):
 
 
 class EnvelopeOfNode(ResponseModel):
-    """The envelope that limits the node most, else the one to come next."""
+    """The envelope that limits the node most, or else the next one to come into force."""
 
     envelope_id: str
     source: str
@@ -233,8 +233,9 @@ class EnvelopeOfNode(ResponseModel):
 
 
 class EnergyNodeState(ResponseModel):
-    """`demand_age_s` is null for a demand that is not measured: what the charges below may draw. `effective_w` is what the node
-    and those above it leave; null without any limit. `level` is null where the depot has no gates."""
+    """`demand_age_s` is null if the demand is not measured but the most that charges below may draw. `effective_w` is
+    the power that the node and the nodes above it leave; null without any limit. `level` is null if the depot has no
+    gates."""
 
     node_id: str
     parent_id: str | None
@@ -285,7 +286,8 @@ def _silent(site: SiteEnergy) -> list[SilentFeed]:
 
 
 class DepotEnergy(ResponseModel):
-    """Each node after its parent. `enabled`: the depot has opted in. `degraded`: the feeds that are recorded as silent."""
+    """Each node after its parent. `enabled`: the depot has opted in. `degraded` lists the feeds that are recorded as
+    silent."""
 
     depot_id: str
     enabled: bool
@@ -314,8 +316,8 @@ class NarrowedChargers(ResponseModel):
 
 class EnergyNow(ResponseModel):
     """The energy of a depot as the live stream shows it. `narrowed`: the chargers whose level is not `open`, the narrowest
-    level first. `changes_at`: the next instant at which a limit or a gate may change by itself; null without gates, or if
-    nothing is to come. `GET /v1/depots/{depot_id}/energy` has the nodes."""
+    level first. `changes_at`: the next instant at which a limit or a gate may change by itself; null if there are no
+    gates or no such instant. `GET /v1/depots/{depot_id}/energy` has the nodes."""
 
     depot_id: str
     enabled: bool
@@ -388,8 +390,8 @@ class GateShown(ResponseModel):
 
 
 class NarrowingShown(ResponseModel):
-    """In `[start, end)` the charger's access is narrowed to `level`; `end` null: no end is known. `is_planned`: it begins
-    later. A recorded one names its limit."""
+    """In `[start, end)` the charger's access is narrowed to `level`; `end` null: no end is known. `is_planned`: it
+    begins later. A recorded narrowing names its limit."""
 
     start: UtcInstant
     end: UtcInstant | None
@@ -404,7 +406,8 @@ class NarrowingShown(ResponseModel):
 
 
 class ChargerEnergy(ResponseModel):
-    """`gate` is null where no gate narrows the charger: its depot has not opted in, or the charger has no energy node."""
+    """`gate` is null if the charger has no gate, because its depot has not opted in or the charger has no energy
+    node."""
 
     charger_id: str
     depot_id: str

@@ -1,4 +1,5 @@
-"""`/v1/depots/{depot_id}/energy-nodes` and `/energy-policy`: the electrical tree of a depot, and how gates follow from it."""
+"""`/v1/depots/{depot_id}/energy-nodes` and `/energy-policy`: the electrical tree of a depot, and how its gates are
+computed."""
 
 from __future__ import annotations
 
@@ -50,8 +51,8 @@ async def put_energy_node(
     view: DecisionView,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_energy_node)],
 ) -> EnergyNodeShown:
-    """Put a node into the depot's tree; put the root first. 409 `energy-tree-broken` for a second root or a cycle, 409
-    `charger-has-energy-node` for a charger that is at another node."""
+    """Add a node to the depot's tree, or replace it. Add the root first. 409 `energy-tree-broken` for a second root or
+    a cycle, 409 `charger-has-energy-node` if another node has the charger."""
     command = PutEnergyNode(depot_id=DepotId(depot_id), node=body.node(node_id), expected_version=call.expected_version)
     await call(handler, command)
     return EnergyNodeShown.of(view.site_energy(call.caller.tenant_id, command.depot_id), EnergyNodeId(node_id))
@@ -68,7 +69,7 @@ async def get_energy_node(
 
 @router.get("/depots/{depot_id}/energy-nodes", operation_id="list_energy_nodes", dependencies=requires(READERS))
 async def list_energy_nodes(depot_id: str, caller: Caller, view: DecisionView) -> Page[EnergyNodeShown]:
-    """Each node after its parent."""
+    """List the nodes, each after its parent."""
     site = site_of(view, caller.tenant_id, depot_id)
     nodes = [] if site.tree.root_id is None else site.tree.below(site.tree.root_id)
     return Page(items=[EnergyNodeShown.of(site, each.node_id) for each in nodes], next_cursor=None)
@@ -87,7 +88,7 @@ async def remove_energy_node(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_energy_node)],
 ) -> None:
-    """Remove a node that has none below it, with its envelopes and its measurement."""
+    """Remove a node that has no nodes below it, with its envelopes and its measurement."""
     command = RemoveEnergyNode(
         depot_id=DepotId(depot_id), node_id=EnergyNodeId(node_id), expected_version=call.expected_version
     )

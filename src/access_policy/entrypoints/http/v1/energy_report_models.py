@@ -15,8 +15,8 @@ from access_policy.entrypoints.http.v1.report_models import Day, Head, Local
 
 
 class EnergyStartCount(ResponseModel):
-    """The columns of `group_by`, and the counts. `refused`: refused for energy; `would_refuse`: admitted, because the gate was
-    advisory or the charger only observed."""
+    """The columns of `group_by`, and the counts. `refused`: refused because of energy; `would_refuse`: admitted only
+    because the gate was advisory or the charger only observed."""
 
     day: Day
     depot_id: Annotated[str, Field(default=None)]
@@ -33,7 +33,7 @@ class EnergyStartCount(ResponseModel):
 
 
 class EnergyLimitRow(ResponseModel):
-    """One node. Seconds with a measurement, and those of them above the limit that was in force, together and by the source of
+    """One node: the seconds with a measurement, and the seconds above the limit in force, in total and by the source of
     that limit. `highest_w` is null for a node that was never measured."""
 
     depot_id: str
@@ -50,7 +50,7 @@ class EnergyLimitRow(ResponseModel):
 
 
 class EnergyLineageRow(ResponseModel):
-    """One attempt: from the envelope to the decision and to what became of the session."""
+    """One attempt: from the envelope to the decision and the result of the session."""
 
     attempt_id: str
     occurred_at: UtcInstant
@@ -80,10 +80,10 @@ class EnergyLineageRow(ResponseModel):
 
 class EnergySilenceRow(ResponseModel):
     """A feed that was silent, at one node that it concerns: a source of envelopes, or the measurements of the node.
-    `restored_at` is null while it lasts. `silent_s` and `fell_back_to` cover the report's period; `fell_back_to` names what
-    counted instead, separated by commas, the first one first: `held_envelope`, `fallback_limit`, `other_source`,
-    `static_limit`, `no_limit`, or for measurements `greater_demand` (of the last measurement and what the running charges may
-    draw) and `possible_draw`."""
+    `restored_at` is null while it lasts. `silent_s` and `fell_back_to` cover the report's period; `fell_back_to` names
+    what counted instead, separated by commas, in order: `held_envelope`, `fallback_limit`, `other_source`,
+    `static_limit`, `no_limit`, or for measurements `greater_demand` (of the last measurement and what the running
+    charges may draw) and `possible_draw`."""
 
     depot_id: str
     reason: DegradedReason

@@ -22,7 +22,7 @@ router = api_router(tags=["energy"])
 
 
 class ProposedEnvelope(RequestModel):
-    """An envelope that would have been received at the start of the period, from a source of its own."""
+    """An envelope that would have been received at the start of the period, from a separate source."""
 
     node_id: Text
     valid_from: Instant
@@ -53,8 +53,8 @@ class EnergyWhatIfBody(RequestModel):
 
 
 class JudgedAttempt(ResponseModel):
-    """`was_refused` and `is_refused`: for energy, as recorded and under the proposal; also where the refusal is recorded
-    only."""
+    """`was_refused` and `is_refused`: whether the attempt is refused because of energy, as recorded and under the
+    proposal, including refusals that are only recorded."""
 
     attempt_id: str
     occurred_at: UtcInstant
@@ -78,8 +78,8 @@ class JudgedAttempt(ResponseModel):
 
 
 class EnergyWhatIfAnswer(ResponseModel):
-    """`by_level`: attempts by the level that the gate would have had. `complete` false: the period has more attempts than the
-    newest ones that were judged."""
+    """`by_level`: attempts by the level that the gate would have had. `complete` false: the period has more attempts;
+    only the newest ones were judged."""
 
     depot_id: str
     attempts: int

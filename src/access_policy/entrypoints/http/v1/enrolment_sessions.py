@@ -87,8 +87,8 @@ async def arm_enrolment(
     clock: Clock,
     handler: Annotated[Handler, provided(lambda c: c.commands.arm_enrolment)],
 ) -> EnrolmentSession:
-    """Arm the charger: the next unknown identifier presented there is offered for enrolment. A previous session of the charger
-    is replaced. `kind: mac` is refused at a charger that does not support Autocharge."""
+    """Arm the charger: the next unknown identifier presented there is offered for enrolment. This replaces an earlier
+    session of the charger. `kind: mac` is refused at a charger that does not support Autocharge."""
     command = ArmEnrolment(charger_id=ChargerId(charger_id), minutes=body.minutes, kind=body.kind)
     done = await handler(call.context, command)
     await call.settled(done.position)
@@ -123,7 +123,8 @@ async def _session(views: Views, tenant_id: TenantId, charger_id: str, now: date
 
 
 def _state(row: Row, now: datetime) -> State:
-    """An identifier presented after the session's end was not offered; one offered in time may be enrolled later."""
+    """Return the state of a session. An identifier presented after the session's end was not offered; one offered in
+    time may be enrolled later."""
     if row["cancelled_at"] is not None:
         return "cancelled"
     if row["offered_at"] is not None and row["offered_at"] < row["expires_at"]:

@@ -32,7 +32,7 @@ class EntranceBody(RequestModel):
         default=entrances.EARLY_ENTRY_MIN,
         strict=True,
         description="How many minutes before the window of a reservation its holder may enter, 0 to 1440; a reservation "
-        "whose own early start is earlier admits from then on",
+        "whose own early start is earlier admits its holder from that instant",
     )
 
     def entrance(self, entrance_id: str) -> entrances.Entrance:
@@ -72,7 +72,8 @@ async def put_entrance(
     view: DecisionView,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_entrance)],
 ) -> Entrance:
-    """Declare a barrier or a door. Its id is unique among all depots: 409 `entrance-id-taken` where another depot has it."""
+    """Create or replace an entrance. Its id is unique among all depots: 409 `entrance-id-taken` if another depot has
+    it."""
     entrance = body.entrance(entrance_id)
     command = PutEntrance(depot_id=DepotId(depot_id), entrance=entrance, expected_version=call.expected_version)
     await call(handler, command)
@@ -111,7 +112,7 @@ async def remove_entrance(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_entrance)],
 ) -> None:
-    """Attempts that were decided there stay on record."""
+    """Remove the entrance. Attempts that were decided there stay on record."""
     command = RemoveEntrance(
         depot_id=DepotId(depot_id), entrance_id=EntranceId(entrance_id), expected_version=call.expected_version
     )

@@ -21,8 +21,8 @@ STATUS = {IntakeStatus.REFUSED: HTTPStatus.UNPROCESSABLE_ENTITY, IntakeStatus.NO
 
 
 class EventReceived(ResponseModel):
-    """`duplicate`: the event was received before. `outdated`: a newer event about the same thing was received before, and
-    this one has no effect."""
+    """`duplicate`: the event was received before. `outdated`: a newer event about the same thing was received before,
+    so this one has no effect."""
 
     event_id: str
     outcome: Literal["applied", "duplicate", "outdated"]
@@ -32,8 +32,8 @@ class EventReceived(ResponseModel):
 async def take_event(
     caller: Caller, intake: Annotated[EventIntake, provided(lambda c: c.intake.receiver)], body: AnyEvent
 ) -> EventReceived | Response:
-    """Sending an event again is harmless, and so is sending an older one after a newer one. 409: the event does not fit the
-    present state; send it again later. 422: it will never fit."""
+    """Receive an event. Sending an event twice, or an older one after a newer one, is harmless. 409: the event does not
+    fit the present state; send it again later. 422: the event will never fit."""
     try:
         event = incoming(body)
     except BadEvent as bad:

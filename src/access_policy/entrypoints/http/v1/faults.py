@@ -1,4 +1,4 @@
-"""`/v1/faults`: error statuses that no denial has caused."""
+"""`/v1/faults`: errors of chargers that were not caused by a denial."""
 
 from __future__ import annotations
 

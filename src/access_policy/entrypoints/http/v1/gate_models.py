@@ -1,4 +1,4 @@
-"""Response models of the energy gate that a decision met."""
+"""Response models of the energy gate of a decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from access_policy.entrypoints.http.fields import ResponseModel, UtcInstant
 
 
 class EnvelopeShown(ResponseModel):
-    """Holds in `[valid_from, valid_until)`; the times of a fallback are the fallback's."""
+    """An envelope in force in `[valid_from, valid_until)`; for a fallback limit, these are the fallback's times."""
 
     envelope_id: str
     sequence: int
@@ -33,7 +33,8 @@ class EnvelopeShown(ResponseModel):
 
 
 class NarrowingShown(ResponseModel):
-    """In `[start, end)` energy leaves the charger to vehicles of the level. `envelope` is null for a static limit."""
+    """In `[start, end)` energy reserves the charger for vehicles of the level. `envelope` is null for a static
+    limit."""
 
     start: UtcInstant
     end: UtcInstant
@@ -51,9 +52,9 @@ class NarrowingShown(ResponseModel):
 
 
 class GateShown(ResponseModel):
-    """Powers are watts. `node_path` leads from the charger's node to the root. `effective_w` is what the binding node leaves,
-    and below `threshold_w` the level holds. `observed_at` and `data_age_s` are null for fallback demand. `restricted_as`: for a
-    refusal, the reason that its row gives under managed access."""
+    """Powers are watts. `node_path` leads from the charger's node to the root. `effective_w` is the power that the
+    binding node leaves; the level applies below `threshold_w`. `observed_at` and `data_age_s` are null for fallback
+    demand. `restricted_as`: for a refusal, the reason that its row of the decision table gives under managed access."""
 
     level: GateLevel
     is_advisory: bool

@@ -70,10 +70,10 @@ async def list_mode_changes(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ModeChange]:
-    """Newest first by the time of the request, to which `from` and `until` apply. `outcome` is `applied`, `failed` (with the
-    reason; the service tries again) or `requested` (not verified yet). `lateness_s` counts from `due_at`, and `how_known`
-    names the evidence for the mode. A transition at which the service could not reach the charger has no entry: see the report
-    on mode compliance."""
+    """List the changes, newest first by the time of the request, to which `from` and `until` also apply. `outcome` is
+    `applied`, `failed` (with the reason; the service retries) or `requested` (not verified yet). `lateness_s` counts
+    from `due_at`, and `how_known` names the evidence for the mode. A transition at which the service could not reach
+    the charger has no entry; see the mode compliance report."""
     found = await views.mode_changes(
         caller.tenant_id,
         charger_id=charger_id,

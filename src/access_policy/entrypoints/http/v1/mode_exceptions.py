@@ -59,7 +59,7 @@ class ExceptionBody(RequestModel):
 
 
 class ExceptionAdded(ExceptionSettings):
-    """`version` is the charger's."""
+    """`version` is the version of the charger."""
 
     version: Version
 

@@ -39,8 +39,8 @@ CalendarIds = Annotated[list[Text], Field(max_length=CALENDARS_MAX)]
 
 
 class RuleBody(RequestModel):
-    """The whole rule, also when a rule is amended: a field that is left out is not set. Without `applies_until` the rule has
-    no end."""
+    """The whole rule, even when it amends one: a field that is left out is not set. Without `applies_until` the rule
+    has no end."""
 
     name: Text
     mode: AccessMode
@@ -77,7 +77,7 @@ class RuleBody(RequestModel):
 
 
 class Rule(RuleSettings):
-    """`version` is the charger's."""
+    """`version` is the version of the charger."""
 
     version: Version
 

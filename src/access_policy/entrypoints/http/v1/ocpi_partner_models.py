@@ -22,7 +22,8 @@ Minutes = Annotated[int, Field(ge=0, le=MINUTES_MAX)]
 
 
 class PartnerTerms(RequestModel):
-    """Minutes. `no_show_after_min` null: a booking is never lost by coming late; `late_stop_min` null: the end is the end."""
+    """The terms, in minutes. `no_show_after_min` null: a late holder never loses the booking; `late_stop_min` null: no
+    charging after the end."""
 
     early_start_min: Minutes = 0
     late_stop_min: Minutes | None = None
@@ -35,7 +36,7 @@ class PartnerTerms(RequestModel):
 
 
 class BookableBody(RequestModel):
-    """Chargers and reservation groups of a depot; with neither, all of both."""
+    """Chargers and reservation groups of a depot; if both are empty, all chargers and groups."""
 
     depot_id: Text
     charger_ids: list[Text] = Field(default=[], max_length=PLACES_MAX)
@@ -43,8 +44,8 @@ class BookableBody(RequestModel):
 
 
 class OcpiPartnerBody(RequestModel):
-    """`own_party` (such as DE-BTF) and `own_name`: the operator as which you appear to this partner. Without `terms`, the
-    defaults of each depot are those of the partner's bookings."""
+    """`own_party` (such as DE-BTF) and `own_name`: the operator that this partner sees. Without `terms`, each depot's
+    defaults apply to the partner's bookings."""
 
     name: Text
     own_party: Text
@@ -81,7 +82,8 @@ class RegisterBody(RequestModel):
 
 
 class OcpiPartner(ResponseModel):
-    """`versions_url` is the partner's, null until it is connected. `connected_modules` are those that the partner offers."""
+    """`versions_url` is the partner's URL; null until it is connected. `connected_modules` are the modules that the
+    partner offers."""
 
     partner_id: str
     name: str
@@ -124,14 +126,14 @@ class OcpiPartner(ResponseModel):
 
 
 class OcpiPartnerWithToken(OcpiPartner):
-    """`token` is the registration token (A), to be given to the partner with the URL of `/ocpi/versions`. It is shown here and
-    never again; null where the partner has one already, and in the response to a repeated request."""
+    """`token` is the registration token (A). Give it to the partner with the URL of `/ocpi/versions`. It is shown only
+    here; null if the partner already has one, and in the response to a repeated request."""
 
     token: str | None
 
 
 class RemovedOcpiPartner(ResponseModel):
-    """`cancelled_reservations` of the partner had not begun; `kept_reservations` had, and run to their end."""
+    """`cancelled_reservations` of the partner had not begun; `kept_reservations` had begun and run to their end."""
 
     partner_id: str
     cancelled_reservations: int

@@ -35,9 +35,9 @@ Registrations = Annotated[OcpiPartnerRegistrations, provided(lambda c: c.ocpi.re
 
 
 async def _of_the_whole_tenant(caller: Caller) -> Identity:
-    """Raises `ApiProblem` (403)."""
+    """Return the caller. Raises `ApiProblem` (403) for one limited to some depots."""
     if caller.depots is not None:
-        detail = "A partner may book at several depots; an admin of the whole tenant may manage it."
+        detail = "A partner may book at several depots; only an admin of the whole tenant may manage it."
         raise ApiProblem(HTTPStatus.FORBIDDEN, "depot-scope-too-small", detail)
     return caller
 
@@ -68,8 +68,8 @@ async def get_ocpi_partner(
 async def put_ocpi_partner(
     partner_id: str, body: OcpiPartnerBody, call: PutCall, caller: WholeTenant, registrations: Registrations
 ) -> OcpiPartnerWithToken:
-    """`partner_id` is the country code and party id, such as DE-HUB. The response to the request that creates it shows the
-    registration token; no later one does."""
+    """Create or change a partner. `partner_id` is the country code and party id, such as DE-HUB. Only the response to
+    the request that creates the partner shows the registration token."""
     party, settings = party_of(partner_id), body.settings()
     partner, token = await registrations.put(call.context, party, settings, call.expected_version)
     set_etag(call.response, partner.version)
@@ -83,7 +83,7 @@ async def put_ocpi_partner(
 async def invite_ocpi_partner(
     partner_id: str, call: ChangeCall, caller: WholeTenant, registrations: Registrations
 ) -> OcpiPartnerWithToken:
-    """Issue a new registration token. It ends the connection and every token issued before."""
+    """Issue a new registration token. This ends the connection and invalidates every token issued before."""
     partner, token = await registrations.invite(call.context, _id(partner_id), call.expected_version)
     set_etag(call.response, partner.version)
     _show_once(call, partner)
@@ -113,8 +113,8 @@ async def register_with_ocpi_partner(
 async def remove_ocpi_partner(
     partner_id: str, call: ChangeCall, caller: WholeTenant, registrations: Registrations
 ) -> RemovedOcpiPartner:
-    """Also deletes what its bookings named, and the tokens of its drivers. Its reservations that have not begun are cancelled;
-    those that have begun run to their end, and the past stays."""
+    """Remove the partner, the data that its bookings named, and the tokens of its drivers. Its reservations that have
+    not begun are cancelled; those that have begun run to their end. Past reservations stay on record."""
     removed = await registrations.remove(call.context, _id(partner_id), call.expected_version)
     await call.settled(removed.position)
     return RemovedOcpiPartner(
@@ -131,5 +131,5 @@ def _show_once(call: Call, partner: domain.OcpiPartner) -> None:
 
 
 def _id(partner_id: str) -> str:
-    """Ids of parties are compared without regard to case."""
+    """Return the id in the form in which party ids are compared, without regard to case."""
     return partner_id.upper()

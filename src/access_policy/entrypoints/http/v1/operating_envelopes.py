@@ -1,4 +1,4 @@
-"""`/v1/operating-envelopes` and `/v1/measurements`: limits and demand of energy nodes, from outside."""
+"""`/v1/operating-envelopes` and `/v1/measurements`: limits and demand of energy nodes, sent by other systems."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _shown(
 def state_of(
     view: decision_view.DecisionView, clock: clocks.Clock, tenant_id: TenantId, row: view_ports.Row
 ) -> EnvelopeState:
-    """Of the envelope now. The site forgets an envelope that is over."""
+    """Return the present state of the envelope. The site no longer has an envelope that is over."""
     site = view.site_energy(tenant_id, DepotId(row["depot_id"]))
     known = site.envelopes.by_id.get(EnvelopeId(row["envelope_id"]))
     if known is None or site.policy is None:
@@ -79,8 +79,9 @@ async def put_operating_envelope(
     clock: Clock,
     handler: Annotated[Handler, provided(lambda c: c.commands.receive_envelope)],
 ) -> OperatingEnvelopeShown:
-    """Limit a node for a time. The same envelope again changes nothing. 409 `operating-envelope-sequence-old` for a sequence
-    that the source has passed at this node, 409 `energy-not-opted-in` for a depot without an energy policy."""
+    """Limit a node for a time. Sending the same envelope again changes nothing. 409 `operating-envelope-sequence-old`
+    if the source has already sent a higher sequence for this node, 409 `energy-not-opted-in` for a depot without an
+    energy policy."""
     command = ReceiveEnvelope(
         envelope_id=EnvelopeId(envelope_id),
         depot_id=DepotId(body.depot_id),
@@ -119,7 +120,7 @@ async def withdraw_operating_envelope(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.withdraw_envelope)],
 ) -> None:
-    """Withdraw it; it is never revived. Gates widen after the depot's minimum dwell."""
+    """Withdraw the envelope; it cannot be restored. Gates widen after the depot's minimum dwell."""
     await call(handler, WithdrawEnvelope(envelope_id=EnvelopeId(envelope_id)))
 
 
@@ -139,7 +140,7 @@ async def list_operating_envelopes(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[OperatingEnvelopeShown]:
-    """The envelopes of a depot, the last received first; also those that are over."""
+    """List the envelopes of a depot, the last received first, including those that are over."""
     site_of(view, caller.tenant_id, depot_id)
     node = None if node_id is None else EnergyNodeId(node_id)
     page = await views.envelopes(caller.tenant_id, DepotId(depot_id), node, cursor=cursor, limit=limit)
@@ -153,7 +154,7 @@ async def list_operating_envelopes(
 async def list_ignored_envelopes(
     depot_id: str, caller: Caller, view: DecisionView, views: Views, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[IgnoredEnvelope]:
-    """Envelopes that came over the bus or by OSCP and had no effect, each with the reason; the newest first."""
+    """List the envelopes that arrived over the bus or by OSCP and had no effect, newest first, each with the reason."""
     site_of(view, caller.tenant_id, depot_id)
     page = await views.ignored_envelopes(caller.tenant_id, DepotId(depot_id), cursor=cursor, limit=limit)
     items = [IgnoredEnvelope(**{name: row[name] for name in IgnoredEnvelope.model_fields}) for row in page.items]
@@ -173,6 +174,6 @@ async def record_measurements(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.record_measurements)],
 ) -> None:
-    """Record the demand of nodes. Of a node the latest `observed_at` counts: an older one changes nothing. All items are
-    recorded or, if one is refused, none."""
+    """Record the demand of nodes. The latest `observed_at` of a node counts; an older one changes nothing. If one item
+    is refused, none is recorded."""
     await call(handler, body.command())

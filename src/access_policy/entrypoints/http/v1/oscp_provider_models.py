@@ -24,8 +24,8 @@ from access_policy.entrypoints.http.fields import RequestModel, ResponseModel, T
 
 
 class OscpGroupBody(RequestModel):
-    """A group of the provider is this node. `voltage_v` (phase to neutral) and `phases` turn limits in A into W: give both, or
-    neither, if the provider sends none in A."""
+    """Binds a group of the provider to this node. `voltage_v` (phase to neutral) and `phases` convert limits in A to W;
+    give both, or neither if the provider sends no limits in A."""
 
     group_id: Text
     node_id: Text
@@ -34,8 +34,8 @@ class OscpGroupBody(RequestModel):
 
 
 class OscpProviderBody(RequestModel):
-    """`heartbeat_interval_s` is what you require of the provider: it counts as offline after three missed heartbeats, or from
-    the instant that its latest heartbeat names."""
+    """`heartbeat_interval_s` is the interval that you require of the provider: it counts as offline after three missed
+    heartbeats, or from the instant that its latest heartbeat names."""
 
     name: Text
     groups: list[OscpGroupBody] = Field(max_length=GROUPS_MAX)
@@ -65,7 +65,7 @@ class OscpRegisterBody(RequestModel):
 
 
 class ForecastedEnvelope(ResponseModel):
-    """`fallback_limit_w` counts while the provider is offline; null: it sent none for this time."""
+    """`fallback_limit_w` applies while the provider is offline; null: the provider sent none for this time."""
 
     envelope_id: str
     valid_from: UtcInstant
@@ -75,7 +75,8 @@ class ForecastedEnvelope(ResponseModel):
 
 
 class ForecastWithoutEffect(ResponseModel):
-    """A forecast that was accepted and changed nothing: it is not of consumption, or all of it was over."""
+    """A forecast that was accepted but changed nothing, because it is not a consumption forecast or all of it was
+    over."""
 
     type: ForecastType
     received_at: UtcInstant
@@ -114,8 +115,8 @@ class OscpGroup(ResponseModel):
 
 
 class OscpProvider(ResponseModel):
-    """`base_url` is the provider's, null until one side has registered. `there_until`: the provider is offline from then on;
-    null before its first handshake."""
+    """`base_url` is the provider's URL; null until one side has registered. `there_until`: the provider is offline from
+    then on; null before its first handshake."""
 
     depot_id: str
     provider_id: str
@@ -158,7 +159,7 @@ class OscpProvider(ResponseModel):
 
 
 class OscpProviderWithToken(OscpProvider):
-    """`token` is the registration token, to be given to the provider with the URL of `/oscp/2.0`. It is shown here and never
-    again; null where the provider has one already, and in the response to a repeated request."""
+    """`token` is the registration token. Give it to the provider with the URL of `/oscp/2.0`. It is shown only here;
+    null if the provider already has one, and in the response to a repeated request."""
 
     token: str | None

@@ -55,8 +55,8 @@ async def get_oscp_provider(
 async def put_oscp_provider(
     depot_id: str, provider_id: str, body: OscpProviderBody, call: PutCall, registrations: Registrations
 ) -> OscpProviderWithToken:
-    """Bind groups of the provider to nodes of the depot. The response to the request that creates it shows the registration
-    token; no later one does."""
+    """Bind groups of the provider to nodes of the depot. Only the response to the request that creates the provider
+    shows the registration token."""
     provider, token = await registrations.put(
         call.context, DepotId(depot_id), provider_id, body.settings(), call.expected_version
     )
@@ -70,7 +70,7 @@ async def put_oscp_provider(
 async def invite_oscp_provider(
     depot_id: str, provider_id: str, call: ChangeCall, registrations: Registrations
 ) -> OscpProviderWithToken:
-    """Issue a new registration token. It ends the connection and every token issued before."""
+    """Issue a new registration token. This ends the connection and invalidates every token issued before."""
     provider, token = await registrations.invite(call.context, DepotId(depot_id), provider_id, call.expected_version)
     set_etag(call.response, provider.version)
     return await _with_token(call, registrations, provider, token)
@@ -101,7 +101,7 @@ async def register_with_oscp_provider(
     response_class=Response,
 )
 async def remove_oscp_provider(depot_id: str, provider_id: str, call: ChangeCall, registrations: Registrations) -> None:
-    """Also withdraws the envelopes that came from it."""
+    """Remove the provider, and withdraw the envelopes that it sent."""
     await registrations.remove(call.context, DepotId(depot_id), provider_id, call.expected_version)
 
 
@@ -113,7 +113,7 @@ async def _shown(registrations: OscpProviderRegistrations, provider: domain.Oscp
 async def _with_token(
     call: Call, registrations: OscpProviderRegistrations, provider: domain.OscpProvider, token: str | None
 ) -> OscpProviderWithToken:
-    """A repeated request with the same Idempotency-Key gets the response without the token."""
+    """Return the response; a repeated request with the same Idempotency-Key gets it without the token."""
     forecasts, until, now = await registrations.shown(provider)
     if token is not None:
         without = OscpProviderWithToken.of(provider, forecasts, until, now, token=None)

@@ -53,8 +53,8 @@ class OverrideBody(RequestModel):
 
 
 class OverrideMade(ResponseModel):
-    """`version` is the charger's. `narrowings`: the windows of the override in which the energy gate still applies; an override
-    does not open them."""
+    """`version` is the version of the charger. `narrowings`: the windows of the override in which the energy gate still
+    applies; an override does not open the charger in them."""
 
     override_id: str
     mode: AccessMode
@@ -76,8 +76,9 @@ async def override_mode(
     handler: Annotated[Handler, provided(lambda c: c.commands.override_mode)],
     narrowing: Annotated[Narrowing, provided(lambda c: c.deciding.narrowing)],
 ) -> OverrideMade:
-    """The override ends at `until`, after `for`, or at the next transition of the timeline: give exactly one of them. Where
-    power is short, an override to freevend opens no access: `narrowings` has these windows."""
+    """Override the charger's mode `until` an instant, `for` a duration, or until the next transition of its timeline;
+    give exactly one of them. An override to freevend does not open the charger while power is short: `narrowings` lists
+    these windows."""
     command = OverrideMode(
         charger_id=ChargerId(charger_id),
         mode=body.mode,
@@ -107,7 +108,7 @@ async def _made(
 ) -> tuple[ChargerAccessPolicy, Override]:
     override_id = OverrideId(done.created_id or "")
     policy = await policies.get(tenant_id, charger_id)
-    if override_id not in policy.overrides:  # lifted again already, before it began
+    if override_id not in policy.overrides:  # already lifted before it began
         policy = await policies.at_version(tenant_id, charger_id, done.version) or policy
     return policy, policy.overrides[override_id]
 

@@ -37,7 +37,8 @@ async def list_pin_lockouts(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PinLockout]:
-    """Lockouts after too many wrong PINs. `source` is `charger`, or the service that presented the PINs over HTTP."""
+    """List the lockouts after too many wrong PINs. `source` is `charger`, or the service that presented the PINs over
+    HTTP."""
     found = await views.pin_lockouts(
         caller.tenant_id,
         charger_id=charger_id,

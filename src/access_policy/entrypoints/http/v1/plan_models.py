@@ -100,7 +100,7 @@ class OverrideSettings(ResponseModel):
 
 
 class TimelineSegment(ResponseModel):
-    """`[start, end)` in UTC, and the same instants as a clock at the charger shows them."""
+    """`[start, end)` in UTC, and the same instants in the charger's local time."""
 
     start: UtcInstant
     end: UtcInstant
@@ -111,7 +111,7 @@ class TimelineSegment(ResponseModel):
 
 
 def rules_of(policy: ChargerAccessPolicy) -> list[RuleSettings]:
-    """The charger's own."""
+    """Return the charger's own rules."""
     return [RuleSettings.of(rule) for rule in policy.rules.values()]
 
 
@@ -176,7 +176,8 @@ def segments_of(timeline: Timeline, zone: ZoneInfo) -> Iterator[TimelineSegment]
 def cause_at_the_time(
     cause: Cause, policy: ChargerAccessPolicy | None
 ) -> RuleSettings | ExceptionSettings | OverrideSettings | None:
-    """The rule, exception or override that was the cause, as `policy` has it; None for the baseline, or without a policy."""
+    """Return the rule, exception or override that was the cause, as `policy` has it; None for the baseline, or without
+    a policy."""
     if policy is None:
         return None
     match cause.kind:
@@ -196,7 +197,7 @@ def _clock_time(at: dt.time) -> str:
 
 
 def _edge(edge: Edge | None) -> str | None:
-    """A date, or an instant in UTC with `Z`."""
+    """Return a date, or an instant in UTC with `Z`."""
     if edge is None:
         return None
     if edge.on is not None:

@@ -24,7 +24,8 @@ Spellings = Callable[[str], Collection[str]]
 
 
 class ReservationPage(Page[Reservation]):
-    """`computed_at`: the instant of the statuses. `horizon_until`: how far ahead a list reaches that names no end."""
+    """`computed_at`: the instant for which the statuses were computed. `horizon_until`: how far ahead a list without an
+    end reaches."""
 
     computed_at: UtcInstant
     horizon_until: UtcInstant
@@ -40,7 +41,7 @@ class PlanShown:
     caller: Identity
 
     def spellings(self, text: str) -> Collection[str]:
-        """The pseudonyms of an identifier in any spelling."""
+        """Return the pseudonyms of an identifier in any spelling."""
         return self.vehicles.spellings(self.caller.tenant_id, text)
 
     async def one(self, caller: Identity, reservation_id: ReservationId) -> Reservation:
@@ -49,7 +50,7 @@ class PlanShown:
         return Reservation.of(row, self.reader.clock.now())
 
     async def expanded(self, caller: Identity, placed: Sequence[Placed]) -> list[Reservation]:
-        """These entries, in the same order."""
+        """Return these entries, in the same order."""
         rows = await self.reader.expand(caller.tenant_id, placed, self.connected)
         return [Reservation.of(row, self.reader.clock.now()) for row in rows]
 
@@ -65,7 +66,7 @@ class PlanShown:
         )
 
     async def all(self, caller: Identity, wanted: PlanFilter) -> ReservationPage:
-        """All rows on one page."""
+        """Return all rows on one page."""
         found = await self.reader.all(caller.tenant_id, wanted, self.connected)
         return ReservationPage(
             items=[Reservation.of(row, found.computed_at) for row in found.items],
@@ -121,5 +122,5 @@ class Asked:
 
 
 def of_period(depot_id: str, since: datetime, until: datetime) -> PlanFilter:
-    """All reservations of a depot that meet the period."""
+    """Select all reservations of a depot that overlap the period."""
     return PlanFilter(where=ReservationFilter(depot_id=depot_id, since=since, until=until))

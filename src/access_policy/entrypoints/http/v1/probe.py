@@ -43,8 +43,8 @@ class ProfileCandidate(ResponseModel):
 
 
 class SettingShown(ResponseModel):
-    """`value` is null if the charger does not reveal it or it is a secret. `writable` is null if the charger does not report
-    it."""
+    """`value` is null if the charger does not reveal it or it is a secret. `writable` is null if the charger does not
+    report it."""
 
     name: str
     value: str | None

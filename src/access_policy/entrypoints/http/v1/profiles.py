@@ -23,7 +23,7 @@ router = api_router(tags=["profiles"])
 
 
 class ControlShown(ResponseModel):
-    """Only the fields of its kind."""
+    """The control; only the fields of its kind are set."""
 
     kind: Literal["device_variable", "configuration_key", "central", "remote_start", "unsupported"]
     component: Annotated[str, Field(default=None)]
@@ -65,7 +65,7 @@ class Profile(ResponseModel):
 
     @classmethod
     def of(cls, profile: CapabilityProfile, **more: Any) -> Self:
-        """The definition's `mode_control` is shown as `control`, and its kind alone as `mode_control`."""
+        """Show the definition's `mode_control` as `control`, and only its kind as `mode_control`."""
         body = body_of(profile)
         control = body.pop("mode_control")
         return cls(
@@ -119,8 +119,8 @@ async def put_profile(
     call: PutCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_profile)],
 ) -> ProfilePut:
-    """Put a profile of the tenant's own. The body may also be a profile as GET shows it. Chargers that use the profile follow
-    the change at once. A field that would have no effect is refused."""
+    """Create or replace one of the tenant's own profiles. The body may also be a profile as GET shows it. Chargers that
+    use the profile follow the change at once. The service refuses a field that would have no effect."""
     for pointer, why in without_effect(body).items():
         raise ProfileFieldWithoutEffect(f"{pointer} {why}; leave it out.", pointer=pointer)
     profile = body.build(name, evidence=Evidence.OPERATOR, source="put by an operator")
@@ -139,5 +139,5 @@ async def put_profile(
 async def remove_profile(
     name: str, call: ChangeCall, handler: Annotated[Handler, provided(lambda c: c.commands.remove_profile)]
 ) -> None:
-    """Refused while a charger uses it."""
+    """Remove the profile. The service refuses this while a charger uses it."""
     await call(handler, RemoveProfile(name=name, expected_version=call.expected_version))

@@ -32,13 +32,13 @@ async def export_registry(
     export: Annotated[RegistryExport, provided(lambda c: c.queries.registry_export)],
     bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
 ) -> Response:
-    """All vehicles with their identifiers as a CSV file; importing it changes nothing. PINs are masked."""
+    """Export all vehicles with their identifiers as a CSV file; importing it again changes nothing. PINs are masked."""
     await export.ready(process.settled)
     return await csv_download(export(call.context), "registry.csv", bom=bom)
 
 
 async def csv_download(lines: AsyncIterator[str], name: str, *, bom: bool) -> Response:
-    """The lines as a file; the first are the header. Raises what reading the first page raises."""
+    """Return the lines as a file; the first ones are the header. Raises the errors of reading the first page."""
     header = await anext(lines)
     first_page = await anext(lines, "")  # an unreadable page is a problem document now, and a truncated response later
     begin = (BYTE_ORDER_MARK if bom else "") + header + first_page

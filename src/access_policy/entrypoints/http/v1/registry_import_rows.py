@@ -8,7 +8,7 @@ from access_policy.entrypoints.http.fields import ResponseModel
 
 
 class RegistryImportChange(ResponseModel):
-    """Identifiers are masked, and a list."""
+    """The values before and after. Identifiers are lists of masked values."""
 
     before: str | list[str] | None
     after: str | list[str] | None

@@ -79,7 +79,8 @@ class RegistryImportResult(ResponseModel):
 
 
 class RegistryImport(ResponseModel):
-    """`done` of `of` rows are applied. Where `confirm_removals` is a number, send it along to apply the plan."""
+    """`done` of `of` rows are applied. If `confirm_removals` is a number, send it with the request that applies the
+    plan."""
 
     plan_id: str
     state: PlanState
@@ -114,8 +115,8 @@ async def plan_registry_import(
     registry_imports: Imports,
     mode: Annotated[ImportMode, Query()] = ImportMode.MERGE,
 ) -> Response:
-    """Plan the import of the CSV file in the body: for each vehicle add, change, remove or unchanged, or an error. The registry
-    is not changed.
+    """Plan the import of the CSV file in the body: each vehicle is added, changed, removed, unchanged, or has an error.
+    Planning does not change the registry.
 
     An empty cell keeps the present value, `-` clears it, and `;` separates several identifiers. With `replace`, vehicles that
     are not in the file are removed. The same file against the same registry gives the same plan, which is kept for a week.
@@ -123,7 +124,7 @@ async def plan_registry_import(
     refuse_other_types(request.headers.get("Content-Type", ""))
     record, plan = await registry_imports.plan(caller.tenant_id, await request.body(), mode)
     rows = list(plan.rows)
-    del plan  # so that `with_rows` frees the rows in turns
+    del plan  # so that `with_rows` frees the rows in pieces
     return await with_rows(import_head(record), rows, RegistryImportRow.of, status=201)
 
 
@@ -140,7 +141,7 @@ async def get_registry_import(
     action: Annotated[list[Action] | None, Query(description="Only rows with these actions")] = None,
     rows: Annotated[bool, Query(description="False: only the state and the progress")] = True,
 ) -> Response:
-    """The plan, its progress and its result. The rows are deleted once the plan has been applied."""
+    """Get the plan, its progress and its result. The rows are deleted once the plan has been applied."""
     record = await registry_imports.find(caller.tenant_id, plan_id)
     found = list(await registry_imports.rows(record)) if rows else []
     return await with_rows(import_head(record), found, RegistryImportRow.of, set(action or Action))
@@ -160,8 +161,8 @@ async def apply_registry_import(
     body: Annotated[ApplyBody | None, Body()] = None,
 ) -> RegistryImport:
     """Apply exactly the plan. 202 if that takes longer: get the plan to see the progress, or apply it again to continue
-    waiting. Applying an applied plan again returns the first result. 409 if vehicles of the plan have changed since; then plan
-    the file again."""
+    waiting. Applying an applied plan again returns the first result. 409 if vehicles of the plan have changed since; in
+    that case plan the file again."""
     return import_head(await applied(registry_imports, plan_id, call, response, body))
 
 
@@ -195,8 +196,8 @@ async def with_rows(
     *,
     status: int = 200,
 ) -> Response:
-    """A plan with those of its rows that have one of `actions`, as `shown`. There may be hundreds of thousands of rows; `rows`
-    is empty afterwards."""
+    """Return a plan with the rows that have one of `actions`, converted by `shown`. There may be hundreds of thousands
+    of rows; `rows` is empty afterwards."""
     found = (shown(row) for row in rows if row.action in actions)
     response = await json_in_pieces(head, "rows", found, status=status)
     await let_go(rows)
@@ -204,7 +205,7 @@ async def with_rows(
 
 
 def import_head(record: PlanRecord) -> RegistryImport:
-    """The plan without its rows."""
+    """Return the plan without its rows."""
     removals = record.counts[Action.REMOVE.value]
     return RegistryImport(
         plan_id=record.plan_id,

@@ -136,7 +136,8 @@ class ReservationReport(ReservationReportHead):
 
 
 class UnenrolledIdentifier(ResponseModel):
-    """`denied_id` is the one of `/v1/denied-identifiers`; `allowed` counts attempts that only `observe` allowed."""
+    """`denied_id` is the id in `/v1/denied-identifiers`; `allowed` counts attempts that were allowed only under
+    `observe`."""
 
     denied_id: str
     kind: IdentifierKind

@@ -1,4 +1,5 @@
-"""`/v1/reports`: attempts counted, whether chargers entered their modes on time, and identifiers of no vehicle."""
+"""`/v1/reports`: counts of attempts, whether chargers entered their modes on time, and identifiers without a
+vehicle."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ Unenrolled = Annotated[UnenrolledIdentifiers, provided(lambda c: c.queries.unenr
 
 
 class ReportAnswers:
-    """The representation that `Accept` asks for: JSON, or a file with the same columns and rows."""
+    """The representation that `Accept` requests: JSON, or a file with the same columns and rows."""
 
     def __init__(
         self,
@@ -103,11 +104,11 @@ async def report_access(
         str | None, Query(max_length=64, description="A report for the partner of this agreement")
     ] = None,
 ) -> Response:
-    """Attempts counted by the columns of `group_by`; a day, an hour (0 to 23) and a weekday are on the depot's clock.
+    """Count attempts by the columns of `group_by`; a day, an hour (0 to 23) and a weekday are on the depot's clock.
     `would_deny_count` counts the attempts that were allowed only under `observe`. `energy_wh` is the energy of the sessions.
 
-    With `agreement_id` it is a report to hand to the agreement's partner: the attempts that were decided under that agreement
-    and no others. Denied attempts, and refusals that `observe` suppressed, are in it only at depots whose
+    With `agreement_id` it is a report to hand to the agreement's partner: it counts only the attempts that were decided
+    under that agreement. It includes denied attempts, and refusals that `observe` suppressed, only at depots whose
     `partner_reports_include_denials` is true.
 
     With `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and rows.
@@ -145,15 +146,16 @@ async def report_mode_compliance(
     charger_id: Id = None,
     on_time_s: OnTime = ON_TIME_S,
 ) -> Response:
-    """Whether chargers entered their expected modes on time, by the columns of `group_by`, on the depot's clock.
+    """Report whether chargers entered their expected modes on time, by the columns of `group_by`, on the depot's clock.
 
-    Of the `transitions` due in `[from, until)`, `on_time` were applied within `on_time_s`, `late` while the mode was still
-    expected, `missed` not before another mode was expected, and `pending` are still expected and not applied. `unreachable`
-    counts the late, missed and pending transitions at which the service could not reach the charger in time. `lateness_…_s`
-    and the counts `applied_…_s` (the distribution; each includes its upper bound) cover the applied transitions.
-    `in_expected_mode_share` is the share of the time in which the charger's last verified mode was the expected one.
-    Transitions are due by the plan in force at the time. Chargers whose profile cannot switch the mode are left out. With
-    `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and rows.
+    Of the `transitions` due in `[from, until)`, `on_time` were applied within `on_time_s`; `late` were applied later,
+    while the mode was still expected; `missed` were not applied before another mode was expected; and `pending` are
+    still expected and not applied. `unreachable` counts the late, missed and pending transitions at which the service
+    could not reach the charger in time. `lateness_…_s` and the counts `applied_…_s` (the distribution; each includes
+    its upper bound) cover the applied transitions. `in_expected_mode_share` is the share of the time during which the
+    charger's last verified mode was the expected one. Transitions are due by the plan in force at the time. Chargers
+    whose profile cannot switch the mode are left out. With `Accept: text/csv` or `application/vnd.apache.parquet` the
+    response is a file of the same columns and rows.
     """
     question = ComplianceQuestion(
         since=from_, until=until, depot_id=depot_id, charger_id=charger_id, depots=caller.depots, on_time_s=on_time_s
@@ -180,9 +182,9 @@ async def report_unenrolled_identifiers(
     depot_id: Id = None,
     charger_id: Id = None,
 ) -> Response:
-    """Identifiers that were refused as unknown in `[from, until)`, also where `observe` suppressed the refusal, and that no
-    vehicle has today; by depot, the one with the most attempts first. PINs are left out. With `Accept: text/csv` or
-    `application/vnd.apache.parquet` the response is a file of the same columns and rows."""
+    """List the identifiers that were refused as unknown in `[from, until)`, including refusals that `observe`
+    suppressed, and that no vehicle has today; by depot, those with the most attempts first. PINs are left out. With
+    `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and rows."""
     wanted = ReportFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
     report = await unenrolled(caller.tenant_id, wanted)
     return await answers(report, models.Head(from_=from_, until=until), models.UnenrolledIdentifier)
@@ -205,12 +207,12 @@ async def report_reservations(
     depot_id: Id = None,
     charger_id: Id = None,
 ) -> Response:
-    """Reservations that start in `[from, until)`, counted by the columns of `group_by`; a day is on the depot's clock.
+    """Count the reservations that start in `[from, until)` by the columns of `group_by`; a day is on the depot's clock.
 
-    `kept`: the holder came; `missed`: a no-show, or no charge in the window; `open`: neither yet. Of the kept ones, `early`
-    and `late` started at least a minute before and after the start, and at `overtime` the charge went on after the end; the
-    columns `…_min` are the sums of whole minutes. With `Accept: text/csv` or `application/vnd.apache.parquet` the response is
-    a file of the same columns and rows.
+    `kept`: the holder charged; `missed`: a no-show, or no charge in the window; `open`: neither yet. Of the kept ones,
+    `early` and `late` started at least a minute before and after the start, and `overtime` counts charges that
+    continued after the end. The columns `…_min` are sums of whole minutes. With `Accept: text/csv` or
+    `application/vnd.apache.parquet` the response is a file of the same columns and rows.
     """
     wanted = ReservationFilter(since=from_, until=until, depot_id=depot_id, charger_id=charger_id)
     groups = _groups_of(ReservationGroupBy, group_by)
@@ -237,13 +239,13 @@ async def report_energy(
     depot_id: Id = None,
     charger_id: Id = None,
 ) -> Response:
-    """What energy gates did in `[from, until)`, one part of the report at a time.
+    """Report the effects of energy gates in `[from, until)`, one part of the report at a time.
 
-    `starts`: attempts at gated chargers, counted by the columns of `group_by`. `limits`: for each node of the sites, the time
-    for which its measured demand was above the limit in force, by the source of that limit; a measurement stands until the next
-    one, for at most five minutes. `lineage`: each attempt with the envelope and the limit that it was decided by, and what
-    became of its session. `silences`: the feeds that were silent, and what counted instead. With `Accept: text/csv` or
-    `application/vnd.apache.parquet` the response is a file of the same columns and rows.
+    `starts`: attempts at gated chargers, counted by the columns of `group_by`. `limits`: for each node of the sites,
+    the time during which its measured demand was above the limit in force, by the source of that limit; a measurement
+    counts until the next one, for at most five minutes. `lineage`: each attempt with the envelope and the limit that
+    decided it, and the result of its session. `silences`: the feeds that were silent, and what counted instead. With
+    `Accept: text/csv` or `application/vnd.apache.parquet` the response is a file of the same columns and rows.
     """
     wanted = EnergyQuestion(since=from_, until=until, depot_id=depot_id, charger_id=charger_id, depots=caller.depots)
     groups = _groups_of(EnergyGroupBy, group_by) if part is EnergyReportPart.STARTS else []
@@ -262,7 +264,7 @@ async def report_energy(
 
 
 def _written(row: dict[str, Any]) -> dict[str, Any]:
-    """Instants as in JSON: `Z` in UTC, an offset on the depot's clock."""
+    """Write instants as in JSON: `Z` in UTC, an offset on the depot's clock."""
     return {
         name: cell.isoformat().replace("+00:00", "Z") if hasattr(cell, "isoformat") else cell
         for name, cell in row.items()
@@ -274,5 +276,5 @@ def _groups_of(kind: type[Group], text: str) -> list[Group]:
         return list(dict.fromkeys(kind(each.strip()) for each in text.split(",")))
     except ValueError as unknown:
         raise ReportInvalid(
-            f"group_by must be one or several of {', '.join(kind)}, separated by commas.", pointer="/group_by"
+            f"group_by must be one or more of {', '.join(kind)}, separated by commas.", pointer="/group_by"
         ) from unknown

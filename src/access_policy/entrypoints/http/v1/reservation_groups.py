@@ -23,7 +23,7 @@ router = api_router(tags=["reservations"])
 
 
 class ReservationGroupBody(RequestModel):
-    """The whole group: a charger that is left out is no longer in it."""
+    """The whole group: a charger that is left out leaves the group."""
 
     name: Text
     charger_ids: Annotated[list[Text], Field(max_length=reservations.CHARGERS_MAX)]
@@ -62,8 +62,8 @@ async def put_reservation_group(
     view: DecisionView,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_reservation_group)],
 ) -> ReservationGroup:
-    """Name chargers of the depot. Groups may share chargers. 409 `group-full` where the depot's reservations would no longer
-    have a charger each."""
+    """Create or replace a group of the depot's chargers. Groups may share chargers. 409 `group-full` if the depot's
+    reservations could no longer all have a charger."""
     group = reservations.ReservationGroup(
         group_id=ReservationGroupId(group_id),
         name=body.name,

@@ -31,15 +31,15 @@ Minutes = Annotated[int, Field(strict=True, ge=0, le=MINUTES_MAX)]
 
 
 class HolderBody(RequestModel):
-    """A vehicle of the registry, identifiers, or both. `identifiers` null: keep those that the reservation has."""
+    """A vehicle of the registry, identifiers, or both. `identifiers` null: keep the reservation's identifiers."""
 
     vehicle_id: Text | None = None
     identifiers: Annotated[list[IdentifierBody], Field(max_length=200)] | None = Field(default=[])
 
 
 class TermsBody(RequestModel):
-    """Terms that differ from the depot's, or in a change from the reservation's. Null for `late_stop_min`: the end is the end;
-    for `no_show_after_min`: never."""
+    """Terms that differ from the depot's, or in a change, from the reservation's. `late_stop_min` null: no charging
+    after the end; `no_show_after_min` null: the reservation is never lost."""
 
     early_start_min: Minutes = 0
     late_stop_min: Minutes | None = None
@@ -64,8 +64,8 @@ class AssignmentBody(RequestModel):
 
 
 class ReservationBody(RequestModel):
-    """Either `charger_id` or `group_id`. The window `[start, end)` counts by instants: a clock change in it makes it no longer
-    and no shorter."""
+    """Either `charger_id` or `group_id`. The window `[start, end)` is a range of instants: a clock change does not make
+    it longer or shorter."""
 
     charger_id: Text | None = None
     connector_id: Annotated[int, Field(strict=True)] | None = None
@@ -111,7 +111,8 @@ class HolderIdentifierShown(ResponseModel):
 
 
 class HolderShown(ResponseModel):
-    """`withheld`: tokens that the partner has declared invalid; they admit nobody for now."""
+    """`withheld`: tokens that the partner has declared invalid; until it declares them valid again, they are not
+    accepted."""
 
     vehicle_id: str | None
     identifiers: list[HolderIdentifierShown]
@@ -155,8 +156,8 @@ class ReasonShown(ResponseModel):
 
 
 class ChargeShown(ResponseModel):
-    """The holder's charge. `energy_kwh` and `soc` (percent) as read at `measured_at`, `age_s` seconds ago; null where the
-    charger has not reported them to the process that answers."""
+    """The holder's charge. `energy_kwh` and `soc` (percent) as read at `measured_at`, `age_s` seconds ago; null if the
+    charger has not reported them to the responding process."""
 
     attempt_id: str
     charger_id: str
@@ -198,8 +199,8 @@ def age_s(at: datetime | None, now: datetime) -> int | None:
 
 
 class Reservation(ResponseModel):
-    """`status` says what became of the reservation by now; only one whose window has not begun is `at_risk`. `based_on` names
-    the data of the status and its age. `lasts_min` is the time that really passes between `start` and `end`. `ad_hoc`: made or
+    """`status` is the present status; only a reservation whose window has not begun can be `at_risk`. `based_on` names
+    the data behind the status and its age. `lasts_min` is the elapsed time between `start` and `end`. `ad_hoc`: made or
     changed by hand after the plan of its day had been applied."""
 
     reservation_id: str

@@ -1,4 +1,4 @@
-"""`/v1/reservations/{reservation_id}/replace` and `…/history`: vehicles that take each other's place in a block of work."""
+"""`/v1/reservations/{reservation_id}/replace` and `…/history`: vehicles that replace each other in a block of work."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class NewHolderBody(RequestModel):
 
 
 class ReplacementBody(RequestModel):
-    """`reservation_id` is that of the successor. Fields that are left out are as in the reservation that it replaces."""
+    """`reservation_id` is the id of the successor. Fields that are left out are copied from the reservation that it
+    replaces."""
 
     holder: NewHolderBody
     reason: Text
@@ -108,8 +109,8 @@ async def replace_reservation(
     plan: Plan,
     handler: Annotated[Handler, provided(lambda c: c.commands.replace_reservation)],
 ) -> Reservation:
-    """Let another holder take the place of the reservation, which ends as replaced: both in one step. The successor serves the
-    same block of work. 409 `reservation-over` for a reservation that is over."""
+    """Replace the reservation with one for another holder, in one step; the old reservation ends as replaced. The
+    successor serves the same block of work. 409 `reservation-over` for a reservation that is over."""
     done = await call(handler, body.command(ReservationId(reservation_id), call.expected_version))
     assert done.created_id is not None
     return await plan.one(call.caller, ReservationId(done.created_id))
@@ -123,8 +124,8 @@ async def replace_reservation(
 async def get_reservation_history(
     reservation_id: str, caller: Caller, view: DecisionView, plan: Plan
 ) -> Page[ReservationInHistory]:
-    """The reservation with those that it replaced before it, and those that replaced it after it. One that is over is kept for
-    a week after its end."""
+    """List the reservation, the ones that it replaced before it, and the ones that replaced it after it. A reservation
+    is kept for a week after its end."""
     depot_id = _depot_of(view, caller.tenant_id, ReservationId(reservation_id))
     chain = succession_of(view.book(caller.tenant_id, depot_id), ReservationId(reservation_id))
     shown = await plan.expanded(caller, [Placed(depot_id, each) for each in chain])

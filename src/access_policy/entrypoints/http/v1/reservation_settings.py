@@ -26,7 +26,8 @@ router = api_router(tags=["reservations"])
 
 
 class DefaultTermsBody(TermsBody):
-    """The terms of new reservations; a partner may change until, and cancel until, so many minutes before the start."""
+    """The terms of new reservations. `change_until_min` and `cancel_until_min`: a partner may change or cancel a
+    booking until that many minutes before its start."""
 
     change_until_min: Minutes = 0
     cancel_until_min: Minutes = 0
@@ -35,7 +36,8 @@ class DefaultTermsBody(TermsBody):
 
 
 class ReservationSettingsBody(RequestModel):
-    """An operating day begins at the local time `day_starts_at`. Lists that name no end reach `horizon_days` days ahead."""
+    """An operating day begins at the local time `day_starts_at`. Lists without an end reach `horizon_days` days
+    ahead."""
 
     terms: DefaultTermsBody = Field(default_factory=DefaultTermsBody)
     day_starts_at: ClockTime = "03:00"
@@ -61,7 +63,7 @@ class DefaultTermsShown(ResponseModel):
 
 
 class ReservationSettingsShown(ResponseModel):
-    """`version` 0: never set, so that the defaults of the service hold."""
+    """`version` 0: the settings were never changed; the service's defaults apply."""
 
     depot_id: str
     terms: DefaultTermsShown
@@ -109,8 +111,8 @@ async def put_reservation_settings(
     view: DecisionView,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_reservation_settings)],
 ) -> ReservationSettingsShown:
-    """Set the default terms of new reservations, the start of the operating day and the horizon. Reservations that exist keep
-    their terms."""
+    """Set the default terms of new reservations, the start of the operating day and the horizon. Existing reservations
+    keep their terms."""
     command = PutReservationSettings(
         depot_id=DepotId(depot_id), settings=body.settings(), expected_version=call.expected_version
     )

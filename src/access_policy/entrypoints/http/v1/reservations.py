@@ -37,8 +37,8 @@ async def make_reservation(
     plan: Plan,
     handler: Annotated[Handler, provided(lambda c: c.commands.make_reservation)],
 ) -> Reservation:
-    """Reserve a charger by name, or any free charger of a group. 409 `charger-already-reserved` or `group-full` where the time
-    is promised already; the problem names the conflicting reservations, not their holders."""
+    """Reserve a charger by name, or any free charger of a group. 409 `charger-already-reserved` or `group-full` if the
+    time is already reserved; the problem names the conflicting reservations, not their holders."""
     reservation_id = None if body.reservation_id is None else ReservationId(body.reservation_id)
     command = MakeReservation(depot_id=DepotId(body.depot_id), draft=body.draft(), reservation_id=reservation_id)
     done = await call(handler, command)
@@ -54,9 +54,9 @@ async def list_reservations(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ReservationPage:
-    """By start. A reservation is in the list if its window meets `[from, until)`. Without `from` the list begins with the
-    present operating day of the depot; all of the past can be asked for. Without `until` it reaches to `horizon_until`, by the
-    depot's setting. The plan in the console and the command line shows the same rows."""
+    """List reservations by start. A reservation is in the list if its window overlaps `[from, until)`. Without `from`
+    the list begins with the depot's present operating day; `from` may be any past instant. Without `until` it ends at
+    `horizon_until`, by the depot's setting. The plan in the console and the command line show the same rows."""
     return await plan.page(caller, asked.filter(plan.spellings), cursor=cursor, limit=limit)
 
 
@@ -75,8 +75,8 @@ async def change_reservation(
     plan: Plan,
     handler: Annotated[Handler, provided(lambda c: c.commands.change_reservation)],
 ) -> Reservation:
-    """Replace the content: the old window becomes free in the same step. Terms that are left out stay as they are. 409
-    `reservation-over` for one that is over; make a new one."""
+    """Replace the reservation's content; the old window becomes free in the same step. Terms that are left out are
+    unchanged. 409 `reservation-over` for a reservation that is over; make a new one."""
     command = ChangeReservation(
         reservation_id=ReservationId(reservation_id), draft=body.draft(), expected_version=call.expected_version
     )
@@ -95,9 +95,9 @@ async def cancel_reservation(
     reservation_id: str,
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.cancel_reservation)],
-    reason: Annotated[Text, Query(description="Shown wherever the reservation is")],
+    reason: Annotated[Text, Query(description="Shown wherever the reservation is shown")],
 ) -> None:
-    """Cancel it; a cancelled reservation stays as it is."""
+    """Cancel the reservation. Cancelling it again changes nothing."""
     command = CancelReservation(
         reservation_id=ReservationId(reservation_id), reason=reason, expected_version=call.expected_version
     )

@@ -27,7 +27,8 @@ ChargerIds = Annotated[list[Text], Field(max_length=CHARGERS_MAX)] | Literal["al
 
 
 class TriedBody(RequestModel):
-    """A dry run shows `[from, until)` and may count the attempts of the last `what_if_days` days that it would change."""
+    """A dry run shows the timelines in `[from, until)` and may count the attempts of the last `what_if_days` days that
+    the change would have decided differently."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -46,7 +47,8 @@ class TriedBody(RequestModel):
 
 
 class ScheduledRuleBody(RuleBody):
-    """`rule_id` of a rule that the schedule has; left out, the rule of the same name, or a new one."""
+    """`rule_id` names a rule of the schedule; if it is left out, the body means the rule of the same name, or a new
+    rule."""
 
     rule_id: Text | None = None
 
@@ -55,15 +57,15 @@ class ScheduledRuleBody(RuleBody):
 
 
 class ScheduleBody(TriedBody):
-    """The whole schedule: a rule that is left out is removed. `charger_ids` begin to follow it; those that follow it already
-    need not be named."""
+    """The whole schedule: a rule that is left out is removed. `charger_ids` begin to follow it; chargers that already
+    follow it need not be named."""
 
     name: Text
     rules: Annotated[list[ScheduledRuleBody], Field(min_length=1, max_length=schedules.SCHEDULE_RULES_MAX)]
     charger_ids: ChargerIds = Field(default=[])
 
     def command(self) -> dict[str, Any]:
-        """The fields of `PutSchedule` that a body determines."""
+        """Return the fields of `PutSchedule` that a body determines."""
         everyone = self.charger_ids == "all"
         return {
             "draft": ScheduleDraft(name=self.name, rules=tuple(each.scheduled() for each in self.rules)),
@@ -87,8 +89,8 @@ class FollowBody(TriedBody):
 
 
 class AttemptsCounted(ResponseModel):
-    """Recorded attempts in `[from, until)` at the chargers concerned, and those that would have been decided differently.
-    `complete`: false if there were too many to replay all."""
+    """The recorded attempts in `[from, until)` at the affected chargers, and the ones that would have been decided
+    differently. `complete`: false if there were too many to replay all."""
 
     from_: Annotated[UtcInstant, Field(alias="from")]
     until: UtcInstant
@@ -112,13 +114,13 @@ class AttemptsCounted(ResponseModel):
 
 
 class FollowedByOne(ResultOfOne):
-    """`change_count`: the number of changes of the charger's policy that were made, or would be."""
+    """`change_count`: the number of changes of the charger's policy that were made, or in a dry run would be made."""
 
     change_count: Annotated[int, Field(default=None)]
 
 
 class SchedulePutHead(ResponseModel):
-    """`version` is null in the dry run of a new schedule, and `what_if` unless it was asked for."""
+    """`version` is null in the dry run of a new schedule; `what_if` is null unless it was requested."""
 
     dry_run: bool
     schedule_id: str

@@ -26,7 +26,7 @@ class CountDifferent:
     view: DecisionView
 
     async def of_put(self, caller: Identity, body: ScheduleBody, done: SchedulePutDone) -> AttemptsCounted | None:
-        """None unless the body asks for it. Raises `StoreUnavailable`."""
+        """Return the count, or None unless the body requests it. Raises `StoreUnavailable`."""
         if body.what_if_days is None:
             return None
         change = following(done.schedule.schedule_id, done.schedule, done.results)
@@ -35,7 +35,7 @@ class CountDifferent:
     async def of_following(
         self, caller: Identity, body: FollowBody, schedule_id: ScheduleId, results: Iterable[ChangedOne]
     ) -> AttemptsCounted | None:
-        """None unless the body asks for it. Raises `StoreUnavailable`."""
+        """Return the count, or None unless the body requests it. Raises `StoreUnavailable`."""
         if body.what_if_days is None:
             return None
         schedule = await self._schedule(caller, schedule_id) if body.follows else None
@@ -52,7 +52,7 @@ class CountDifferent:
 
 
 def following(schedule_id: ScheduleId, schedule: Schedule | None, results: Iterable[ChangedOne]) -> ProposedSchedule:
-    """The chargers that did not refuse have `schedule`, or leave it (None)."""
+    """Propose that the chargers that did not refuse have `schedule`, or leave it (None)."""
     concerned = frozenset(each.charger_id for each in results if each.refusal is None)
     return ProposedSchedule(schedule_id=schedule_id, charger_ids=concerned, schedule=schedule)
 

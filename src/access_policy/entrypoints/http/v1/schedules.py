@@ -53,9 +53,10 @@ PutHandler = Annotated[Retrying[PutSchedule, SchedulePutDone], provided(lambda c
     responses={200: {"model": SchedulePutShown, "description": "A dry run"}, 404: {}},
 )
 async def create_schedule(body: NewScheduleBody, call: CommandCall, handler: PutHandler, count: Counting) -> Response:
-    """Create a schedule of the depot, which `charger_ids` begin to follow. One result per charger: `ok`, or the problem for
-    which the charger does not follow it. With `dry_run` nothing is recorded, each result shows the timeline before and after,
-    and `what_if` counts the attempts of the last `what_if_days` days that would have been decided differently."""
+    """Create a schedule of the depot, which `charger_ids` begin to follow. There is one result per charger: `ok`, or
+    the problem because of which the charger does not follow it. With `dry_run` nothing is recorded, each result shows
+    the timeline before and after, and `what_if` counts the attempts of the last `what_if_days` days that would have
+    been decided differently."""
     command = PutSchedule(depot_id=DepotId(body.depot_id), **body.command())
     done = await handler(call.context, command)
     return await _put(call, body, done, count, status=200 if body.dry_run else 201)
@@ -70,9 +71,9 @@ async def create_schedule(body: NewScheduleBody, call: CommandCall, handler: Put
 async def put_schedule(
     schedule_id: str, body: ScheduleBody, call: ChangeCall, handler: PutHandler, count: Counting
 ) -> Response:
-    """Amend a schedule, and let `charger_ids` begin to follow it. All chargers that follow it take the change, each at once or
-    not at all, with one result per charger. Send it again after a failure: chargers that have the change keep it. A rule keeps
-    its id by `rule_id`, or without one by its name."""
+    """Amend a schedule, and let `charger_ids` begin to follow it. All chargers that follow it take the change, each
+    completely or not at all, with one result per charger. After a failure, send it again: chargers that already have
+    the change keep it. A rule keeps its id if the body has its `rule_id`, or else its name."""
     command = PutSchedule(schedule_id=ScheduleId(schedule_id), expected_version=call.expected_version, **body.command())
     done = await handler(call.context, command)
     return await _put(call, body, done, count, status=200)
@@ -107,7 +108,7 @@ async def list_schedules(
     view: DecisionView,
     depot_id: Annotated[str | None, Query(description="Schedules of this depot only")] = None,
 ) -> Page[ScheduleSummary]:
-    """All schedules, by depot and name."""
+    """List the schedules by depot and name."""
     if depot_id is not None:
         require_depot(caller.depots, depot_id)
     items = [
@@ -122,7 +123,8 @@ async def list_schedules(
 
 @router.get("/schedules/{schedule_id}", operation_id="get_schedule", dependencies=requires(READERS))
 async def get_schedule(caller: Caller, view: DecisionView, schedule_id: str, response: Response) -> Schedule:
-    """`chargers` are those that follow it; `up_to_date` is false where a charger does not have the latest amendment yet."""
+    """Get the schedule. `chargers` are its followers; `up_to_date` is false if a charger does not have the latest
+    amendment yet."""
     depot_id = await depot_of(view, caller.tenant_id, ScheduleId(schedule_id))
     depot = view.depot(caller.tenant_id, depot_id)
     assert depot is not None  # it has the schedule
@@ -144,7 +146,7 @@ async def remove_schedule(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_schedule)],
 ) -> None:
-    """409 while a charger follows it; the problem names the chargers."""
+    """Remove the schedule. 409 while a charger follows it; the problem names the chargers."""
     command = RemoveSchedule(schedule_id=ScheduleId(schedule_id), expected_version=call.expected_version)
     await call(handler, command)
 
@@ -192,7 +194,7 @@ async def follow_schedule(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.follow_schedule)],
 ) -> None:
-    """`If-Match` and `ETag` are the charger's version."""
+    """Let the charger follow the schedule. `If-Match` and `ETag` are the charger's version."""
     await call(handler, follower_of(schedule_id, charger_id, call.expected_version, follows=True))
 
 
@@ -209,5 +211,6 @@ async def leave_schedule(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.follow_schedule)],
 ) -> None:
-    """A charger that does not follow the schedule stays as it is. `If-Match` and `ETag` are the charger's version."""
+    """Let the charger leave the schedule. This changes nothing if it does not follow the schedule. `If-Match` and
+    `ETag` are the charger's version."""
     await call(handler, follower_of(schedule_id, charger_id, call.expected_version, follows=False))

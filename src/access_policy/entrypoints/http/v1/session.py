@@ -11,7 +11,7 @@ router = api_router(tags=["session"])
 
 
 class Session(ResponseModel):
-    """`tenant_id` is null for the role installation; `depot_ids` null: all depots of the tenant."""
+    """`tenant_id` is null for the role `installation`; `depot_ids` null: all depots of the tenant."""
 
     subject: str
     tenant_id: str | None
@@ -21,7 +21,7 @@ class Session(ResponseModel):
 
 @router.get("/session", operation_id="show_session", dependencies=requires(frozenset(Role), some_depots=True))
 async def show_session(caller: Caller) -> Session:
-    """The caller, identified by a token or by the session in the cookie, and the caller's permissions."""
+    """Show the caller, identified by a token or by the session in the cookie, and the caller's permissions."""
     return Session(
         subject=caller.subject,
         tenant_id=caller.tenant_id or None,

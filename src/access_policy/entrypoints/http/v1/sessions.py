@@ -42,7 +42,7 @@ async def end_session(
     process: Process,
     end: Annotated[EndSessionHandler, provided(lambda c: c.commands.end_session)],
 ) -> SessionEnded | Response:
-    """Record the end of an open session, and request the charger to stop it if the charger is connected."""
+    """Record the end of an open session, and ask the charger to stop it if the charger is connected."""
     key = await end.charger_of(call.caller.tenant_id, AttemptId(attempt_id))
     passed_on = await process.peers.answer(request, key)
     if passed_on is not None:

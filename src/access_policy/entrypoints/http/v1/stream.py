@@ -1,4 +1,4 @@
-"""`/v1/stream`: what changes, as server-sent events."""
+"""`/v1/stream`: changes as server-sent events."""
 
 from __future__ import annotations
 
@@ -44,27 +44,28 @@ async def stream(
         str | None, Query(pattern=POSITION, description="For the first connection of an EventSource")
     ] = None,
     last_event_id_header: Annotated[
-        str | None, Header(alias="Last-Event-ID", pattern=POSITION, description="Goes before the query's")
+        str | None, Header(alias="Last-Event-ID", pattern=POSITION, description="Takes precedence over the query's")
     ] = None,
     follow: Annotated[bool, Query(description="False: end after the replay")] = True,
 ) -> EventStream:
-    """Follow what changes, until the client leaves.
+    """Follow changes until the client disconnects.
 
     Messages: `attempt` (an item of `/v1/access-events`), `mode_change` (of `/v1/mode-changes`), `charger` (of
-    `/v1/chargers`), `reservation` (of `/v1/reservations`), `energy` (a depot's silent feeds and narrowed chargers, when its
-    site, an envelope, a feed or a gate changes; measurements alone make one every 5 seconds at most) and `import` (a plan
-    without its rows, for callers who may import).
-    Each shows the thing as it is then; several changes soon after each other become one message. The id is a log position, and
-    a client that connects again with it gets everything that changed meanwhile, some of it perhaps again.
+    `/v1/chargers`), `reservation` (of `/v1/reservations`), `energy` (a depot's silent feeds and narrowed chargers, when
+    its site, an envelope, a feed or a gate changes; measurements alone cause at most one every 5 seconds) and `import`
+    (a plan without its rows, for callers who may import). Each message shows the present state; several changes in
+    quick succession become one message. The id is a log position. A client that reconnects with it receives everything
+    that has changed since, possibly some of it twice.
 
-    `ready`: everything so far was sent. `reset`: too much has happened since the id; read everything again. `end`: the
-    service ends the stream, with its `reason`: `slow-reader` (more waited than the service keeps), `shutting-down`,
-    `signed-out`, `permissions-changed` or `unavailable`. A comment every 15 seconds shows that the stream is alive.
+    `ready`: everything so far has been sent. `reset`: too much has changed since the id; read everything again. `end`:
+    the service ends the stream, with a `reason`: `slow-reader` (more messages were waiting than the service keeps),
+    `shutting-down`, `signed-out`, `permissions-changed` or `unavailable`. A comment every 15 seconds shows that the
+    stream is alive.
     """
     live = process.live
     assert live is not None, "a process without a hub does not include this route"
     if live.clients >= STREAMS_MAX:
-        detail = "This process serves as many streams as it can; try again in a moment, or close other streams."
+        detail = "This process has reached its limit of streams; try again in a moment, or close other streams."
         raise ApiProblem(HTTPStatus.SERVICE_UNAVAILABLE, "too-many-streams", detail, headers={"Retry-After": "15"})
     audience = Audience(
         tenant_id=caller.tenant_id,

@@ -100,7 +100,7 @@ class StreamMessages:
         }
 
     async def _energy(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
-        """Of depots that are there."""
+        """Render the energy of the depots that exist."""
         found: Messages = {}
         async for subject in in_turns(list(subjects)):
             depot_id = DepotId(subject.id)
@@ -111,7 +111,7 @@ class StreamMessages:
         return found
 
     async def _import_progress(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
-        """Events may be caused by something else than an import; their cause is then no plan."""
+        """Render the progress of imports. Events that were not caused by an import have a cause that is not a plan."""
         found: Messages = {}
         for subject in subjects:
             try:

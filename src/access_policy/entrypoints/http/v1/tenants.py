@@ -1,4 +1,4 @@
-"""`/v1/tenants`: the records of the tenants, for the role `installation`, and none of their data."""
+"""`/v1/tenants`: the records of the tenants, without their data, for the role `installation`."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class TenantBody(RequestModel):
 
 
 class Tenant(ResponseModel):
-    """A tenant without a record has its id for a name and the version 0; `created_at` is when it first stored anything. Of
-    an erased tenant only the id and `erased_at` are left."""
+    """A tenant without a record has its id as its name, version 0, and as `created_at` the time when it first stored
+    anything. Only the id and `erased_at` of an erased tenant remain."""
 
     tenant_id: str
     name: str
@@ -55,7 +55,7 @@ async def put_tenant(
     views: TenantRecords,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_tenant)],
 ) -> Tenant:
-    """Register a tenant or replace its name and note. The id of an erased tenant is refused (409)."""
+    """Register a tenant, or replace its name and note. 409 for the id of an erased tenant."""
     description = TenantDescription(name=body.name, data_region=body.data_region)
     command = PutTenant(tenant_id=TenantId(tenant_id), description=description, expected_version=call.expected_version)
     await call(handler, command)

@@ -62,10 +62,12 @@ async def get_timeline(
     until: Annotated[Instant | None, Query()] = None,
     as_of: Annotated[Instant | None, Query()] = None,
 ) -> Response:
-    """Covers `[from, until)` exactly, at most 400 days. With `as_of`, the plan as it was at that instant.
+    """Get the timeline of exactly `[from, until)`, at most 400 days. With `as_of`, it follows the plan as it was at
+    that instant.
 
-    `narrowings` are the windows in which energy narrows access, active or planned for the next two days: freevend is managed
-    there, with cause `envelope`, and `own_only` also keeps vehicles with an agreement out under managed access."""
+    `narrowings` are the windows in which energy narrows access, active or planned for the next two days: in them,
+    freevend becomes managed with cause `envelope`, and `own_only` also excludes vehicles with an agreement under
+    managed access."""
     start = from_ or clock.now()
     end = until or start + DEFAULT_LENGTH
     if not timedelta(0) < end - start <= HORIZON_MAX:

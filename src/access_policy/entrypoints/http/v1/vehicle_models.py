@@ -56,7 +56,7 @@ class VehicleBody(RequestModel):
     @model_validator(mode="after")
     def _known_identifiers(self) -> VehicleBody:
         if self.identifiers is None and self.plate is not None:
-            raise ValueError("plate is one of the identifiers; leave it out where identifiers is null")
+            raise ValueError("plate is one of the identifiers; leave it out if identifiers is null")
         return self
 
     def description(self) -> VehicleDescription:
@@ -69,7 +69,7 @@ class VehicleBody(RequestModel):
         )
 
     def presented(self) -> list[tuple[IdentifierKind, str]] | None:
-        """None: the vehicle keeps its identifiers."""
+        """Return the identifiers as presented; None: the vehicle keeps its identifiers."""
         if self.identifiers is None:
             return None
         plates = [] if self.plate is None else [(IdentifierKind.PLATE, self.plate)]
@@ -122,12 +122,13 @@ class VehicleReader:
         return row
 
     async def after_command(self, tenant_id: TenantId, vehicle_id: VehicleId, version: int) -> Vehicle:
-        """For the response to a command, which is kept for a day to be given again: without values of identifiers."""
+        """Return the vehicle for the response to a command. It has no values of identifiers, because the response is
+        kept for a day to answer repetitions."""
         return self._shown({**await self.row(tenant_id, vehicle_id), "version": version}, {})
 
     async def shown(self, call: Call, rows: Sequence[Row], shown_in: ShownIn) -> list[Vehicle]:
-        """Vehicles as the caller may see them. The reading of values is recorded first; where it cannot be, they are left
-        out."""
+        """Return vehicles as the caller may see them. The reading of values is recorded first; if it cannot be, the
+        values are left out."""
         values = [await self._values(call.caller, row) for row in rows]
         holders = [
             VehicleId(row["vehicle_id"]) for row, of_row in zip(rows, values, strict=True) if any(of_row.values())
@@ -141,8 +142,8 @@ class VehicleReader:
         return [self._shown(row, of_row) for row, of_row in zip(rows, values, strict=True)]
 
     def byte_reversed_holder(self, tenant_id: TenantId, value: Identifier) -> VehicleId | None:
-        """The vehicle that has the same RFID UID in the other byte order, in which some readers send it. For a note to the
-        operator, never for a match."""
+        """Return the vehicle that has the same RFID UID in reverse byte order, in which some readers send it. It is for
+        a note to the operator, never for a match."""
         twin = value.byte_reversed()
         if twin is None or twin == value:
             return None
@@ -150,7 +151,7 @@ class VehicleReader:
         return None if holder is None else holder.vehicle_id
 
     def spellings(self, tenant_id: TenantId, text: str) -> set[str]:
-        """The pseudonyms of all identifiers that the text may be a spelling of."""
+        """Return the pseudonyms of all identifiers that the text may be a spelling of."""
         found: set[str] = set()
         for kind in IdentifierKind:
             try:
@@ -160,7 +161,8 @@ class VehicleReader:
         return found
 
     async def _values(self, caller: Identity, row: Row) -> dict[str, str | None]:
-        """The values of the vehicle's identifiers by pseudonym, if the caller may see them. A PIN's value is not stored."""
+        """Return the values of the vehicle's identifiers by pseudonym, if the caller may see them. PIN values are not
+        stored."""
         if caller.role not in SEES_VALUES:
             return {}
         vehicle_id = VehicleId(row["vehicle_id"])

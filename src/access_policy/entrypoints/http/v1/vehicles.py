@@ -47,7 +47,7 @@ class VehicleNote(ResponseModel):
 
 
 class VehiclesFound(Page[Vehicle]):
-    """`hints` lists vehicles that have the wanted identifier with its bytes in the other order."""
+    """`hints` lists vehicles that have the requested identifier with its bytes in reverse order."""
 
     hints: list[VehicleNote]
 
@@ -178,16 +178,18 @@ def _byte_reversed(vehicles: VehicleReader, tenant_id: TenantId, text: str) -> l
         holder = vehicles.byte_reversed_holder(tenant_id, read_identifier(IdentifierKind.RFID, text))
     except Refused:
         return []
-    message = f"Vehicle {holder} has this UID with its bytes in the other order."
+    message = f"Vehicle {holder} has this UID with its bytes in reverse order."
     return [] if holder is None else [VehicleNote(vehicle_id=holder, message=message)]
 
 
 def _notes(vehicles: VehicleReader, tenant_id: TenantId, vehicle_id: VehicleId, body: VehicleBody) -> list[Note]:
-    """Identifiers that may be mistaken, by RFC 6901 pointer."""
+    """Return notes on identifiers that may be mistaken, by RFC 6901 pointer."""
     notes = []
     for index, (kind, text) in enumerate(body.presented() or []):
         holder = vehicles.byte_reversed_holder(tenant_id, read_identifier(kind, text))
         if holder is not None and holder != vehicle_id:
-            message = f"Vehicle {holder} has this UID with its bytes in the other order; is it the same card, read differently?"
+            message = (
+                f"Vehicle {holder} has this UID with its bytes in reverse order; is it the same card, read differently?"
+            )
             notes.append(Note(pointer=f"/identifiers/{index}/value", message=message))
     return notes

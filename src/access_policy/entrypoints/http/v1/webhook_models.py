@@ -26,7 +26,7 @@ Secret = Annotated[
 
 
 class WebhookBody(RequestModel):
-    """`pattern` is an EventBridge rule pattern, `preset` the name of one; send one of them."""
+    """`pattern` is an EventBridge rule pattern, `preset` the name of a predefined one; send exactly one of them."""
 
     name: Text
     url: Url
@@ -63,7 +63,7 @@ class SecretBody(RequestModel):
 
 
 class Webhook(ResponseModel):
-    """`disabled_because` is set where the service disabled it: the receiver answered 410 Gone."""
+    """`disabled_because` is set if the service disabled the webhook because the receiver answered 410 Gone."""
 
     webhook_id: str
     name: str
@@ -94,7 +94,7 @@ class Webhook(ResponseModel):
 
 
 class WebhookWithSecret(Webhook):
-    """The secret is shown here and never again."""
+    """A webhook with its secret, which is shown only here."""
 
     secret: str
 
@@ -115,7 +115,8 @@ class WebhookPreset(ResponseModel):
 
 
 class DeliveryAttempt(ResponseModel):
-    """One try: `status` of the response, null without one; `detail` is the reason, or the start of the response."""
+    """One try. `status` is that of the response, null without a response; `detail` is the reason, or the start of the
+    response."""
 
     at: UtcInstant
     delivered: bool

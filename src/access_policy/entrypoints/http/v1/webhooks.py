@@ -1,4 +1,4 @@
-"""`/v1/webhooks`: who receives which events, and what became of each delivery."""
+"""`/v1/webhooks`: who receives which events, and the result of each delivery."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ Registrations = Annotated[WebhookRegistrations, provided(lambda c: c.publishing.
 
 
 async def _of_the_whole_tenant(caller: Caller) -> Identity:
-    """A webhook receives events of all depots. Raises `ApiProblem` (403)."""
+    """Return the caller. Raises `ApiProblem` (403) for one limited to some depots, because a webhook receives events of
+    all depots."""
     if caller.depots is not None:
-        detail = "A webhook receives events of all depots; an admin of the whole tenant may manage it."
+        detail = "A webhook receives events of all depots; only an admin of the whole tenant may manage it."
         raise ApiProblem(HTTPStatus.FORBIDDEN, "depot-scope-too-small", detail)
     return caller
 
@@ -51,7 +52,7 @@ WholeTenant = Annotated[Identity, Depends(_of_the_whole_tenant)]
 
 @router.get("/webhook-presets", operation_id="list_webhook_presets", dependencies=requires(ADMINS))
 async def list_webhook_presets() -> Page[WebhookPreset]:
-    """Rule patterns for the most common needs."""
+    """List rule patterns for the most common needs."""
     return Page(items=[WebhookPreset.of(each) for each in PRESETS.values()], next_cursor=None)
 
 
@@ -59,8 +60,8 @@ async def list_webhook_presets() -> Page[WebhookPreset]:
 async def create_webhook(
     body: NewWebhookBody, call: CommandCall, caller: WholeTenant, registrations: Registrations
 ) -> WebhookWithSecret:
-    """Deliver the tenant's events that match the pattern, from now on, by Standard Webhooks: at least once, in order for each
-    aggregate, retried for a day. The response shows the secret; no later one does."""
+    """Deliver the tenant's events that match the pattern, from now on, by Standard Webhooks: at least once, in order
+    for each aggregate, retried for a day. Only this response shows the secret."""
     webhook = await registrations.create(call.context, body.draft(), body.secret)
     set_etag(call.response, webhook.version)
     return WebhookWithSecret.with_secret(webhook)
@@ -84,8 +85,8 @@ async def get_webhook(
 async def change_webhook(
     webhook_id: str, body: WebhookBody, call: ChangeCall, caller: WholeTenant, registrations: Registrations
 ) -> Webhook:
-    """Change all settings but the secret. Queued events are delivered to the new URL. A webhook that is enabled again receives
-    what happens from now on, and what was queued less than a day ago."""
+    """Change all settings except the secret. Queued events are delivered to the new URL. A webhook that is enabled
+    again receives events from now on, and events that were queued less than a day ago."""
     webhook = await registrations.change(call.context, webhook_id, body.draft(), call.expected_version)
     set_etag(call.response, webhook.version)
     return Webhook.of(webhook)
@@ -99,7 +100,7 @@ async def change_webhook(
     response_class=Response,
 )
 async def remove_webhook(webhook_id: str, call: ChangeCall, caller: WholeTenant, registrations: Registrations) -> None:
-    """Also deletes its queue and its delivery log."""
+    """Remove the webhook with its queue and its delivery log."""
     await registrations.remove(call.context, webhook_id, call.expected_version)
 
 
@@ -109,7 +110,7 @@ async def remove_webhook(webhook_id: str, call: ChangeCall, caller: WholeTenant,
 async def rotate_webhook_secret(
     webhook_id: str, body: SecretBody, call: ChangeCall, caller: WholeTenant, registrations: Registrations
 ) -> WebhookWithSecret:
-    """Sign with a new secret, and for a day with the old one beside it. The response shows the new secret."""
+    """Sign with a new secret, and for a day also with the old one. The response shows the new secret."""
     webhook = await registrations.rotate(call.context, webhook_id, body.secret, call.expected_version)
     set_etag(call.response, webhook.version)
     return WebhookWithSecret.with_secret(webhook)
@@ -117,7 +118,8 @@ async def rotate_webhook_secret(
 
 @router.post("/webhooks/{webhook_id}/test", operation_id="test_webhook", dependencies=requires(ADMINS))
 async def test_webhook(webhook_id: str, caller: WholeTenant, registrations: Registrations) -> DeliveryAttempt:
-    """Deliver one event of type `WebhookTest` now, and answer with the result. It is neither retried nor logged."""
+    """Deliver one event of type `WebhookTest` now, and return the result. The delivery is neither retried nor
+    logged."""
     return DeliveryAttempt.of(await registrations.test(caller.tenant_id, webhook_id))
 
 
@@ -130,8 +132,8 @@ async def list_webhook_deliveries(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[WebhookDelivery]:
-    """The delivery log, newest first; `state=dead_letter` lists the dead letters. Delivered events stay for 7 days, dead
-    letters for 30."""
+    """List the delivery log, newest first; `state=dead_letter` lists the dead letters. Delivered events are kept for 7
+    days, dead letters for 30."""
     webhook = await registrations.get(caller.tenant_id, webhook_id)
     found = await registrations.queue.page(webhook.key, state=state, before=_number(cursor), limit=limit + 1)
     more = str(found[limit - 1].number) if len(found) > limit else None
@@ -146,7 +148,7 @@ async def list_webhook_deliveries(
 async def redeliver_webhook_event(
     webhook_id: str, event_id: str, caller: WholeTenant, registrations: Registrations
 ) -> QueuedAgain:
-    """Queue the delivery again, whether it was delivered, is a dead letter, or waits for its next try."""
+    """Queue the delivery again, whether it was delivered, is a dead letter, or is waiting for its next try."""
     return QueuedAgain(deliveries=await registrations.deliver_again(caller.tenant_id, webhook_id, event_id))
 
 

@@ -65,7 +65,7 @@ class DifferentAttempt(ResponseModel):
 
 
 class WhatIfNote(ResponseModel):
-    """A limit of the replay: something that no recorded attempt can show. `pointer` is into the request (RFC 6901)."""
+    """A limit of the replay: something that recorded attempts cannot show. `pointer` is into the request (RFC 6901)."""
 
     code: str
     pointer: str
@@ -93,8 +93,8 @@ async def ask_what_if(
     what_if: Annotated[replay.WhatIf, provided(lambda c: c.queries.what_if)],
     body: WhatIfBody,
 ) -> WhatIf:
-    """Replay recorded attempts by the present rules and by the proposed ones, and count the decisions that differ. Nothing is
-    recorded."""
+    """Replay recorded attempts under the present rules and under the proposed ones, and count the decisions that
+    differ. Nothing is recorded."""
     question = body.question()
     if question.charger_ids is None:
         question = replace(question, charger_ids=await chargers_within(request, caller))

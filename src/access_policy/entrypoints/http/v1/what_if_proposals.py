@@ -61,8 +61,8 @@ class ScheduleContent(RequestModel):
 
 
 class ScheduleChangeBody(RequestModel):
-    """`schedule` with `schedule_id` amends that schedule for all chargers that follow it, with `depot_id` it is a new one
-    there. `charger_ids` would begin to follow it; `withdraw`: all that follow it would leave it."""
+    """`schedule` with `schedule_id` amends that schedule for all chargers that follow it; with `depot_id` it is a new
+    schedule of that depot. `charger_ids` would begin to follow it. With `withdraw`, all followers would leave it."""
 
     schedule_id: Text | None = None
     depot_id: Text | None = None
@@ -75,7 +75,7 @@ class ScheduleChangeBody(RequestModel):
         if (self.schedule_id is None) is (self.depot_id is None):
             raise ValueError("give the schedule_id of a schedule, or the depot_id of a new one")
         if self.withdraw and (self.schedule_id is None or self.schedule is not None or self.charger_ids):
-            raise ValueError("withdraw takes a schedule_id and nothing else; leave schedule and charger_ids out")
+            raise ValueError("withdraw takes only a schedule_id; leave schedule and charger_ids out")
         if self.schedule_id is None and self.schedule is None:
             raise ValueError("is missing schedule; give the name and the rules of the new one")
         if not (self.withdraw or self.schedule or self.charger_ids):
