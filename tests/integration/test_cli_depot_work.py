@@ -66,7 +66,7 @@ def test_attempts_allow_lets_a_refused_card_charge_until_it_is_disallowed(cli: C
     (listed,) = answer(cli("attempts", "allowed", "north", "--json"))["items"]
     assert (listed["attempt_id"], listed["reason"]) == (attempt_id, "guest")
 
-    assert "is ended" in cli("attempts", "disallow", attempt_id).stdout
+    assert "ended the permission" in cli("attempts", "disallow", attempt_id).stdout
     assert "denied: unknown_identifier" in cli("decide", "bay-1", *STRANGER).stdout
     assert "no ad-hoc permissions" in cli("attempts", "allowed", "north").stderr
 

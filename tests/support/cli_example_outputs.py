@@ -31,7 +31,7 @@ OUTPUTS: Final[dict[str, str]] = {
     "watch": r"attempt  .*bay-1  denied  unknown_identifier",
     "overrides": rf"{ID}\tfreevend\t{LOCAL}\t{LOCAL}\tvisit",
     "attempts show": r"(?s)^when .*=> No vehicle had it",
-    "attempts disallow": r"^the permission of attempt [0-9a-f]{32} is ended\n$",
+    "attempts disallow": r"^ended the permission of attempt [0-9a-f]{32}\n$",
     "attempts allowed": rf"\trfid\t…FFFF\t{LOCAL}\tcard left at home\t",
     "attempts follow": r"bay-1  denied  unknown_identifier",
     "sessions end": r"^ended the session of attempt [0-9a-f]{32}; charger bay-1 answered the stop request: Accepted\n$",

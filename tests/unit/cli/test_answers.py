@@ -33,11 +33,11 @@ def raises(error: Exception) -> Cli:
     ("service", "line"),
     [
         (raises(httpx.ConnectError("refused")), "is the service running? Start it with: access-policy serve"),
-        (raises(httpx.ReadTimeout("")), "did not answer within 60 s; it may still execute the request"),
+        (raises(httpx.ReadTimeout("")), "did not respond within 60 s; it may still execute the request"),
         (raises(httpx.RemoteProtocolError("cut off")), "http://api: cut off"),
         (says(404, text="<html>"), "http://api answered 404 Not Found; check that it is the address of this service"),
         (says(302, headers={"Location": "http://elsewhere"}), "http://api answered 302 Found"),
-        (says(200, text="<html>"), "http://api did not answer with JSON"),
+        (says(200, text="<html>"), "http://api did not respond with JSON"),
         (says(401, json={"detail": "The token is not valid."}), "The token is not valid."),
         (says(403, json={"detail": "This needs one of the roles admin."}), "This needs one of the roles admin."),
         (says(503, json={"title": "The store is down"}), "The store is down"),

@@ -210,7 +210,7 @@ def test_command_that_ends_something_asks_at_a_terminal(cli: Cli, monkeypatch: p
     done = cli("chargers", "retire", "bay-1", stdin="y\n")
 
     assert "Retire the charger bay-1?" in refused.stderr
-    assert "nothing is changed" in refused.stderr
+    assert "nothing has changed" in refused.stderr
     assert "charger bay-1 is retired" in done.stdout
 
 
@@ -242,4 +242,4 @@ def test_override_at_a_pattern_of_chargers_and_a_prefix_of_an_id(cli: Cli) -> No
     assert "these begin with it: bay-1, bay-2" in several
     assert cli.json("chargers", "show", "gat")["charger_id"] == "gate-1"
     assert "gate-1" in cli("chargers", "retire", "gat", status=1).stderr
-    assert "no charger fits 'yard-*'" in cli("override", "yard-*", "freevend", "--reason", "x", status=1).stderr
+    assert "no charger matches 'yard-*'" in cli("override", "yard-*", "freevend", "--reason", "x", status=1).stderr

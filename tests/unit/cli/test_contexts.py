@@ -90,4 +90,4 @@ def test_unreadable_contexts_are_reported_in_one_line(cli: Cli, tmp_path: Path) 
     (tmp_path / "access-policy").mkdir()
     (tmp_path / "access-policy" / "contexts.json").write_text("[]")
 
-    assert "mend or delete it" in cli("depots", "list", status=2).stderr
+    assert "repair or delete it" in cli("depots", "list", status=2).stderr

@@ -53,7 +53,7 @@ def test_attempt_recorded_at_an_entrance_is_listed_with_it(gate: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (("--entrance", "gate", "bay-1", "plate", "HH XY 99"), 2, "--entrance takes the place of CHARGER"),
+        (("--entrance", "gate", "bay-1", "plate", "HH XY 99"), 2, "--entrance replaces CHARGER"),
         (("bay-1", "plate"), 2, "VALUE is missing"),
         (("--entrance", "yard", "plate", "HH XY 99"), 1, "There is no entrance yard"),
     ],

@@ -66,9 +66,9 @@ def test_schedules_leave_then_remove_ends_the_schedule(cli: Cli, weekdays: str) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("add-rule", "{id}", *NIGHTS), "has a rule Nights already"),
+        (("add-rule", "{id}", *NIGHTS), "already has a rule Nights"),
         (("amend-rule", "{id}", "--rule", "None", "--start", "20:00"), "has no rule None; it has Nights"),
-        (("withdraw-rule", "{id}", "--rule", "Nights"), "a schedule needs a rule"),
+        (("withdraw-rule", "{id}", "--rule", "Nights"), "a schedule needs at least one rule"),
         (("follow", "{id}"), "name the chargers, or give --all"),
         (("follow", "{id}", "bay-1", "--all"), "--all contradicts the named chargers"),
         (("show", "none"), "There is no schedule none"),

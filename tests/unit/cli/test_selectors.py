@@ -53,7 +53,7 @@ def test_vehicles_are_suspended_reinstated_and_removed_by_a_pattern(cli: Cli) ->
 
 
 def test_pattern_that_fits_no_vehicle_is_refused(cli: Cli) -> None:
-    assert "no vehicle fits 'bus-*'" in cli("vehicles", "suspend", "bus-*", "--reason", "strike", status=1).stderr
+    assert "no vehicle matches 'bus-*'" in cli("vehicles", "suspend", "bus-*", "--reason", "strike", status=1).stderr
 
 
 def test_exception_is_added_to_each_charger_of_a_pattern(cli: Cli) -> None:

@@ -41,7 +41,7 @@ def test_tenant_created_is_shown_listed_and_not_created_again(installation: Cli)
 
     assert (shown["name"], shown["data_region"]) == ("Rival Depots", "eu-west-1")
     assert [each["tenant_id"] for each in listed] == ["acme", "rival"]
-    assert "there is a tenant rival already" in again.stderr
+    assert "tenant rival already exists" in again.stderr
 
 
 def test_tenant_without_a_record_is_created_and_amended_by_name(installation: Cli) -> None:

@@ -43,7 +43,7 @@ def test_timeline_of_a_pattern_or_several_chargers_is_one_list_as_json(cli: Cli)
 def test_timeline_needs_chargers_or_a_depot_with_chargers(cli: Cli) -> None:
     cli("depots", "put", "south", "--name", "South", "--time-zone", "Europe/Rome")
 
-    assert "name chargers, or give --depot" in cli("timeline", status=2).stderr
-    assert "name chargers, or give --depot" in cli("timeline", "bay-1", "--depot", "north", status=2).stderr
+    assert "give either chargers or --depot" in cli("timeline", status=2).stderr
+    assert "give either chargers or --depot" in cli("timeline", "bay-1", "--depot", "north", status=2).stderr
     assert "the depot south has no chargers" in cli("timeline", "--depot", "south", status=1).stderr
     assert "depot" in cli("timeline", "--depot", "nowhere", status=1).stderr

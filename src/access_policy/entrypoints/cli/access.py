@@ -50,7 +50,7 @@ FOLLOW_EVERY_S = 1.0
 
 @sessions.callback()
 def _sessions() -> None:
-    """Make `sessions` a group although it has only one command."""
+    """Make `sessions` a group even though it has only one command."""
 
 
 @sessions.command("end")
@@ -59,7 +59,7 @@ def end_session(
     attempt_id: Attempt,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
 ) -> None:
-    """End an open session on record, and request a stop from its charger if that is connected."""
+    """Record the end of an open session, and ask its charger to stop it if the charger is connected."""
     session = session_of(ctx)
     session.confirm(f"end the session of attempt {attempt_id}")
     answer = session.command("POST", f"/v1/sessions/{segment(attempt_id)}/end", {"reason": reason})
@@ -76,7 +76,7 @@ def list_attempts(
     reason: Annotated[str | None, typer.Option(help="Reason code, such as unknown_identifier")] = None,
     would_deny: Annotated[str | None, typer.Option(help="Under observe: the reason that would have denied it")] = None,
     charger: ChargerOption = None,
-    entrance: Annotated[str | None, typer.Option(help="Attempts at this entrance only; its whole id")] = None,
+    entrance: Annotated[str | None, typer.Option(help="Only attempts at this entrance; its whole id")] = None,
     depot: DepotOption = None,
     begin: Since = None,
     until: Until = None,
@@ -143,12 +143,12 @@ def end_allowance(ctx: typer.Context, attempt_id: Attempt) -> None:
     session = session_of(ctx)
     session.confirm(f"end the permission of attempt {attempt_id}")
     answer = session.command("DELETE", f"/v1/access-events/{segment(attempt_id)}/allow")
-    done(session, answer, f"the permission of attempt {attempt_id} is ended")
+    done(session, answer, f"ended the permission of attempt {attempt_id}")
 
 
 @attempts.command("allowed")
 def list_allowances(ctx: typer.Context, depot_id: Depot) -> None:
-    """List the permissions that hold at a depot now."""
+    """List the permissions that are in force at a depot."""
     session = session_of(ctx)
     items = session.get(f"/v1/depots/{segment(depot_id)}/ad-hoc-permissions")["items"]
     names = ("attempt_id", "vehicle_id", "kind", "masked", "until", "reason", "given_by")
@@ -209,7 +209,7 @@ def decide(
         str | None, typer.Argument(metavar="VALUE", help="The identifier, in any spelling", show_default=False)
     ] = None,
     entrance: Annotated[
-        str | None, typer.Option(help="Decide at this entrance: leave CHARGER out; the whole id of the entrance")
+        str | None, typer.Option(help="Decide at this entrance (its whole id) instead of at CHARGER")
     ] = None,
     at: Annotated[str | None, typer.Option(help="Instant of the decision [default: now]")] = None,
     record: Annotated[bool, typer.Option("--record", help="Record it as an attempt")] = False,
@@ -240,9 +240,9 @@ def decide(
 
 
 def _shifted(kind: str, value: str, more: str | None) -> tuple[str, str]:
-    """The words of a decision at an entrance, where no charger comes first."""
+    """Return the arguments of a decision at an entrance, where no charger comes first."""
     if more is not None:
-        raise typer.BadParameter("--entrance takes the place of CHARGER; give KIND and VALUE only")
+        raise typer.BadParameter("--entrance replaces CHARGER; give only KIND and VALUE")
     return kind, value
 
 

@@ -55,7 +55,7 @@ Everywhere = Annotated[bool, typer.Option("--everywhere", help="Valid at all cha
 Hours = Annotated[list[str] | None, typer.Option(help="DAYS START-END, such as 'MO,TU 22:00-06:00' [default: always]")]
 Always = Annotated[bool, typer.Option("--always", help="Valid at all hours")]
 Kinds = Annotated[list[str] | None, typer.Option(help="Kind that identifies its vehicles; repeatable [default: all]")]
-AnyKind = Annotated[bool, typer.Option("--any-kind", help="All kinds of identifiers identify its vehicles")]
+AnyKind = Annotated[bool, typer.Option("--any-kind", help="All kinds of identifiers may identify its vehicles")]
 
 
 @app.command("put")
@@ -150,5 +150,5 @@ def _hours(session: Session, text: str) -> dict[str, Any]:
     days, _, span = text.partition(" ")
     start, separator, end = span.partition("-")
     if not separator:
-        session.refuse(f"{text!r} are not valid hours; write 'MO,TU 22:00-06:00'")
+        session.refuse(f"{text!r} is not valid; write hours like 'MO,TU 22:00-06:00'")
     return {"days": days.split(","), "start": start.strip(), "end": end.strip()}

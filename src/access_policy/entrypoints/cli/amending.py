@@ -25,7 +25,7 @@ def amend(
     kept_by_null: Collection[str] = (),
     if_match: str | None,
 ) -> tuple[Any, Any]:
-    """Amend or create the resource. Return it as it was (None if it is new) and as it is now.
+    """Amend or create the resource. Return its previous state (None if it is new) and its present state.
 
     Args:
         named: New values by field; null empties the field.
@@ -45,7 +45,7 @@ def amend(
 
 
 def print_changes(session: Session, sentence: str, before: Any, after: Any, fields: Collection[str]) -> None:
-    """Print the sentence and each changed field, old and new; with `--json` the answer."""
+    """Print the sentence and each changed field with its old and new value; with `--json`, the response."""
     if document(session, after):
         return
     session.out.print(sentence, markup=False)

@@ -25,11 +25,14 @@ def create_api_key(
     key_role: Annotated[Role, typer.Option("--with-role", help="What its bearer may do")],
     depot: Annotated[
         list[str] | None,
-        typer.Option(autocompletion=depots, help="Depot that it opens, or its beginning; repeatable [default: all]"),
+        typer.Option(
+            autocompletion=depots,
+            help="Depot that it is valid for, or its beginning; repeatable [default: all]",
+        ),
     ] = None,
     expires_in: Annotated[str, typer.Option(help="How long it is valid, such as 30d")] = "90d",
 ) -> None:
-    """Create a key and print it, and nothing else, to standard output. It is shown this once. Needs --role admin."""
+    """Create a key and print only the key to standard output. It is shown only this once. Needs --role admin."""
     session = session_of(ctx)
     try:
         expires_at = datetime.now(UTC) + span_of(expires_in)
@@ -39,13 +42,13 @@ def create_api_key(
     answer = session.command("POST", "/v1/api-keys", body | compact(depot_ids=identities(session, "depots", depot)))
     if document(session, answer):
         return
-    session.err.print(f"API key {answer['key_id']} ({name}); store it now, it is not shown again:", markup=False)
+    session.err.print(f"API key {answer['key_id']} ({name}); store it now; it is not shown again:", markup=False)
     typer.echo(answer["key"])
 
 
 @app.command("list")
 def list_api_keys(ctx: typer.Context) -> None:
-    """List all keys, also expired and revoked ones, and when each was last used."""
+    """List all keys, including expired and revoked ones, and when each was last used."""
     session = session_of(ctx)
     shown = columns("key_id", "name", "role", "depot_ids", "state", "expires_at", "last_used_at", "created_by")
     table(session, session.get("/v1/api-keys")["items"], shown, nothing="no API keys")
@@ -53,7 +56,7 @@ def list_api_keys(ctx: typer.Context) -> None:
 
 @app.command("revoke")
 def revoke_api_key(ctx: typer.Context, key_id: ApiKey) -> None:
-    """Revoke a key: from now on the service refuses it."""
+    """Revoke a key; the service refuses it from now on."""
     session = session_of(ctx)
     session.confirm(f"revoke the API key {key_id}")
     answer = session.command("DELETE", f"/v1/api-keys/{segment(key_id)}")

@@ -1,4 +1,4 @@
-"""`access-policy audit`: read the audit, export it, and verify the chain over the stored log."""
+"""`access-policy audit`: read the audit, export it, and verify the chain of the stored log."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def export_head(data: Data = None) -> None:
 
 @app.command("verify")
 def verify_chain(ctx: typer.Context, data: Data = None, head: HeadFile = None) -> None:
-    """Verify the stored log against its audit chain. Exit 1 if something was edited, deleted, inserted or truncated.
+    """Verify the stored log against its audit chain. Exit with 1 if anything was edited, deleted, inserted or
+    truncated.
 
-    Without --head, a log that was truncated together with its chain cannot be recognised.
+    Without --head, the command cannot detect that a log was truncated together with its chain.
     """
     signed = None if head is None else head.read_text(errors="replace")
     found = run(_verify(settings_of(data=data), signed))
@@ -52,7 +53,7 @@ Kind = Annotated[str | None, typer.Option(help="change or read")]
 Actor = Annotated[str | None, typer.Option(help="Who did it")]
 Operation = Annotated[str | None, typer.Option(help="An operation of the API, or an event such as mode_overridden")]
 Subject = Annotated[str | None, typer.Option(help="KIND or KIND/ID, such as charger/bay-1")]
-_AUDITOR_HINT = "Needs the role auditor or admin (--role)."
+_AUDITOR_HINT = "Needs the auditor or admin role (--role)."
 
 
 @app.command("list", epilog=_AUDITOR_HINT)
@@ -82,7 +83,7 @@ def export_entries(
     actor: Actor = None,
     operation: Operation = None,
     subject: Subject = None,
-    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line instead of CSV")] = False,
+    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object per line instead of CSV")] = False,
     output: Output = None,
 ) -> None:
     """Export the audit as CSV or JSON lines."""
@@ -160,9 +161,9 @@ def _print(found: Verification) -> None:
     )
     print(f"{'The audit chain holds' if found.holds else 'The audit chain does NOT hold'}: {compared}.")
     if found.erased:
-        print(f"Erased tenants, whose chains went with them: {', '.join(sorted(found.erased))}.")
+        print(f"Erased tenants, whose chains were erased with them: {', '.join(sorted(found.erased))}.")
     if found.unchained:
-        print(f"{counted(found.unchained, 'younger position is', 'younger positions are')} not chained yet.")
+        print(f"{counted(found.unchained, 'later position is', 'later positions are')} not chained yet.")
 
 
 def _document(found: Verification) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`backup` and `restore`: the files of an installation, its keys among them."""
+"""`backup` and `restore`: the files of an installation, including its keys."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ app = typer.Typer()
 
 Lists = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--erasures", exists=True, dir_okay=False, help="A list of erasures (erasures.jsonl), may be repeated"
-    ),
+    typer.Option("--erasures", exists=True, dir_okay=False, help="A list of erasures (erasures.jsonl); repeatable"),
 ]
 Backup = Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Directory of the backup")]
 
 
 @app.command()
 def backup(directory: Backup, data: Data = None) -> None:
-    """Back up the files and keys of the installation to a new directory, as they are at one moment. The service may run.
+    """Back up the files and keys of the installation to a new directory, as they are at one moment. The service may be
+    running.
 
-    Whoever can read the backup can read every sealed value and sign tokens: protect it like the data directory.
+    Anyone who can read the backup can read every sealed value and sign tokens: protect it like the data directory.
     """
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.local_files.backups import write_backup
@@ -54,10 +53,10 @@ def backup(directory: Backup, data: Data = None) -> None:
 
 @app.command()
 def restore(directory: Backup, data: Data = None, erasures: Lists = None) -> None:
-    """Restore a backup to a data directory that does not exist or is empty. Nothing is changed if that fails.
+    """Restore a backup to a data directory that does not exist or is empty. If that fails, nothing has changed.
 
-    Vehicles and tenants that were erased after the backup are erased again: they are on the lists of erasures in other
-    backups beside this one and in data directories beside the new one. Name further lists with --erasures.
+    Vehicles and tenants that were erased after the backup are erased again. The command finds them on the lists of
+    erasures in backups beside this one and in data directories beside the new one. Name further lists with --erasures.
     """
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.local_files.manifests import BackupUnusable, read_manifest
@@ -90,14 +89,15 @@ def restore(directory: Backup, data: Data = None, erasures: Lists = None) -> Non
     for line in elsewhere:
         print(line)
     if elsewhere:
-        print("Restore them, run migrate, then finish-restore. The service does not start before.")
+        print("Restore them, run migrate, then finish-restore. The service does not start before that.")
         return
     _finish(settings)
 
 
 @app.command("finish-restore")
 def finish(data: Data = None) -> None:
-    """Finish a restore once every database is restored: record it, and repeat the erasures and revocations after the backup."""
+    """Finish a restore once every database is restored: record it, and repeat erasures and revocations made after the
+    backup."""
     _finish(settings_of(data=data))
 
 
@@ -129,7 +129,7 @@ def _say(manifest: Manifest, done: str) -> None:
 
 
 def _elsewhere(settings: Settings) -> Iterator[str]:
-    """The parts of the installation that are not in files."""
+    """Name the parts of the installation that are not in files."""
     places = {
         "events": settings.store_location,
         "records": settings.records_location,

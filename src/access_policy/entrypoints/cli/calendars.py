@@ -76,14 +76,12 @@ def import_calendar(
     depot_id: Depot,
     calendar_id: Calendar,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An .ics file")],
-    name: Annotated[
-        str | None, typer.Option(help="Name that people will see [default: the file's name for it]")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name that people will see [default: the name in the file]")] = None,
     years: Annotated[str | None, typer.Option(help="Years to import for repeating days, such as 2026-2028")] = None,
     timed: Annotated[bool, typer.Option("--timed", help="Also import events with times, as whole days")] = False,
     if_match: IfMatch = None,
 ) -> None:
-    """Replace a calendar's days by those of an .ics file."""
+    """Replace a calendar's days with those of an .ics file."""
     session = session_of(ctx)
     answer = session.command(
         "PUT",

@@ -24,7 +24,7 @@ def reset(
     ctx: typer.Context,
     charger: Chargers,
     immediately: Annotated[
-        bool, typer.Option("--immediately", help="At once; otherwise charges end in good order first")
+        bool, typer.Option("--immediately", help="At once; otherwise running charges end properly first")
     ] = False,
 ) -> None:
     """Restart chargers."""
@@ -52,7 +52,7 @@ def change_availability(
     state: Annotated[str, typer.Argument(metavar="STATE", help="operative or inoperative")],
     connector: Connector = None,
 ) -> None:
-    """Take chargers or a connector of each out of operation, or put them back."""
+    """Take chargers, or one connector of each, out of operation, or put them back into operation."""
     session = session_of(ctx)
     if state not in ("operative", "inoperative"):
         raise typer.BadParameter(f"{state!r} is neither operative nor inoperative")
@@ -72,7 +72,7 @@ def trigger(
     ],
     connector: Connector = None,
 ) -> None:
-    """Ask chargers to send a message now."""
+    """Make chargers send a message now."""
     session = session_of(ctx)
     ids = chosen(session, charger)
     _call_each(session, ids, lambda protocol: operations.trigger(protocol, message, connector))
@@ -85,7 +85,7 @@ def call(
     action: Annotated[str, typer.Argument(metavar="ACTION", help="Such as GetConfiguration")],
     payload: Annotated[str, typer.Argument(metavar="PAYLOAD", help="JSON, as in OCPP")] = "{}",
 ) -> None:
-    """Send a charger any call of its OCPP version, and print its answer. Most calls need the role admin."""
+    """Send a charger any call of its OCPP version, and print its answer. Most calls need the admin role."""
     session = session_of(ctx)
     import msgspec
 
@@ -105,7 +105,7 @@ def setting(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A configuration key; Component.Variable in OCPP 2.x")],
     value: Annotated[str | None, typer.Argument(metavar="VALUE", help="New value [default: only read it]")] = None,
 ) -> None:
-    """Read a setting of a charger, or write it (role admin)."""
+    """Read a setting of a charger, or write it (needs the admin role)."""
     session = session_of(ctx)
     protocol = _protocol(session, charger_id)
     try:
@@ -164,7 +164,7 @@ def _call_each(session: Session, ids: Sequence[str], operation: Callable[[str], 
 
 
 def _is_declined(session: Session, charger_id: str, answer: Any) -> bool:
-    """Whether the charger did not do what it was asked to; then say its answer."""
+    """Return whether the charger declined the call, and print its answer if so."""
     status = operations.declined(answer["answer"])
     if status is not None:
         text = f"access-policy: charger {charger_id} answered {answer['action']}: {status}"
@@ -187,7 +187,7 @@ def _sent(session: Session, charger_id: str, operation: operations.Call) -> Any:
 
 
 def _protocol(session: Session, charger_id: str) -> str:
-    """That of the charger's latest connection."""
+    """Return the OCPP version of the charger's latest connection."""
     protocol = session.get(f"/v1/chargers/{segment(charger_id)}")["protocol"]
     if protocol is None:
         session.refuse(f"charger {charger_id} has never been connected")

@@ -23,9 +23,9 @@ app = typer.Typer(no_args_is_help=True)
 def put_charger(
     ctx: typer.Context,
     charger_id: NewCharger,
-    charge_point_id: Annotated[str, typer.Option(help="The charge point identity that it connects with")],
+    charge_point_id: Annotated[str, typer.Option(help="The charge point id with which it connects")],
     depot_id: Annotated[
-        str, typer.Option("--depot", autocompletion=depots, help="Depot in which it stands, or the beginning of its id")
+        str, typer.Option("--depot", autocompletion=depots, help="Depot that it belongs to, or the beginning of its id")
     ],
     profile: Annotated[str, typer.Option(help="Capability profile; see: access-policy profiles")],
     baseline_mode: Annotated[str, typer.Option(help="freevend or managed")],
@@ -37,7 +37,7 @@ def put_charger(
     reservation_only: Annotated[
         bool | None,
         typer.Option(
-            "--reservation-only/--open-to-all", help="Whether it admits holders of reservations only [default: no]"
+            "--reservation-only/--open-to-all", help="Whether it admits only holders of reservations [default: no]"
         ),
     ] = None,
     password: Annotated[str | None, typer.Option(envvar="ACCESS_POLICY_CHARGER_PASSWORD", help="HTTP Basic")] = None,
@@ -119,7 +119,7 @@ def retire_charger(ctx: typer.Context, charger: Chargers, if_match: IfMatch = No
 
 @app.command("rotate-password")
 def rotate_password(ctx: typer.Context, charger: Chargers) -> None:
-    """Give connected chargers a new password each. The old one is valid until the charger has used the new one."""
+    """Give each connected charger a new password. The old one is valid until the charger has used the new one."""
     session = session_of(ctx)
 
     def rotate(charger_id: str) -> tuple[Any, str]:

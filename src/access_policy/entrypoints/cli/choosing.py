@@ -48,7 +48,7 @@ def is_pattern(text: str) -> bool:
 
 
 def chosen(session: Session, texts: Sequence[str], subject: str = "charger") -> list[str]:
-    """Return the ids of chargers or vehicles, each once. Ends the command if a pattern fits none."""
+    """Return the ids of chargers or vehicles, each once. Ends the command if a pattern matches none."""
     found: dict[str, None] = {}
     known: list[str] | None = None
     for text in texts:
@@ -59,16 +59,16 @@ def chosen(session: Session, texts: Sequence[str], subject: str = "charger") -> 
             known = [each[f"{subject}_id"] for each in session.pages(f"/v1/{subject}s", None)]
         fitting = [each for each in known if fnmatchcase(each, text)]
         if not fitting:
-            session.refuse(f"no {subject} fits {text!r}")
+            session.refuse(f"no {subject} matches {text!r}")
         found |= dict.fromkeys(fitting)
     return list(found)
 
 
 def for_each(session: Session, ids: Sequence[str], act: Callable[[str], tuple[Any, str | None]]) -> None:
-    """Act on each of the ids, also after one was refused; then exit with 1.
+    """Act on each of the ids, even after one was refused; exit with 1 if any was.
 
     Args:
-        act: Returns the answer and a sentence; None for a sentence that it has printed as an error.
+        act: Returns the response and a sentence to print; the sentence is None if it has printed an error itself.
     """
     answers, refused = [], False
     for each in ids:

@@ -1,6 +1,6 @@
 """All commands and groups of the first level, in the order of the help, with the module that holds each.
 
-The help of the first level is made from this table alone; the module is imported when its command is called.
+The help of the first level comes from this table alone; a module is imported when its command is called.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _command(name: str, module: str, text: str, *, hidden: bool = False) -> Entr
 SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
     "Every day": (
         _command("status", "overview", "Show whether the service is ready and the chargers are in their modes"),
-        _command("watch", "watch", "Show what happens, until Ctrl-C"),
+        _command("watch", "watch", "Show changes as they happen, until Ctrl-C"),
         _command("timeline", "timelines", "Draw the mode at each hour: a charger's week, or a depot's day"),
         _command("override", "overrides", "Override the schedules of chargers for a limited time"),
         _command("lift", "overrides", "End an override now"),
@@ -35,7 +35,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         _command("decide", "access", "Decide whether an identifier may charge here, and explain"),
         Entry("attempts", "access", "Access attempts, their decisions and sessions", "attempts"),
         Entry("sessions", "access", "Charging sessions", "sessions"),
-        Entry("denied", "enrolment", "Denied identifiers that no vehicle has", "denied"),
+        Entry("denied", "enrolment", "Denied identifiers without a vehicle", "denied"),
         Entry("enrolment", "enrolment", "Offer the next unknown identifier at a charger"),
     ),
     "Chargers and schedules": (
@@ -59,7 +59,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
     ),
     "History and reports": (
         _command("report", "overview", "Count attempts by day, charger, reason and so on"),
-        _command("unenrolled", "overview", "List refused identifiers that no vehicle has"),
+        _command("unenrolled", "overview", "List refused identifiers without a vehicle"),
         _command("mode-compliance", "overview", "Report how many mode transitions were on time"),
         _command("reservation-report", "overview", "Report how many reservations were kept or missed"),
         _command("energy-report", "overview", "Report what energy gates refused, and time above limits"),
@@ -90,7 +90,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         _command("rebuild-read-models", "databases", "Rebuild read models from the event log"),
         _command("rebuild", "databases", "Rebuild read models from the event log", hidden=True),
         _command("parked", "databases", "List events that a read model could not apply"),
-        Entry("tenant", "tenant_data", "Everything of one tenant, to export or erase"),
+        Entry("tenant", "tenant_data", "Export or erase all data of one tenant"),
         _command("demo-once", "running", "Run the demo for about a minute, and check it"),
     ),
 }

@@ -10,7 +10,7 @@ import typer
 Complete = Callable[[str], list[str]]
 
 LISTS: Final[dict[Complete, str]] = {}
-"""The list of the API from which each mark's ids come. The table of completions has its name."""
+"""The API's list that supplies the ids of each mark. The table of completions contains its name."""
 
 
 def _ids_of(listed: str) -> Complete:

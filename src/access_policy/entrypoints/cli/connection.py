@@ -1,4 +1,4 @@
-"""The HTTP connection to the service. Every failure of it is `Unreachable`, with a line for the person at the terminal."""
+"""The HTTP connection to the service. Every failure of the connection is `Unreachable`, with a line for the user."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ _NO_QUERY: Mapping[str, Any] = {}
 
 
 class Unreachable(Exception):
-    """The service cannot be reached or did not answer; the text says what to do."""
+    """The service cannot be reached or did not respond; the message says what to do."""
 
 
 class Interrupted(Exception):
-    """A response without end was cut off; the caller may request the rest."""
+    """An endless response was cut off; the caller may request the rest."""
 
 
 @dataclass
 class Connection:
-    """`ca`: a CA certificate (PEM) that is trusted beside those of the system. `transport` replaces the network in tests."""
+    """A connection. `ca`: a CA certificate (PEM) that is trusted in addition to those of the system. `transport`
+    replaces the network in tests."""
 
     url: str
     ca: Path | None = None
@@ -47,7 +48,7 @@ class Connection:
         body: Any = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        """Return the response of any status. Raises `Unreachable`."""
+        """Return the response, whatever its status. Raises `Unreachable`."""
         import httpx
 
         parameters = _parameters(query)
@@ -59,7 +60,7 @@ class Connection:
             raise self._not_running() from error
         except httpx.TimeoutException as error:
             raise Unreachable(
-                f"{self.url} did not answer within {self.timeout_s:g} s; it may still execute the request"
+                f"{self.url} did not respond within {self.timeout_s:g} s; it may still execute the request"
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{self.url}: {str(error) or type(error).__name__}") from error
@@ -97,7 +98,8 @@ class Connection:
 
 
 def _trusting_nobody() -> ssl.SSLContext:
-    """For an address without TLS: to load the system's authorities takes 30 ms, longer than most requests."""
+    """Return a context for an address without TLS: loading the system's authorities takes 30 ms, longer than most
+    requests."""
     import ssl
 
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -119,7 +121,7 @@ def _trusting(ca: Path | None) -> ssl.SSLContext:
 
 
 def _parameters(query: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """A list is sent as one parameter for each of its items; None is left out."""
+    """Return the parameters to send: a list becomes one parameter for each of its items; None is left out."""
     return {
         name: [str(each) for each in value] if isinstance(value, list) else str(value)
         for name, value in query.items()

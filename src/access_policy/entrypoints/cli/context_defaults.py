@@ -1,4 +1,4 @@
-"""The context in use gives the global options that neither the line nor the environment has."""
+"""Takes global options that neither the command line nor the environment sets from the context in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
 def with_context(root: Any, ctx: Any, line: Sequence[str]) -> None:
-    """Make the values of the chosen context the defaults of the global options. Usage error if it is unknown."""
+    """Make the values of the chosen context the defaults of the global options. An unknown context is a usage error."""
     option = next(param for param in root.params if param.name == "context")
     given, _, _ = root.make_parser(ctx).parse_args(args=list(line)) if "--context" in " ".join(line) else ({}, [], [])
     chosen = option.consume_value(ctx, given)[0]
@@ -34,7 +34,7 @@ def with_context(root: Any, ctx: Any, line: Sequence[str]) -> None:
 
 
 def without_token_of_others(ctx: Any) -> None:
-    """Send a context's token to the context's own service only, and never in place of a tenant that was named."""
+    """Send a context's token only to the context's own service, and never if a tenant was named."""
     if ctx.get_parameter_source("token") is not ParameterSource.DEFAULT_MAP:
         return
     if any(ctx.get_parameter_source(name) in GIVEN for name in ("url", "tenant")):

@@ -1,4 +1,4 @@
-"""`access-policy login` and `context`: named services with a token, so that neither must be typed."""
+"""`access-policy login` and `context`: stored services with a token, so that neither must be typed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def login(
 ) -> None:
     """Store the address and a token or API key of a service under a name, and use them from now on.
 
-    The file is readable by you only. Flags and environment variables have precedence over it.
+    Only you can read the file. Flags and environment variables take precedence over it.
     """
     session = session_of(ctx)
     token = (token or _read_token()).strip()

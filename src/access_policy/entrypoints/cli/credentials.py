@@ -1,4 +1,4 @@
-"""The token of a run: the given one, or one that is signed with the keys of the service's data directory."""
+"""The token of a run: the given one, or one signed with the keys in the service's data directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from access_policy.entrypoints.cli.installation import signed_token
 
 
 class NoToken(Exception):
-    """There is neither a token nor a tenant to sign one for."""
+    """No token was given, and no tenant to sign one for."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Credentials:
     is_signed: bool = field(default=False, init=False)
 
     def must_sign(self) -> bool:
-        """Whether a token must be signed before a request. Raises `NoToken`."""
+        """Return whether a token must be signed before a request. Raises `NoToken`."""
         if self.token is not None:
             return False
         if self.tenant is None:
@@ -42,5 +42,5 @@ class Credentials:
         return Credentials(signed_token(Path(self.data), NO_TENANT, Role.INSTALLATION), data=self.data)
 
     def given_or_of_installation(self) -> Credentials:
-        """The given token, or one of the installation."""
+        """Return the given token, or one of the installation."""
         return self.of_installation() if self.token is None else Credentials(self.token, data=self.data)

@@ -1,4 +1,4 @@
-"""`migrate`, `rebuild-read-models` and `parked`: commands that open the databases of the settings."""
+"""`migrate`, `rebuild-read-models` and `parked`: commands that open the configured databases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Projections = Annotated[list[str] | None, typer.Option(help="A projection; repea
 
 @app.command("migrate")
 def migrate_databases(data: Data = None) -> None:
-    """Migrate the databases of the settings to this version. The service migrates SQLite files when it opens them."""
+    """Migrate the configured databases to this version. The service migrates SQLite files when it opens them."""
     run(_migrate(settings_of(data=data)))
 
 
@@ -32,7 +32,7 @@ def rebuild_read_models(
     only: Projections = None,
     parked: Annotated[bool, typer.Option("--parked", help="Only read models that could not apply an event")] = False,
 ) -> None:
-    """Rebuild read models from the event log beside the ones in use, then swap them. The service may keep running."""
+    """Rebuild read models from the event log beside those in use, then swap them. The service may keep running."""
     from access_policy.application.projections import PROJECTIONS
 
     names = [projection.name for projection in PROJECTIONS]
@@ -43,7 +43,7 @@ def rebuild_read_models(
 
 @app.command("parked")
 def list_parked(data: Data = None) -> None:
-    """List events that a read model could not apply, with the reason; `rebuild-read-models --parked` tries again."""
+    """List events that a read model could not apply, with the reason; `rebuild-read-models --parked` retries them."""
     run(_list_parked(settings_of(data=data)))
 
 

@@ -19,7 +19,7 @@ from access_policy.entrypoints.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True)
 
-IfMatch = Annotated[str | None, typer.Option(help="Change it only if this is still its version")]
+IfMatch = Annotated[str | None, typer.Option(help="Only change it if this is still its version")]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most entries to list [default: all]")]
 
 DEPOT_FIELDS = (
@@ -49,7 +49,9 @@ ExclusiveKinds = Annotated[
 ]
 PartnerDenials = Annotated[
     bool | None,
-    typer.Option("--partner-denials/--no-partner-denials", help="Reports for partners of agreements count denials"),
+    typer.Option(
+        "--partner-denials/--no-partner-denials", help="Whether reports for partners of agreements count denials"
+    ),
 ]
 DigestAt = Annotated[str | None, typer.Option(help="Local time of the daily digest, such as 06:30; 'never' for none")]
 
@@ -121,7 +123,7 @@ def override_many(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change and record nothing")] = False,
 ) -> None:
-    """Override the schedules of many chargers with a mode, until one end."""
+    """Override the schedules of many chargers with a mode, for the same period."""
     session = session_of(ctx)
     body = compact(
         mode=mode,
@@ -141,7 +143,7 @@ def override_many(
 
 @app.command("overrides")
 def list_overrides(ctx: typer.Context, depot_id: Depot) -> None:
-    """List the overrides that run or are to come, each with its chargers."""
+    """List the running and future overrides, each with its chargers."""
     session = session_of(ctx)
     items = session.get(f"/v1/depots/{segment(depot_id)}/overrides")["items"]
     shown = columns("override_id", "mode", "from", "until", "reason", "made_by", "charger_ids")

@@ -18,7 +18,7 @@ app = typer.Typer()
 
 SHEET = Imported("/v1/reservations", "reservations", "reservation", "cancel", "a dispatch sheet", "assignment_id")
 Replace = Annotated[
-    bool, typer.Option("--replace", help="Cancel entries of the operating days in the file that are not in it")
+    bool, typer.Option("--replace", help="Cancel entries on the file's operating days that are not in the file")
 ]
 Removals = Annotated[
     int | None, typer.Option("--confirm-removals", help="The exact number, if many entries would be cancelled")
@@ -26,7 +26,7 @@ Removals = Annotated[
 Entries = Annotated[
     list[str] | None,
     typer.Option(
-        "--entry", help="Reservation that may be changed or cancelled although it is ad hoc or has begun; repeatable"
+        "--entry", help="Reservation that may be changed or cancelled even if it is ad hoc or has begun; repeatable"
     ),
 ]
 
@@ -85,7 +85,7 @@ def export_sheet(
     output: Output = None,
     bom: Bom = True,
 ) -> None:
-    """Export a depot's own reservations of whole operating days as CSV. An import of the file changes nothing."""
+    """Export a depot's own reservations of whole operating days as CSV. Importing the file again changes nothing."""
     session = session_of(ctx)
     depot_id = whole_id(session, "depots", depot_id)
     query = {

@@ -1,4 +1,4 @@
-"""`access-policy doctor`: check the installation of this machine, and say what to do."""
+"""`access-policy doctor`: check the installation on this machine, and say what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ app = typer.Typer()
 
 @app.command()
 def doctor(ctx: typer.Context, data: Data = None) -> None:
-    """Check settings, keys, disk, clocks, certificates, databases and the running service. Exit 1 if something must be done."""
+    """Check settings, keys, disk, clocks, certificates, databases and the running service. Exit with 1 if you must
+    act."""
     from access_policy.entrypoints.doctor.findings import State
 
     findings = []
@@ -56,7 +57,8 @@ def _findings(ctx: typer.Context, flags: dict[str, object]) -> Iterator[Finding]
 
 
 def _variables_of_the_command_line(ctx: typer.Context) -> set[str]:
-    """Those of every command: `--password`, for one, is read by `chargers put` only."""
+    """Return the environment variables of every command; for example, only `chargers put` reads that of
+    `--password`."""
     waiting: list[Any] = [ctx.find_root().command]
     found: set[str] = set()
     while waiting:

@@ -20,11 +20,11 @@ Envelope = Annotated[str, typer.Argument(metavar="ENVELOPE", help="Whole id of t
 Kind = Annotated[str, typer.Option(help="site, grid_connection, circuit, charger_group or charger")]
 Parent = Annotated[str | None, typer.Option(help="Node above it [default: none, it is the site]")]
 AtCharger = Annotated[
-    str | None, typer.Option("--charger", autocompletion=chargers, help="Charger of a node of kind charger")
+    str | None, typer.Option("--charger", autocompletion=chargers, help="Its charger, for a node of kind charger")
 ]
 LimitW = Annotated[int | None, typer.Option(help="Static import limit in watts")]
-StartW = Annotated[int | None, typer.Option(help="Least power with which a charge can start, in watts")]
-At = Annotated[str | None, typer.Option(help="Instant, past or to come [default: now]")]
+StartW = Annotated[int | None, typer.Option(help="Minimum power with which a charge can start, in watts")]
+At = Annotated[str | None, typer.Option(help="Past or future instant [default: now]")]
 
 
 @app.command("show")
@@ -43,7 +43,7 @@ def show_energy(ctx: typer.Context, depot_id: Depot, at: At = None) -> None:
     if not answer["enabled"]:
         session.err.print("the energy policy is not enabled: no gate narrows access")
     elif answer["enforcement"] == "advisory":
-        session.err.print("gates are advisory: nobody is refused for energy")
+        session.err.print("gates are advisory: refusals because of energy are only recorded")
     for feed in answer["degraded"]:
         session.err.print(f"silent: {feed['reason']} {feed['source'] or feed['node_id']}", markup=False)
 
@@ -93,7 +93,7 @@ def put_node(
     minimum_start_w: StartW = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Put a node into the tree; what is left out, it does not have. Begin with the site."""
+    """Add a node to the tree, or replace it; options that are left out are not set. Begin with the site."""
     session = session_of(ctx)
     depot_id = whole_id(session, "depots", depot_id)
     body = compact(
@@ -111,7 +111,7 @@ def put_node(
 
 @app.command("remove-node")
 def remove_node(ctx: typer.Context, depot_id: Depot, node_id: Node, if_match: IfMatch = None) -> None:
-    """Remove a node that has none below it."""
+    """Remove a node that has no nodes below it."""
     session = session_of(ctx)
     depot_id = whole_id(session, "depots", depot_id)
     session.confirm(f"remove the energy node {node_id} of {depot_id}")
@@ -140,12 +140,14 @@ def put_policy(
         int | None, typer.Option(help="Below it, in watts, only own vehicles may start")
     ] = None,
     hysteresis_w: Annotated[int | None, typer.Option(help="Watts above a threshold before a gate widens")] = None,
-    minimum_dwell_s: Annotated[int | None, typer.Option(help="Seconds of that before a gate widens")] = None,
+    minimum_dwell_s: Annotated[
+        int | None, typer.Option(help="Seconds for which the power must stay above that")
+    ] = None,
     measurement_max_age_s: Annotated[int | None, typer.Option(help="Seconds for which a measurement is fresh")] = None,
-    hold_max_s: Annotated[int | None, typer.Option(help="Seconds for which a gate is held in silence")] = None,
+    hold_max_s: Annotated[int | None, typer.Option(help="Seconds for which a silent source's limit is held")] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Change the gate policy of a depot; what is not named stays."""
+    """Change the gate policy of a depot; options that are left out keep their values."""
     session = session_of(ctx)
     depot_id = whole_id(session, "depots", depot_id)
     path = f"/v1/depots/{segment(depot_id)}/energy-policy"
@@ -188,7 +190,7 @@ def put_envelope(
     node_id: Node,
     envelope_id: Envelope,
     limit_w: Annotated[int, typer.Option(help="Import limit in watts")],
-    sequence: Annotated[int, typer.Option(help="Higher than that of the source's last envelope for the node")],
+    sequence: Annotated[int, typer.Option(help="Higher than in the source's last envelope for the node")],
     start: Annotated[str, typer.Option("--from", help="Start of its validity")],
     until: Annotated[str, typer.Option("--until", help="End of its validity")],
     source: Annotated[str, typer.Option(help="Who limits the node")] = "operator",
@@ -242,7 +244,7 @@ def measure(
 
 
 def settable(policy: Any) -> dict[str, Any]:
-    """The policy as a body that sets it."""
+    """Return the policy as a body that sets it."""
     return {name: value for name, value in policy.items() if name not in ("depot_id", "version")}
 
 
@@ -250,7 +252,7 @@ def settable(policy: Any) -> dict[str, Any]:
 
 
 def tree(nodes: list[Any]) -> Iterator[str]:
-    """A line for each node, below its parent."""
+    """Yield a line for each node, below its parent."""
     children: dict[str | None, list[Any]] = {}
     for node in nodes:
         children.setdefault(node["parent_id"], []).append(node)

@@ -41,7 +41,7 @@ def energy_what_if(
         raise typer.BadParameter("an envelope needs --node and --limit-w")
     thresholds = compact(own_and_agreement_below_w=own_and_agreement_below_w, own_only_below_w=own_only_below_w)
     if not thresholds and node is None:
-        raise typer.BadParameter("nothing proposed; give --node and --limit-w, or a threshold")
+        raise typer.BadParameter("no proposal; give --node and --limit-w, or a threshold")
     now = next_second()
     start = session.instant(begin, depot=depot_id, ago=True) or text_of(now - timedelta(days=30))
     end = session.instant(until, depot=depot_id, ago=True) or text_of(now)

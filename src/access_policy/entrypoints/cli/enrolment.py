@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @denied.command("list")
 def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
-    """List denied identifiers that no vehicle has, latest first."""
+    """List denied identifiers without a vehicle, latest first."""
     session = session_of(ctx)
     shown = [
         ("id", field("denied_id")),
@@ -39,7 +39,7 @@ def ignore_identifier(
     ctx: typer.Context,
     denied_id: Denied,
     reason: Annotated[str, typer.Option(help="Recorded with your name")],
-    days: Annotated[int, typer.Option(help="List it again when it is denied after so many days")] = 30,
+    days: Annotated[int, typer.Option(help="List it again if it is denied after this many days")] = 30,
 ) -> None:
     """Leave a denied identifier out of the list."""
     session = session_of(ctx)
@@ -66,7 +66,7 @@ def enrol(
         str | None, typer.Option(autocompletion=agreements, help="Register a new vehicle under this agreement")
     ] = None,
 ) -> None:
-    """Add the identifier to a vehicle, which is registered if it does not exist."""
+    """Add the identifier to a vehicle; register the vehicle if it does not exist."""
     session = session_of(ctx)
     access_class = "agreement" if agreement is not None else "own" if own else None
     body = compact(vehicle_id=vehicle_id, name=name, access_class=access_class)

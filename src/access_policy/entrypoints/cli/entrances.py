@@ -1,4 +1,5 @@
-"""`access-policy entrances`: barriers and doors of a depot, at which plates, codes and other identifiers are decided."""
+"""`access-policy entrances`: barriers and doors of a depot, at which the service decides plates, codes and other
+identifiers."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ LeadsToGroup = Annotated[
     list[str] | None, typer.Option(help="Whole id of a reservation group whose chargers are behind it; repeatable")
 ]
 Early = Annotated[
-    int | None, typer.Option(help="Minutes before a reservation's window from which its holder may enter [default: 15]")
+    int | None, typer.Option(help="How many minutes before a reservation's window its holder may enter [default: 15]")
 ]
 
 
@@ -42,7 +43,8 @@ def put_entrance(
     early: Early = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Declare an entrance and the chargers that it leads to. A charger or group that is left out is no longer behind it."""
+    """Create or replace an entrance and the chargers behind it. A charger or group that is left out is no longer behind
+    it."""
     session = session_of(ctx)
     depot_id = whole_id(session, "depots", depot_id)
     leads_to = {"charger_ids": chargers_of(session, charger) if charger else [], "group_ids": group or []}

@@ -1,7 +1,7 @@
-"""Global options anywhere on the line: they are moved to its beginning, where the first level reads them.
+"""Moves global options from anywhere on the line to its beginning, where the first level reads them.
 
-An option of the called command has precedence over a global option with the same name. `--data` and `--tenant` mean the
-same everywhere; given before a command that has one of its own, they are the command's.
+An option of the called command takes precedence over a global option with the same name. `--data` and `--tenant` mean
+the same everywhere; before a command that has its own, they are passed to the command.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SHARED: Final = ("--data", "--tenant")
 
 @dataclass
 class _Line:
-    """`owned`: words that the called command takes, by number of values."""
+    """The words of a line. `owned`: the called command's own options, with their number of values."""
 
     hoisted: list[str]
     kept: list[str]

@@ -1,6 +1,6 @@
-"""Lay out a table for a terminal of some width.
+"""Lay out a table for the width of a terminal.
 
-Texts are wrapped, and after some lines shortened with an ellipsis. Columns for which no width is left follow below their row,
+Texts are wrapped and, after some lines, shortened with an ellipsis. Columns that do not fit follow below their row,
 each with its name. Ids and instants are neither wrapped nor shortened, so that they can be copied.
 """
 
@@ -27,7 +27,7 @@ _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+")
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`least`: the width that its unbreakable words need."""
+    """A column. `least`: the width that its unbreakable words need."""
 
     name: str
     cells: Sequence[Text]
@@ -104,7 +104,7 @@ def _side_by_side(cells: Sequence[Sequence[Text]], widths: Sequence[int]) -> Ite
 
 
 def _below(columns: Sequence[_Column], row: int, console: Console) -> Iterator[Text]:
-    """The named values of the columns that do not fit, indented, as many in a line as fit."""
+    """Yield the named values of the columns that do not fit, indented, as many per line as fit."""
     width, line = console.width - GAP, Text()
     for column in columns:
         if not column.cells[row].plain:

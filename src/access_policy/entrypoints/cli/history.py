@@ -44,7 +44,7 @@ def print_newest(
 
 
 def place_of(row: Any) -> str:
-    """The charger or the entrance of an attempt."""
+    """Return the charger or the entrance of an attempt."""
     return str(row["charger_id"]) if row["entrance_id"] is None else f"entrance {row['entrance_id']}"
 
 

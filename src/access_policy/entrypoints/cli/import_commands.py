@@ -11,14 +11,14 @@ from access_policy.entrypoints.cli.quoting import segment
 from access_policy.entrypoints.cli.saving import Output, save
 
 File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV file")]
-Plan = Annotated[str, typer.Argument(metavar="PLAN", help="Id that the import printed")]
+Plan = Annotated[str, typer.Argument(metavar="PLAN", help="Plan id that the import printed")]
 Partial = Annotated[bool, typer.Option("--partial", help="Skip rows with errors and apply the others")]
 Apply = Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply without a prompt")]
 Bom = Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, by which Excel detects UTF-8")]
 
 
 def import_commands(of: Imported) -> typer.Typer:
-    """Return a group with the four commands. Annotations here are evaluated at once: some are of the subject."""
+    """Return a group with the four commands. Annotations are evaluated here, because some depend on the subject."""
     app = typer.Typer(no_args_is_help=True)
     replaces = f"{of.remove.capitalize()} {of.subject}s that are not in the file"
     replace_option = Annotated[bool, typer.Option("--replace", help=replaces)]
@@ -61,7 +61,7 @@ def import_commands(of: Imported) -> typer.Typer:
         """Apply a plan. After a crash, apply it again to resume."""
         apply_plan(session_of(ctx), of, plan_id, partial, confirm_removals)
 
-    @app.command("export", help=f"Export {of.exported} as CSV. An import of the file changes nothing.")
+    @app.command("export", help=f"Export {of.exported} as CSV. Importing the file again changes nothing.")
     def _export(ctx: typer.Context, output: Output = None, bom: Bom = True) -> None:
         session = session_of(ctx)
         query = {"bom": None if bom else "false"}

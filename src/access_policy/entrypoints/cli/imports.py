@@ -24,10 +24,11 @@ _GUARDED = {"ad_hoc": "made or changed by hand", "begun": "has begun"}
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`path` is that of the API, `command` the group of commands, `subject` the word for one of what is imported.
+    """A kind of import. `path` is its path in the API, `command` its group of commands, `subject` the word for one
+    imported thing.
 
-    `remove`: the verb for a subject that is not in a file of all subjects. `exported`: the content of an export.
-    `named_by`: the field of a row that people know it by, if that is not the subject's id.
+    `remove`: the verb for what happens to a subject that a complete file leaves out. `exported`: the content of an
+    export. `named_by`: the field by which people know a row, if it is not the subject's id.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""The installation of this machine: its settings, its keys, and how a command that opens them ends.
+"""The installation on this machine: its settings, its keys, and how commands that use them end.
 
 A command imports the service's libraries when it runs, so that help and completion need none of them.
 """
@@ -25,7 +25,8 @@ Ocpp = Annotated[str | None, typer.Option(help="Where chargers connect [default:
 
 
 def signed_token(data: Path, tenant: str, role: Role) -> str:
-    """A token for some minutes, for who can read the installation's keys. Ends the command where there is none."""
+    """Return a token that is valid for some minutes, signed with the installation's keys. Ends the command if there are
+    no keys."""
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
     from access_policy.domain.errors import Refused
@@ -40,7 +41,7 @@ def signed_token(data: Path, tenant: str, role: Role) -> str:
 
 
 def settings_of(**flags: object) -> Settings:
-    """Return the settings of the environment with these flags. Ends the command with 2 if one is not valid."""
+    """Return the settings of the environment with these flags. Ends the command with status 2 if one is invalid."""
     from pydantic import ValidationError
 
     from access_policy.settings import Settings
@@ -54,7 +55,8 @@ def settings_of(**flags: object) -> Settings:
 
 
 def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Print an error that the operator can mend as one line; let any other error show its traceback, since it is a bug."""
+    """Run the work. An error that the operator can fix is printed as one line; any other error is a bug and shows its
+    traceback."""
     from access_policy.entrypoints.processes import loops
     from access_policy.entrypoints.processes.failures import CannotRun, explained
 

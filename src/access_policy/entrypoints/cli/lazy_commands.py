@@ -42,7 +42,7 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def _missing(self, ctx: Any, args: list[str]) -> list[str]:
-        """Return the required options and arguments that are not given; none if there is help to print."""
+        """Return the required options and arguments that are missing; none if help is to be printed."""
         order: list[Any]
         params: list[Any] = self.get_params(ctx)
         given, _, order = self.make_parser(ctx).parse_args(args=list(args))

@@ -1,4 +1,4 @@
-"""The lists of the API whose ids may be shortened and are completed by the shell."""
+"""The API's lists whose ids users may shorten and shells complete."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ app = typer.Typer()
 def login_link(
     role: Annotated[Role, typer.Option(help="What the session may do")],
     tenant: Annotated[
-        str | None, typer.Option(help="The tenant whose data the session is for; left out with --role installation")
+        str | None, typer.Option(help="The tenant of the session; leave it out with --role installation")
     ] = None,
     data: Data = None,
     http: Http = None,
     subject: Annotated[str, typer.Option(help="Who signs in; recorded with every command")] = "operator",
-    qr: Annotated[bool, typer.Option("--qr", help="Print a QR code of the link too")] = False,
+    qr: Annotated[bool, typer.Option("--qr", help="Also print a QR code of the link")] = False,
 ) -> None:
     """Print a link that opens one session of the console within ten minutes, for an installation without an OIDC issuer."""
     from access_policy.entrypoints.processes.one_time_links import one_time_link, qr_code
@@ -33,7 +33,7 @@ def login_link(
     if tenant is None and role is not Role.INSTALLATION:
         raise typer.BadParameter("name the tenant", param_hint="--tenant")
     if settings.oidc_issuer is not None:
-        refuse(ValueError("people sign in at the issuer of ACCESS_POLICY_OIDC_ISSUER; open /login of the service"))
+        refuse(ValueError("people sign in at the issuer in ACCESS_POLICY_OIDC_ISSUER; open /login of the service"))
     if not (settings.data / "keys").is_dir():
         refuse(ValueError(f"there are no keys in {settings.data / 'keys'}; name the service's directory with --data"))
     try:

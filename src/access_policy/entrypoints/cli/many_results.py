@@ -14,7 +14,7 @@ CHANGES_SHOWN = 5
 
 
 def results(session: Session, answer: Any) -> None:
-    """Print one line per charger of a command for many. Exit with 1 if any was refused."""
+    """Print one line per charger of a command for many chargers. Exit with 1 if any refused."""
     if document(session, answer):
         return
     for each in answer["results"]:

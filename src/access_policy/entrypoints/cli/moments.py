@@ -17,7 +17,7 @@ _DAYS: Final = {"today": 0, "tomorrow": 1, "yesterday": -1}
 
 
 class NotATime(ValueError):
-    """The text is none of the forms of a time; the text of the error names them."""
+    """The text is not in any known form of a time; the message lists the forms."""
 
 
 def instant_of(text: str, now: datetime, zone: Callable[[], tzinfo], *, ago: bool) -> str:
@@ -57,13 +57,13 @@ def span_in_iso(text: str) -> str:
 
 
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, ago: bool) -> datetime | None:
-    """Return the instant that the words name; None if they are no such words.
+    """Return the instant that the words name; None if the text is not in this form.
 
-    A clock time is on the depot's clock, which `zone` returns; without a day it is today's. A day without a clock time
-    begins at midnight.
+    A clock time is in the depot's zone, which `zone` returns; without a day it means today. A day without a clock time
+    means its midnight.
 
     Args:
-        ago: Read a span without `in` or `ago` back from now, as in a period of history, instead of forward.
+        ago: Count a span without `in` or `ago` back from now, as for a period of history, instead of forward.
     """
     words = text.strip().lower()
     if words == "now":

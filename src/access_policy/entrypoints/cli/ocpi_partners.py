@@ -32,22 +32,22 @@ def put_partner(
     ctx: typer.Context,
     partner_id: OcpiPartner,
     name: Annotated[str | None, typer.Option(help="Name that people will see")] = None,
-    own_party: Annotated[str | None, typer.Option(help="Party id as which you appear to it, such as DE-BTF")] = None,
-    own_name: Annotated[str | None, typer.Option(help="Your name as the partner reads it")] = None,
+    own_party: Annotated[str | None, typer.Option(help="Your party id towards this partner, such as DE-BTF")] = None,
+    own_name: Annotated[str | None, typer.Option(help="Your name, as this partner sees it")] = None,
     depot: Annotated[list[str] | None, typer.Option(help="It may book all of this depot; repeatable")] = None,
     group: Annotated[list[str] | None, typer.Option(help="It may book DEPOT/GROUP; repeatable")] = None,
     charger: Annotated[list[str] | None, typer.Option(help="It may book DEPOT/CHARGER; repeatable")] = None,
     early_start: Annotated[int | None, typer.Option(help="Minutes that its drivers may start early")] = None,
     late_stop: Annotated[int | None, typer.Option(help="Minutes that its drivers may stay longer")] = None,
     no_show_after: Annotated[int | None, typer.Option(help="Minutes after which a late driver loses the slot")] = None,
-    change_until: Annotated[int | None, typer.Option(help="Minutes before the start; no change later")] = None,
-    cancel_until: Annotated[int | None, typer.Option(help="Minutes before the start; no cancellation later")] = None,
-    enabled: Annotated[
-        bool | None, typer.Option("--enable/--disable", help="Let it in, or keep it out for now")
+    change_until: Annotated[int | None, typer.Option(help="Minutes before the start; no change after that")] = None,
+    cancel_until: Annotated[
+        int | None, typer.Option(help="Minutes before the start; no cancellation after that")
     ] = None,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it may connect")] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Add a partner and print its registration token once, or change the named settings. Requires the role admin."""
+    """Add a partner and print its registration token once, or change the named settings. Requires the admin role."""
     session = session_of(ctx)
     path = _path(partner_id)
     before = session.find(path)
@@ -88,7 +88,7 @@ def show_partner(ctx: typer.Context, partner_id: OcpiPartner) -> None:
 
 @app.command("invite")
 def invite_partner(ctx: typer.Context, partner_id: OcpiPartner, if_match: IfMatch = None) -> None:
-    """Print a new registration token; the connection and every token before end."""
+    """Print a new registration token. This ends the connection and invalidates every earlier token."""
     session = session_of(ctx)
     session.confirm(f"end the connection of {partner_id} and issue a new registration token")
     answer = session.command("POST", f"{_path(partner_id)}/token", if_match=if_match)
@@ -115,7 +115,7 @@ def register(
 def remove_partner(ctx: typer.Context, partner_id: OcpiPartner, if_match: IfMatch = None) -> None:
     """Remove a partner with its tokens and the records of its bookings, and cancel its reservations that have not begun."""
     session = session_of(ctx)
-    session.confirm(f"remove the OCPI partner {partner_id}, its tokens and records, and cancel its bookings to come")
+    session.confirm(f"remove the OCPI partner {partner_id}, its tokens and records, and cancel its future bookings")
     answer = session.command("DELETE", _path(partner_id), if_match=if_match)
     cancelled, kept = answer["cancelled_reservations"], answer["kept_reservations"]
     done(
@@ -130,7 +130,8 @@ def _path(partner_id: str) -> str:
 
 
 def _bookable(session: Session, depots: list[str], groups: list[str], chargers: list[str]) -> list[dict[str, Any]]:
-    """A depot that is also named with a place would give both meanings: it is refused."""
+    """Return what the partner may book. A depot that is given both as a whole and with a place is ambiguous and
+    refused."""
     found: dict[str, dict[str, Any]] = {depot_id: {"depot_id": depot_id} for depot_id in depots}
     for field, places in (("group_ids", groups), ("charger_ids", chargers)):
         for place in places:

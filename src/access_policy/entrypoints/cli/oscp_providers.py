@@ -30,15 +30,13 @@ def put_provider(
     name: Annotated[str | None, typer.Option(help="Name that people will see")] = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="GROUP=NODE, or GROUP=NODE,VOLTS,PHASES where it sends limits in A; repeatable"),
+        typer.Option(help="GROUP=NODE, or GROUP=NODE,VOLTS,PHASES if it sends limits in A; repeatable"),
     ] = None,
     heartbeat: Annotated[int | None, typer.Option(help="Seconds between its heartbeats")] = None,
-    enabled: Annotated[
-        bool | None, typer.Option("--enable/--disable", help="Let it in, or keep it out for now")
-    ] = None,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it may connect")] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Add a provider and print its registration token once, or change the named settings. Requires the role admin."""
+    """Add a provider and print its registration token once, or change the named settings. Requires the admin role."""
     session = session_of(ctx)
     path = _path(session, depot_id, provider_id)
     before = session.find(path)
@@ -70,7 +68,7 @@ def show_provider(ctx: typer.Context, depot_id: Depot, provider_id: Provider) ->
 
 @app.command("invite")
 def invite_provider(ctx: typer.Context, depot_id: Depot, provider_id: Provider, if_match: IfMatch = None) -> None:
-    """Print a new registration token; the connection and every token before end."""
+    """Print a new registration token. This ends the connection and invalidates every earlier token."""
     session = session_of(ctx)
     session.confirm(f"end the connection of {provider_id} and issue a new registration token")
     answer = session.command("POST", f"{_path(session, depot_id, provider_id)}/token", if_match=if_match)
@@ -109,7 +107,7 @@ def _path(session: Session, depot_id: str, provider_id: str) -> str:
 
 
 def _group(session: Session, text: str) -> dict[str, Any]:
-    """A group id may contain `=`; a node's id stands behind the last one."""
+    """Read a binding. A group id may contain `=`; the node's id follows the last one."""
     group_id, equals, place = text.rpartition("=")
     node_id, *conversion = place.split(",")
     if not equals or len(conversion) not in (0, 2) or not all(each.isdigit() for each in conversion):

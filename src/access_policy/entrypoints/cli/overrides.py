@@ -56,7 +56,7 @@ def lift(
     ] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """End an override now; with a pattern such as 'bay-*', the only one of each charger."""
+    """End an override now; with a pattern such as 'bay-*', end the only override of each charger."""
     session = session_of(ctx)
     ids = chosen(session, [charger])
     what = f"the override {override_id}" if override_id else "the override"

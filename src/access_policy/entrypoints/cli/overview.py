@@ -50,7 +50,7 @@ ParquetFile = Annotated[Path | None, typer.Option("--parquet", metavar="FILE", h
 def report(
     ctx: typer.Context,
     by: Annotated[str, typer.Option(help="Comma-separated: " + ", ".join(ACCESS_GROUPS))] = "day",
-    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: 30 days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
@@ -72,14 +72,14 @@ def report(
 @app.command()
 def unenrolled(
     ctx: typer.Context,
-    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: 30 days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
     csv: CsvFile = None,
     parquet: ParquetFile = None,
 ) -> None:
-    """List refused identifiers that no vehicle has, by depot."""
+    """List refused identifiers without a vehicle, by depot."""
     session = session_of(ctx)
     query = _period(session, begin, until, charger=charger, depot=depot, days=30)
     path = "/v1/reports/unenrolled-identifiers"
@@ -142,14 +142,14 @@ def mode_compliance(
 def reservation_report(
     ctx: typer.Context,
     by: Annotated[str, typer.Option(help="Comma-separated: day, depot, charger, group, source, partner")] = "day",
-    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: 30 days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
     csv: CsvFile = None,
     parquet: ParquetFile = None,
 ) -> None:
-    """Report how many reservations were kept, missed, early, late or over their time."""
+    """Report how many reservations were kept, missed, early, late or overran."""
     session = session_of(ctx)
     query = {"group_by": by, **_period(session, begin, until, charger=charger, depot=depot, days=30)}
     _report(session, "/v1/reports/reservations", query, csv, parquet, nothing="no reservations in this period")
@@ -162,7 +162,7 @@ def energy_report(
     by: Annotated[
         str, typer.Option(help="Comma-separated: day, depot, charger, level, limit_source, envelope")
     ] = "day",
-    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: thirty days ago]")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Start of the period [default: 30 days ago]")] = None,
     until: Annotated[str | None, typer.Option(help="End of the period [default: now]")] = None,
     charger: ChargerOption = None,
     depot: DepotOption = None,
@@ -197,7 +197,7 @@ def mode_changes(
 def faults(
     ctx: typer.Context, charger: ChargerOption = None, begin: Since = None, until: Until = None, limit: Limit = 50
 ) -> None:
-    """List charger faults, without those that only signalled a denial."""
+    """List charger faults, without errors that only signalled a denial."""
     session = session_of(ctx)
     charger, _ = place(session, charger, None)
     query = period(session, begin, until, charger=charger)

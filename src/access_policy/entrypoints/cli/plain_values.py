@@ -1,4 +1,5 @@
-"""Values that typer need not convert: it would import pydantic to pass a text as a text, which takes longer than help."""
+"""Values that Typer need not convert: it would import pydantic to pass a string unchanged, which takes longer than
+printing help."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any, get_args
 
 
 class PlainValue:
-    """Takes texts, flags and members of enumerations as they are; typer converts all others."""
+    """Passes strings, flags and members of enumerations unchanged; Typer converts all others."""
 
     def __init__(self, annotation: Any) -> None:
         inner = get_args(annotation)
@@ -32,7 +33,7 @@ class PlainValue:
 
 
 def _type_of_each(display_type: Callable[[Any], str], ctx: Any) -> str:
-    """Return the type of one value in place of that of the list, which the help is not about: `<str>` for `<list[str]>`."""
+    """Return the type of one value instead of the list's, for the help: `<str>` for `<list[str]>`."""
     shown = display_type(ctx)
     return shown.replace("<list[", "<").removesuffix("]>") + ">" if shown.startswith("<list[") else shown
 

@@ -1,4 +1,4 @@
-"""The beginning of an id instead of the whole: after the service has answered that it knows none of that id."""
+"""Completes the beginning of an id, after the service has answered that it does not know the id."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def parts_of(path: str) -> tuple[str, str, str] | None:
 
 
 class Ambiguous(Exception):
-    """Several ids begin with the typed text, or one does and the command would remove or replace the wrong thing."""
+    """Several ids begin with the typed text, or one does but the command could remove or replace the wrong thing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The typed beginning of an id, the only id that begins so, and the path with it."""
+    """The typed beginning of an id, the only id that begins with it, and the path with that id."""
 
     beginning: str
     identity: str
@@ -46,7 +46,8 @@ class Whole:
 def whole(method: str, path: str, listed: Lists) -> Whole | None:
     """Return the only id that begins with the one in the path; None if there is none.
 
-    Raises `Ambiguous` if there are several, or if the command would remove or replace another thing than the named one.
+    Raises `Ambiguous` if there are several, or if the command could remove or replace something other than what was
+    named.
     """
     if (parts := parts_of(path)) is None:
         return None
@@ -61,6 +62,6 @@ def whole(method: str, path: str, listed: Lists) -> Whole | None:
 
 
 def beginning_with(kind: str, beginning: str, listed: Lists) -> list[str]:
-    """Return the ids that begin so; none if the id itself exists."""
+    """Return the ids that begin with the text; none if the text is an id itself."""
     ids = [each[ID_FIELDS[kind]] for each in islice(listed(f"/v1/{kind}"), SEARCHED)]
     return [] if beginning in ids else [each for each in ids if each.startswith(beginning)]

@@ -1,4 +1,4 @@
-"""Print responses for people as tables, details and sentences; with `--json` the API's document and nothing else."""
+"""Print responses for people as tables, details and sentences; with `--json`, only the API's document."""
 
 from __future__ import annotations
 
@@ -41,18 +41,20 @@ _STYLES = {
 
 
 def session_of(ctx: typer.Context) -> Session:
-    """Return the session, which from now on names fields by the options and arguments of this command."""
+    """Return the session, which from now on uses this command's options and arguments as the names of fields."""
     found: Session = ctx.obj
     found.terms = terms_of(ctx.command.params)
     return found
 
 
 def document(session: Session, answer: Any) -> bool:
-    """Print the answer if `--json` was given. Return True if so; the caller then prints nothing else."""
+    """Print the response if `--json` was given, and return True; the caller then prints nothing else."""
     if session.as_json:
         import msgspec
 
-        typer.echo(msgspec.json.format(msgspec.json.encode(answer)))  # bytes: JSON is UTF-8, whatever the terminal is
+        typer.echo(
+            msgspec.json.format(msgspec.json.encode(answer))
+        )  # bytes: JSON is UTF-8, whatever the terminal's encoding
     return session.as_json
 
 
@@ -85,7 +87,7 @@ def table(
 
 
 def in_local_times(session: Session, row: Row, about: Row | None = None) -> Any:
-    """Convert the instants in an answer to its depot's local time."""
+    """Convert the instants in a response to its depot's local time."""
     return _with_local_times(row, lambda: session.zones.of(about or row))
 
 
@@ -102,7 +104,7 @@ def _with_local_times(value: Any, zone: Callable[[], ZoneInfo]) -> Any:
 
 
 def detail(session: Session, answer: Row, names: Sequence[str] | None = None) -> None:
-    """Print one object, a line per field, without empty fields."""
+    """Print one object, one line per field, without empty fields."""
     if document(session, answer):
         return
     from rich.text import Text
@@ -121,7 +123,7 @@ def detail(session: Session, answer: Row, names: Sequence[str] | None = None) ->
 
 
 def done(session: Session, answer: Any, sentence: str) -> None:
-    """Print the sentence, or with `--json` the answer."""
+    """Print the sentence, or with `--json` the response."""
     if not document(session, answer):
         session.out.print(sentence, markup=False)
 
@@ -148,7 +150,7 @@ def shown(value: Any) -> str:
 
 
 def local(at: str | None, zone: ZoneInfo) -> str:
-    """Format an instant of an answer in the local time of `zone`."""
+    """Format an instant of a response in the local time of `zone`."""
     if at is None:
         return ""
     return datetime.fromisoformat(at).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -163,5 +165,5 @@ def columns(*names: str) -> list[Column]:
 
 
 def compact(**values: Any) -> dict[str, Any]:
-    """Return the values without None, and without empty lists and tuples: the options that were given."""
+    """Return the values except None and empty lists and tuples, which leaves the options that were given."""
     return {name: value for name, value in values.items() if value is not None and value not in ([], ())}

@@ -43,7 +43,7 @@ def put_profile(
 
 @app.command("remove")
 def remove_profile(ctx: typer.Context, name: ProfileName, if_match: IfMatch = None) -> None:
-    """Remove your own profile, which no charger may have."""
+    """Remove your own profile. No charger may be using it."""
     session = session_of(ctx)
     session.confirm(f"remove the profile {name}")
     answer = session.command("DELETE", f"/v1/profiles/{segment(name)}", if_match=if_match)
@@ -60,7 +60,7 @@ def probe(ctx: typer.Context, charger_id: Charger) -> None:
     about = " ".join(str(answer[name]) for name in ("vendor", "model", "firmware", "protocol") if answer[name])
     session.out.print(f"{about}: proposed profile: {answer['proposed'] or 'none'}", markup=False)
     rows = [{**each, "because": " ".join(each["because"])} for each in answer["candidates"]]
-    table(session, rows, columns("profile", "fit", "evidence", "because"), nothing="no profile fits")
+    table(session, rows, columns("profile", "fit", "evidence", "because"), nothing="no profile matches")
     table(session, answer["settings"], columns("name", "value", "writable"), nothing="no settings about access")
 
 

@@ -1,4 +1,4 @@
-"""Quote ids for URLs, and foreign texts for the terminal."""
+"""Quote ids for URLs, and texts from other systems for the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
-    """Replace control characters in a text from a charger or a file, which could steer the terminal."""
+    """Replace control characters, which could control the terminal, in a text from a charger or a file."""
     return CONTROL.sub("\ufffd", text)
 
 

@@ -1,4 +1,4 @@
-"""Recurrences in words: `daily`, `weekdays`, `weekends`, `mon,wed` and `mon-fri`; an RRULE is taken as it is."""
+"""Recurrences in words: `daily`, `weekdays`, `weekends`, `mon,wed` and `mon-fri`; an RRULE is passed unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rrule(text: str) -> str:
 
 
 def _day(word: str) -> int | None:
-    """`mo`, `mon` or `monday`, also with an s."""
+    """Read `mo`, `mon` or `monday`, or its plural."""
     word = word.removesuffix("s") if len(word) > 4 else word
     found = [place for place, name in enumerate(_NAMES) if len(word) >= 2 and name.startswith(word)]
     return found[0] if len(found) == 1 else None

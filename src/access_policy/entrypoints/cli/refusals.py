@@ -43,7 +43,7 @@ _SEE = {
 
 
 def problem_in(response: httpx.Response, url: str) -> dict[str, Any]:
-    """Return the problem document; a substitute if something else than the service answered."""
+    """Return the problem document; a substitute if something other than the service answered."""
     import msgspec
 
     try:
@@ -54,7 +54,7 @@ def problem_in(response: httpx.Response, url: str) -> dict[str, Any]:
 
 
 def lines_of(problem: Mapping[str, Any], terms: Mapping[str, str]) -> list[str]:
-    """Return the refusal and each invalid field, named by the option or argument that fills it."""
+    """Return the refusal and each invalid field, named by the option or argument that sets it."""
     detail = _in_words(str(problem.get("detail") or problem.get("title")), terms)
     more = []
     for each in problem.get("errors", []):
@@ -67,12 +67,12 @@ def lines_of(problem: Mapping[str, Any], terms: Mapping[str, str]) -> list[str]:
 
 
 def refused_times(problem: Mapping[str, Any]) -> bool:
-    """Whether the service refuses the begin or the end of a period, of which one may have passed."""
+    """Return whether the service refused the start or the end of a period, which may be in the past."""
     return any(each["pointer"] in _TIMES for each in problem.get("errors", []))
 
 
 def _in_words(text: str, terms: Mapping[str, str]) -> str:
-    """Name the command's options in place of the fields and headers of the API that the text quotes."""
+    """Replace the API's fields and headers that the text quotes with the command's options."""
     text = text.removeprefix("The body: ")
     text = _QUERY.sub(lambda query: terms.get(query[1], query[0]), text)
     text = _ONE_OF.sub(lambda fields: _WORD.sub(lambda field: terms.get(field[0], field[0]), fields[0]), text)

@@ -30,7 +30,7 @@ def put_group(
     charger: InGroup,
     if_match: IfMatch = None,
 ) -> None:
-    """Name the chargers of a group. A charger that is left out is no longer in it."""
+    """Create or replace a group. A charger that is left out leaves the group."""
     session = session_of(ctx)
     depot_id = whole_id(session, "depots", depot_id)
     body = {"name": name, "charger_ids": chargers_of(session, charger)}

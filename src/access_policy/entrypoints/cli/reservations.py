@@ -22,10 +22,10 @@ Vehicle = Annotated[
 ]
 Rfid = Annotated[list[str] | None, typer.Option(help="Card that may charge; repeatable")]
 Plate = Annotated[list[str] | None, typer.Option(help="Number plate that may charge; repeatable")]
-Pin = Annotated[list[str] | None, typer.Option(help="Code that may be typed at the charger; repeatable")]
+Pin = Annotated[list[str] | None, typer.Option(help="Code that may be entered at the charger; repeatable")]
 Charger = Annotated[str | None, typer.Option(autocompletion=chargers, help="Charger id, or its beginning")]
 Connector = Annotated[int | None, typer.Option(min=1, help="Connector of the charger [default: the whole charger]")]
-InGroup = Annotated[str | None, typer.Option("--group", help="Reservation group: any free charger of it")]
+InGroup = Annotated[str | None, typer.Option("--group", help="Reservation group, for any free charger of the group")]
 Start = Annotated[str, typer.Option("--from", help="Start of the window")]
 NewStart = Annotated[str | None, typer.Option("--from", help="New start of the window")]
 Until = Annotated[str, typer.Option("--until", help="End of the window")]
@@ -33,7 +33,7 @@ NewUntil = Annotated[str | None, typer.Option("--until", help="New end of the wi
 Block = Annotated[str | None, typer.Option(help="Block of work that the vehicle serves")]
 NeededKwh = Annotated[float | None, typer.Option(help="Energy that the block needs, in kWh")]
 Note = Annotated[str | None, typer.Option(help="Note for dispatchers")]
-Reason = Annotated[str, typer.Option(help="Shown wherever the reservation is")]
+Reason = Annotated[str, typer.Option(help="Shown wherever the reservation is shown")]
 
 
 @app.command("list")
@@ -49,7 +49,7 @@ def list_reservations(
     ] = None,
     limit: Limit = None,
 ) -> None:
-    """List reservations by their start, with their status and the reasons of a risk."""
+    """List reservations by start, with their status and the reasons for a risk."""
     session = session_of(ctx)
     depot = identity(session, "depots", depot)
     query = {
@@ -137,7 +137,8 @@ def change_reservation(
     note: Note = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Give a reservation another window, place or block; what is not named stays. For another vehicle see replace."""
+    """Change a reservation's window, place or block; options that are left out keep their values. To change the
+    vehicle, use replace."""
     session = session_of(ctx)
     reservation_id, known = _known(session, reservation_id)
     assignment = {**(known["assignment"] or {}), **compact(block_id=block, needed_kwh=needed_kwh)}
@@ -173,7 +174,7 @@ def replace_reservation(
     group: InGroup = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Let another vehicle take the place of a reservation and serve its block."""
+    """Replace a reservation with one for another vehicle, which serves the same block."""
     session = session_of(ctx)
     reservation_id, known = _known(session, reservation_id)
     body = {
@@ -204,7 +205,7 @@ def cancel_reservation(
 
 
 def _known(session: Session, text: str) -> tuple[str, Any]:
-    """The whole id and the reservation."""
+    """Return the whole id and the reservation."""
     found = session.get(f"/v1/reservations/{segment(text)}")
     return found["reservation_id"], found
 
@@ -224,7 +225,7 @@ def _holder_of(
 
 
 def _new_place(session: Session, charger: str | None, connector: int | None, group: str | None) -> dict[str, Any]:
-    """Nothing if no part of a place is named."""
+    """Return the new place; empty if no part of a place is named."""
     if charger is None and group is None and connector is None:
         return {}
     if charger is None and group is None:

@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Switches a depot's chargers between freevend and managed access, and decides who may charge.",
-    epilog="Options of this list may stand anywhere on the line. Examples of a command are in its own help.",
+    epilog="These options may be given anywhere on the line. The help of each command has examples.",
 )
 
 
@@ -47,7 +47,7 @@ Data = Annotated[
 RoleOption = Annotated[Role, typer.Option(envvar="ACCESS_POLICY_ROLE", help="Role of the signed token")]
 Ca = Annotated[
     Path | None,
-    typer.Option(envvar="ACCESS_POLICY_CA", help="CA certificate (PEM) of the service, beside those of the system"),
+    typer.Option(envvar="ACCESS_POLICY_CA", help="CA certificate (PEM) of the service, in addition to the system's"),
 ]
 TimeZone = Annotated[
     str | None,
@@ -84,7 +84,7 @@ def connect(
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not fail
+            stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not cause an error
     session = Session(
         Connection(url, ca, transport=ctx.obj),
         Credentials(token, tenant, data, role),
@@ -94,5 +94,5 @@ def connect(
     )
     ctx.call_on_close(session.close)
     if time_zone is not None:
-        session.zone()  # end now if the name is unknown
+        session.zone()  # ends the command here if the name is unknown
     ctx.obj = session

@@ -36,7 +36,7 @@ Zone = Annotated[
     ),
 ]
 Applies = Annotated[str | None, typer.Option(help="Local date or instant")]
-Priority = Annotated[int | None, typer.Option(help="The rule with the greater number applies [default: 0]")]
+Priority = Annotated[int | None, typer.Option(help="The rule with the higher number wins [default: 0]")]
 Dates = Annotated[list[str] | None, typer.Option(help="Local date; repeatable")]
 Calendars = Annotated[list[str] | None, typer.Option(help="The depot's holiday calendar; repeatable")]
 
@@ -79,7 +79,7 @@ def rule_of(ctx: typer.Context) -> dict[str, Any]:
 
 
 def with_rule_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `_OPTIONAL` too; it reads them with `rule_of`."""
+    """Add the options of `_OPTIONAL` to a command, which reads them with `rule_of`."""
     signature = inspect.signature(command, eval_str=True)
 
     @wraps(command)

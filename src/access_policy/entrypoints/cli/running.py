@@ -27,15 +27,16 @@ def serve(
     http: Http = None,
     ocpp: Ocpp = None,
     role: Annotated[
-        list[ProcessRole] | None, typer.Option(help="What this process does, for several on one store [default: all]")
+        list[ProcessRole] | None, typer.Option(help="What this process does if several share one store [default: all]")
     ] = None,
     instance: Annotated[str | None, typer.Option(help="Name of this process among several")] = None,
     single_process: Annotated[
-        bool, typer.Option("--single-process", help="Everything in one process instead of a gateway and an office")
+        bool, typer.Option("--single-process", help="Run one process instead of a gateway and an office")
     ] = False,
-    demo: Annotated[bool, typer.Option("--demo", help="With a demo depot and simulated chargers")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Add a demo depot and simulated chargers")] = False,
 ) -> None:
-    """Run the service until SIGTERM or Ctrl-C: a gateway for the chargers and an office for the rest, or with --role a part."""
+    """Run the service until SIGTERM or Ctrl-C: a gateway for the chargers and an office for the rest, or one part with
+    --role."""
     from rich.console import Console
 
     from access_policy.entrypoints.processes.logs import configure_logs
@@ -48,7 +49,7 @@ def serve(
         from access_policy.entrypoints.demo.run import serve_demo
 
         configure_logs(settings, process="demo", quiet=True)
-        settings = settings.model_copy(update={"oidc_issuer": None})  # the demo signs tokens of its own
+        settings = settings.model_copy(update={"oidc_issuer": None})  # the demo signs its own tokens
         run(serve_demo(settings, Console()))
     elif single_process or settings.roles != frozenset(ProcessRole):
         configure_logs(settings, process=settings.instance or "service")
@@ -62,16 +63,17 @@ def serve(
 def token(
     role: Annotated[Role, typer.Option(help="What its bearer may do")],
     tenant: Annotated[
-        str | None, typer.Option(help="The tenant whose data the token is for; left out with --role installation")
+        str | None, typer.Option(help="The tenant of the token; leave it out with --role installation")
     ] = None,
     depot: Annotated[
-        list[str] | None, typer.Option(help="Only this depot, may be repeated; without it, all depots of the tenant")
+        list[str] | None,
+        typer.Option(help="Limit the token to this depot; repeatable [default: all depots of the tenant]"),
     ] = None,
     data: Data = None,
-    subject: Annotated[str, typer.Option(help="Who bears it; recorded with every command")] = "operator",
+    subject: Annotated[str, typer.Option(help="Who uses it; recorded with every command")] = "operator",
     ttl: Annotated[str, typer.Option(help="How long it is valid, such as 1h, 30m or 7d")] = "1h",
 ) -> None:
-    """Print a bearer token signed with the embedded key of the data directory, and nothing else."""
+    """Print only a bearer token, signed with the embedded key of the data directory."""
     from access_policy.adapters.clock import SystemClock
     from access_policy.adapters.identity.embedded import KeyFileUnsafe, open_embedded_tokens
     from access_policy.domain.errors import Refused
@@ -89,9 +91,9 @@ def token(
 
 @app.command("demo-once")
 def demo_once(
-    data: Annotated[Path | None, typer.Option(help="Where to keep what the demo makes [default: nowhere]")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where to keep the demo's data [default: nowhere]")] = None,
 ) -> None:
-    """Run the demo for about a minute, check what it should show, and exit with 0 or 1."""
+    """Run the demo for about a minute, check its results, and exit with 0 or 1."""
     _require_demo_extra()
     from rich.console import Console
 
@@ -105,9 +107,9 @@ def demo_once(
 
 
 def _require_embedded_key(settings: Settings) -> None:
-    """End the command with one line if the service accepts no tokens of its embedded key."""
+    """End the command with one line if the service does not accept tokens of its embedded key."""
     if settings.oidc_issuer is not None:
-        refuse(ValueError(f"the service accepts tokens of {settings.oidc_issuer} only; get one there"))
+        refuse(ValueError(f"the service accepts only tokens of {settings.oidc_issuer}; get one there"))
 
 
 def _require_demo_extra() -> None:
@@ -180,7 +182,7 @@ async def _say_where(settings: Settings, ports: Mapping[str, int]) -> None:
 
 
 async def _say_link(settings: Settings, port: int) -> None:
-    """The service goes on without a link; `login-link` prints another."""
+    """Print a one-time link to the console. The service also runs without a link; `login-link` prints another."""
     from access_policy.entrypoints.processes.failures import CannotRun, explained
     from access_policy.entrypoints.processes.one_time_links import one_time_link, qr_code
 

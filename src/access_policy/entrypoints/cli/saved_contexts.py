@@ -1,6 +1,6 @@
-"""The named contexts in the user's configuration directory: address and token of a service each.
+"""The named contexts in the user's configuration directory, each with the address and token of a service.
 
-The file is readable and writable by the user only (mode 0600).
+Only the user can read and write the file (mode 0600).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ FIELDS = ("url", "token", "ca", "time_zone")
 
 
 class ContextsUnreadable(Exception):
-    """The file is not what this program writes."""
+    """The file does not have the format that this program writes."""
 
 
 class Contexts:
-    """`by_name`: the values of global options by context."""
+    """The stored contexts. `by_name`: the values of global options by context."""
 
     def __init__(self, current: str | None = None, by_name: dict[str, dict[str, str]] | None = None) -> None:
         self.current = current
@@ -45,11 +45,11 @@ def read() -> Contexts:
     except FileNotFoundError:
         return Contexts()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ContextsUnreadable(f"{place()} cannot be read ({error}); mend or delete it") from error
+        raise ContextsUnreadable(f"{place()} cannot be read ({error}); repair or delete it") from error
 
 
 def write(contexts: Contexts) -> None:
-    """Replace the file at once, so that an interrupted command leaves the old one. Raises `OSError`."""
+    """Replace the file atomically, so that an interrupted command leaves the old one. Raises `OSError`."""
     from uuid import uuid4
 
     path = place()

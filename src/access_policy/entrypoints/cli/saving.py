@@ -1,4 +1,4 @@
-"""Save an answer of the service as a file, or print it."""
+"""Save a response of the service as a file, or print it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to sav
 
 
 def save(session: Session, content: bytes, file: Path | None) -> None:
-    """Write the file and name it on standard error; without a file print the content."""
+    """Write the file and name it on standard error; without a file, print the content."""
     if file is None:
         sys.stdout.buffer.write(content)
         return

@@ -83,7 +83,7 @@ def add_rule(
     session = session_of(ctx)
     known = _schedule(session, schedule_id)
     if any(each["name"] == rule for each in known["rules"]):
-        session.refuse(f"schedule {schedule_id} has a rule {rule} already; amend it, or choose another name")
+        session.refuse(f"schedule {schedule_id} already has a rule {rule}; amend it, or choose another name")
     rules = [*known["rules"], {**rule_of(ctx), "name": rule}]
     _amend(session, known, {"rules": rules}, dry_run, what_if, f"schedule {schedule_id} has the rule {rule}")
 
@@ -123,7 +123,7 @@ def withdraw_rule(
     _rule(session, known, rule)
     rules = [each for each in known["rules"] if each["name"] != rule]
     if not rules:
-        session.refuse("a schedule needs a rule; let the chargers leave it, and remove it")
+        session.refuse("a schedule needs at least one rule; let the chargers leave it, and then remove it")
     if not dry_run:
         session.confirm(f"withdraw the rule {rule} from {known['name']}")
     _amend(session, known, {"rules": rules}, dry_run, what_if, f"the rule {rule} is withdrawn")
@@ -134,7 +134,7 @@ def rename_schedule(ctx: typer.Context, schedule_id: Schedule, name: ScheduleNam
     """Give a schedule another name."""
     session = session_of(ctx)
     known = _schedule(session, schedule_id)
-    _amend(session, known, {"name": name}, False, None, f"schedule {schedule_id} is {name} now")
+    _amend(session, known, {"name": name}, False, None, f"schedule {schedule_id} is now called {name}")
 
 
 @app.command("list")
@@ -220,7 +220,7 @@ def _tried(dry_run: bool, what_if: int | None) -> dict[str, Any]:
 def _amend(
     session: Session, known: Any, changes: dict[str, Any], dry_run: bool, what_if: int | None, sentence: str
 ) -> None:
-    """Against the version that was read, so that an amendment made in between is not lost."""
+    """Amend the version that was read, so that an amendment made in between is not lost."""
     body = {"name": known["name"], "rules": known["rules"], **changes, **_tried(dry_run, what_if)}
     path = f"/v1/schedules/{segment(known['schedule_id'])}"
     answer = session.command("PUT", path, body, if_match=f'"{known["version"]}"')

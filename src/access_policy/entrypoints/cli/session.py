@@ -32,8 +32,8 @@ Document = Any
 
 @dataclass
 class Session(Terminal):
-    """`terms`: the options and arguments of the command, by the field of the API that each fills. `passed`: the typed clock
-    times that have passed today, and the words that may have been meant.
+    """One run. `terms`: the options and arguments of the command, by the API field that each sets. `passed`: the typed
+    clock times that have passed today, each with the words that the user may have meant.
     """
 
     connection: Connection
@@ -96,9 +96,10 @@ class Session(Terminal):
         return self.document(response) if response.content else {}
 
     def request(self, method: str, path: str, **given: Any) -> httpx.Response:
-        """Send a request, again with the whole id if the path has the beginning of one. `given`: as for `Connection.send`.
+        """Send a request; if the path has only the beginning of an id, send it again with the whole id. `given`: as for
+        `Connection.send`.
 
-        Ends the command with one line if the service is unreachable or refuses.
+        Ends the command with one line if the service is unreachable or refuses the request.
         """
         response = self._send(method, path, **given)
         if response.status_code == NOT_FOUND and (whole_path := self.whole(method, path)) is not None:
@@ -108,7 +109,7 @@ class Session(Terminal):
         return response
 
     def pages(self, path: str, limit: int | None, **query: Any) -> Iterator[Document]:
-        """Yield all items, or the first `limit`. Afterwards `has_more` is true if there are others."""
+        """Yield all items, or the first `limit`. Afterwards `has_more` says whether there are more."""
         self.has_more = False
         cursor: str | None = None
         left = limit
@@ -123,7 +124,7 @@ class Session(Terminal):
         self.has_more = True
 
     def lines(self, path: str, **query: Any) -> Iterator[str]:
-        """Yield the lines of a response without end, as they arrive. A connection that breaks ends them."""
+        """Yield the lines of an endless response as they arrive. They end if the connection breaks."""
         try:
             with self.connection.stream(path, self._headers(), query) as response:
                 if not response.is_success:
@@ -133,16 +134,19 @@ class Session(Terminal):
         except Unreachable as trouble:
             self.refuse(str(trouble))
         except Interrupted as cut:
-            self.err.print(f"the connection broke ({cut}) and is opened again", markup=False)
+            self.err.print(f"the connection broke ({cut}); reconnecting", markup=False)
 
     def document(self, response: httpx.Response) -> Document:
         try:
             return response.json()
         except ValueError:
-            self.refuse(f"{self.connection.url} did not answer with JSON; check that it is the address of this service")
+            self.refuse(
+                f"{self.connection.url} did not respond with JSON; check that it is the address of this service"
+            )
 
     def as_installation(self) -> Session:
-        """The same service with a token of the installation: the given one, or one signed with the keys."""
+        """Return a session for the same service with a token of the installation: the given one, or one signed with the
+        keys."""
         return replace(self, credentials=self.credentials.given_or_of_installation())
 
     def _send(
@@ -171,7 +175,7 @@ class Session(Terminal):
             self.refuse(trouble)
 
     def whole(self, method: str, path: str) -> str | None:
-        """Return the path with the only id that begins with the one in it; None if there is none."""
+        """Return the path with its id completed to the only id that begins with it; None if there is none."""
         try:
             found = whole(method, path, self._listed)
         except Ambiguous as error:
@@ -182,7 +186,7 @@ class Session(Terminal):
         return found.path
 
     def _listed(self, path: str) -> Iterator[Document]:
-        """Yield the entries of a list, with or without pages; none if the caller may not read it."""
+        """Yield the entries of a list, paginated or not; none if the caller may not read it."""
         page = self.find(path)
         while page is not None:
             yield from page["items"]
@@ -220,7 +224,7 @@ class Session(Terminal):
         return self.pages("/v1/depots", None) if self.find("/v1/depots", limit=1) is not None else iter(())
 
     def zone(self, of_depot: str | None = None) -> ZoneInfo:
-        """Return --time-zone, or else the named zone."""
+        """Return --time-zone, or else the depot's zone."""
         return self.zones.of({"time_zone": of_depot or "UTC"})
 
     def span(self, text: str | None) -> str | None:
@@ -233,8 +237,8 @@ class Session(Terminal):
     def instant(
         self, text: str | None, *, charger: str | None = None, depot: str | None = None, ago: bool = False
     ) -> str | None:
-        """Convert a typed time to RFC 3339 in UTC, on the clock of the charger's or depot's depot if it has no offset.
-        `ago`: a span counts back from now.
+        """Convert a typed time to RFC 3339 in UTC; without an offset, it is in the time zone of the depot or of the
+        charger's depot. `ago`: a span counts back from now.
         """
 
         def zone() -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""Draw the timelines of several chargers: one line per charger, below each other for each local day."""
+"""Draw the timelines of several chargers: for each local day, one line per charger."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LENGTH_WIDTH = 5  # " 25 h" after a day with a clock change
 def draw_several(
     timelines: Mapping[str, Segments], zone: ZoneInfo, *, now: datetime, columns: int = 80
 ) -> Iterator[Text]:
-    """Yield for each day its date with the scale and a line per charger, then the legend. `timelines`: by charger."""
+    """Yield, for each day, its date with the scale and a line per charger, then the legend. `timelines`: by charger."""
     spans = {charger: spans_of(segments) for charger, segments in timelines.items()}
     every = [span for found in spans.values() for span in found]
     if not every:

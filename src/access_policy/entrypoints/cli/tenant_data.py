@@ -26,7 +26,7 @@ def export(
 ) -> None:
     """Export a tenant's events, registry and read models as files, with a manifest of their SHA-256 hashes.
 
-    The registry holds values of identifiers: the files are readable by you only, and the audit shows the export.
+    The registry contains values of identifiers: only you can read the files, and the audit shows the export.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -53,21 +53,21 @@ def erase(
     tenant: Tenant,
     data: Data = None,
     although_connected: Annotated[
-        bool, typer.Option("--although-connected", help="Also if its chargers were connected at the end")
+        bool, typer.Option("--although-connected", help="Erase it even if its chargers were connected at the end")
     ] = False,
     confirm: Annotated[
         str | None, typer.Option(help="The tenant's id once more, for scripts [default: ask for it]")
     ] = None,
 ) -> None:
-    """Erase everything of a tenant from a stopped service: events, keys, records, read models. It cannot be undone.
+    """Erase all data of a tenant from a stopped service: events, keys, records, read models. This cannot be undone.
 
-    Backups, and files of the service's processes on other machines, are not reached. An interrupted erasure goes on when
-    the command runs again.
+    Backups, and files of the service's processes on other machines, are not erased. If the command is interrupted, run
+    it again to continue.
     """
     from access_policy.entrypoints.processes.tenant_data import erase_tenant
 
     def confirmed(tenant_id: TenantId) -> bool:
-        asked = f"Everything of the tenant {tenant_id} will be erased for good. Type its id to go on"
+        asked = f"All data of the tenant {tenant_id} will be erased permanently. Type its id to continue"
         return (typer.prompt(asked, err=True) if confirm is None else confirm) == tenant_id
 
     actor = ActorId(getpass.getuser())

@@ -17,17 +17,17 @@ FIELDS = ("name", "data_region")
 PATH = "/v1/tenants"
 
 Name = Annotated[str | None, typer.Option(help="Name that people will see [default: its id]")]
-DataRegion = Annotated[str | None, typer.Option(help="A note where its data is stored, such as eu-central-1")]
+DataRegion = Annotated[str | None, typer.Option(help="A note on where its data is stored, such as eu-central-1")]
 
 
 @app.command("create")
 def create_tenant(ctx: typer.Context, tenant: Tenant, name: Name = None, data_region: DataRegion = None) -> None:
-    """Create a tenant's record. A tenant that began without one gets it."""
+    """Create a tenant's record, including for a tenant that has data but no record."""
     session = session_of(ctx).as_installation()
     path = f"{PATH}/{segment(tenant)}"
     before = session.get_if_there(path)
     if before is not None and before["version"] > 0:
-        session.refuse(f"there is a tenant {tenant} already; change it with: access-policy tenants amend")
+        session.refuse(f"tenant {tenant} already exists; change it with: access-policy tenants amend")
     answer = session.command("PUT", path, compact(name=name or tenant, data_region=data_region), if_match=None)
     done(session, answer, f"tenant {tenant} created")
 
@@ -45,7 +45,7 @@ def amend_tenant(ctx: typer.Context, tenant: Tenant, name: Name = None, data_reg
 
 @app.command("list")
 def list_tenants(ctx: typer.Context) -> None:
-    """List the tenants of the installation; erased ones with their date."""
+    """List the tenants of the installation, including erased ones with the date."""
     session = session_of(ctx).as_installation()
     table(session, session.pages(PATH, None), columns("tenant_id", "name", "data_region", "created_at", "erased_at"))
 

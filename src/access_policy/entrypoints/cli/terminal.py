@@ -1,4 +1,4 @@
-"""Output to the terminal, prompts at it, and the ends of a command."""
+"""Output to the terminal, prompts, and the end of a command."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Terminal:
         return Console(stderr=True, soft_wrap=True, highlight=False, quiet=self.silent)
 
     def confirm(self, action: str) -> None:
-        """Ask before an action that ends or removes something, unless --yes was given. Ends the command with 2 without a
-        terminal, and with 1 if the answer is no.
+        """Ask before an action that ends or removes something, unless --yes was given. Ends the command with status 2
+        without a terminal, and with 1 if the answer is no.
         """
         if self.yes:
             return
@@ -49,7 +49,7 @@ class Terminal:
             self.err.print(f"access-policy: to {action} without a terminal, give --yes", markup=False)
             raise typer.Exit(2)
         if not typer.confirm(f"{action[:1].upper()}{action[1:]}?", err=True):
-            self.refuse("nothing is changed")
+            self.refuse("nothing has changed")
 
     def refuse(self, reason: str) -> NoReturn:
         self.err.print(f"access-policy: {reason}", markup=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def terms_of(params: Iterable[Any]) -> dict[str, str]:
-    """Return the option or argument for each name that a field may have: `--from`, `CHARGER`."""
+    """Return the option or argument, such as `--from` or `CHARGER`, for each name that a field may have."""
     found: dict[str, str] = {}
     for param in params:
         if param.param_type_name == "argument":
@@ -20,7 +20,7 @@ def terms_of(params: Iterable[Any]) -> dict[str, str]:
 
 
 def in_terms(pointer: str, terms: Mapping[str, str]) -> str:
-    """Return the option or argument that fills the field; the field's path in words if none does."""
+    """Return the option or argument that sets the field; the field's path in words if none does."""
     steps = [step for step in pointer.split("/") if step]
     names = [step for step in steps if not step.isdigit()]
     for name in reversed(names):

@@ -1,7 +1,7 @@
-"""The cells of a drawn timeline: their hours, and the form of the mode in each.
+"""The cells of a drawn timeline: their hours, and the shape that shows the mode.
 
-The drawing is readable without colour: freevend is a line and managed access a block, with other forms for overrides and
-exceptions.
+The drawing is readable without colour: freevend is a line and managed access a block, with other shapes for overrides
+and exceptions.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def scale(starts: datetime, ends: datetime, zone: ZoneInfo, cell: timedelta) -> 
 
 
 def cells(starts: datetime, ends: datetime, spans: Sequence[Span], now: datetime, cell: timedelta) -> Text:
-    """Draw the local day from `starts` to `ends`; a day with a clock change has its real length, which is named."""
+    """Draw the local day from `starts` to `ends`; a day with a clock change has its real length, which is shown."""
     spans = [each for each in spans if each.start < ends and each.end > starts]
     line = Text()
     for at in cells_of(starts, ends, cell):

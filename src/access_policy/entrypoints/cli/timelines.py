@@ -30,14 +30,14 @@ def timeline(
     depot: DepotOption = None,
     begin: Annotated[str | None, typer.Option("--from", help="First instant [default: today]")] = None,
     until: Annotated[
-        str | None, typer.Option(help="End [default: a week later; of several chargers a day later]")
+        str | None, typer.Option(help="End [default: a week later; for several chargers a day later]")
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show the timeline as planned at this time")] = None,
 ) -> None:
     """Draw the mode at each hour with the cause: a charger's week, or the day of several chargers or of a depot."""
     session = session_of(ctx)
     if bool(charger) is (depot is not None):
-        raise typer.BadParameter("name chargers, or give --depot; one of them", param_hint="CHARGER")
+        raise typer.BadParameter("give either chargers or --depot", param_hint="CHARGER")
     if depot is not None:
         depot = identity(session, "depots", depot)
         found = list(session.pages("/v1/chargers", None, depot_id=depot))
@@ -82,7 +82,7 @@ def _draw_week(session: Session, answer: Any) -> None:
 
 
 def _draw_days(session: Session, answers: Iterable[Any]) -> None:
-    """Draw the chargers of each time zone below each other."""
+    """Draw the chargers, grouped by time zone."""
     from access_policy.entrypoints.cli.several_timelines import draw_several
 
     by_zone = sorted(answers, key=lambda each: (each["time_zone"], each["charger_id"]))

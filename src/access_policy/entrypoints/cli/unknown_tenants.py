@@ -1,4 +1,4 @@
-"""Sentences about a tenant that the installation does not have."""
+"""Messages about a tenant that does not exist in the installation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ class Installation(Protocol):
 
 
 def trouble_with(installation: Installation, tenant: str) -> str | None:
-    """Say why the tenant cannot be used: it was erased, or there are tenants and it is none of them. None if it can.
+    """Say why the tenant cannot be used: it was erased, or other tenants exist but not this one. None if it can be
+    used.
 
-    The first tenant of an installation needs no record. A service that accepts no tokens of these keys refuses the command
-    by itself.
+    The first tenant of an installation needs no record. A service that does not accept tokens of these keys refuses the
+    command itself.
     """
     if installation.find(TENANTS, limit=1) is None:
         return None
@@ -35,7 +36,7 @@ def trouble_with(installation: Installation, tenant: str) -> str | None:
 
 
 def unknown_tenant(tenant: str, known: Sequence[str]) -> str:
-    """Name the known tenant that was probably meant, or say how to create the one that was typed."""
+    """Suggest the known tenant that was probably meant, or say how to create the one that was typed."""
     alike = get_close_matches(tenant, known, n=1)
     advice = (
         f"did you mean {printable(alike[0])}?"

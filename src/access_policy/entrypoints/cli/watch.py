@@ -24,7 +24,7 @@ KINDS: Final = ("attempt", "mode_change", "charger", "reservation", "energy", "i
 
 @dataclass
 class _Place:
-    """Where the stream has arrived."""
+    """The position that the stream has reached."""
 
     last_id: str | None
 
@@ -35,10 +35,10 @@ def watch(
     charger: ChargerOption = None,
     depot: DepotOption = None,
     event: Annotated[
-        list[str] | None, typer.Option(help=f"Only these: {', '.join(KINDS)}; may be given more than once [all]")
+        list[str] | None, typer.Option(help=f"Only these: {', '.join(KINDS)}; repeatable [default: all]")
     ] = None,
-    after: Annotated[str | None, typer.Option(help="Begin after this event id [now]")] = None,
-    once: Annotated[bool, typer.Option("--once", help="End when everything so far is shown")] = False,
+    after: Annotated[str | None, typer.Option(help="Begin after this event id [default: now]")] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when everything so far has been shown")] = False,
 ) -> None:
     """Show attempts, mode changes, chargers, reservations, energy and imports as they happen, until Ctrl-C."""
     session, reached = session_of(ctx), _Place(after)
@@ -56,7 +56,7 @@ def watch(
 def _messages(
     session: Session, reached: _Place, charger: str | None, depot: str | None, events: list[str], *, follow: bool
 ) -> Iterator[tuple[str, Any]]:
-    """Name and data of each message, until the connection ends."""
+    """Yield the name and data of each message until the connection ends."""
     import msgspec
 
     query = {
@@ -86,7 +86,7 @@ def _print(session: Session, name: str, data: Any, last_id: str | None) -> None:
         sys.stdout.write(line.decode() + "\n")
         sys.stdout.flush()
     elif name == "reset":
-        session.err.print("too much has happened meanwhile; earlier changes are not shown", markup=False)
+        session.err.print("too much has changed in the meantime; earlier changes are not shown", markup=False)
     elif name in KINDS:
         words = [shown(word) for word in _words(name, in_local_times(session, data) if "charger_id" in data else data)]
         session.out.print("  ".join(word for word in (name.replace("_", " "), *words) if word), markup=False)

@@ -17,14 +17,14 @@ from access_policy.entrypoints.cli.session import Session
 app = typer.Typer(no_args_is_help=True)
 
 Pattern = Annotated[str | None, typer.Option(help="EventBridge rule pattern in JSON, or @FILE", metavar="JSON|@FILE")]
-Preset = Annotated[str | None, typer.Option(help="Name of a ready pattern; `webhooks presets` lists them")]
+Preset = Annotated[str | None, typer.Option(help="Name of a predefined pattern; `webhooks presets` lists them")]
 Secret = Annotated[
     str | None,
     typer.Option(
         help="whsec_ and 24 to 64 bytes in base64 [default: a new one]", envvar="ACCESS_POLICY_WEBHOOK_SECRET"
     ),
 ]
-Enabled = Annotated[bool | None, typer.Option("--enable/--disable", help="Deliver events, or stop for now")]
+Enabled = Annotated[bool | None, typer.Option("--enable/--disable", help="Whether events are delivered")]
 
 SHOWN = ("webhook_id", "name", "url", "preset", "enabled", "disabled_because")
 
@@ -39,7 +39,7 @@ def create_webhook(
     secret: Secret = None,
     enabled: Enabled = None,
 ) -> None:
-    """Deliver events that match a pattern or a preset, and print the signing secret once. Requires the role admin."""
+    """Deliver events that match a pattern or a preset, and print the signing secret once. Requires the admin role."""
     session = session_of(ctx)
     given = compact(pattern=_pattern(session, pattern), preset=preset, secret=secret, enabled=enabled)
     answer = session.command("POST", "/v1/webhooks", {"name": name, "url": url, **given})
@@ -55,7 +55,7 @@ def list_webhooks(ctx: typer.Context) -> None:
 
 @app.command("presets")
 def list_presets(ctx: typer.Context) -> None:
-    """List the ready patterns."""
+    """List the predefined patterns."""
     session = session_of(ctx)
     table(session, session.get("/v1/webhook-presets")["items"], columns("preset", "title", "meaning"))
 
@@ -101,7 +101,7 @@ def delete_webhook(ctx: typer.Context, webhook_id: Webhook, if_match: IfMatch = 
 
 @app.command("rotate-secret")
 def rotate_secret(ctx: typer.Context, webhook_id: Webhook, secret: Secret = None, if_match: IfMatch = None) -> None:
-    """Sign with a new secret, and for a day with the old one beside it."""
+    """Sign with a new secret, and for a day also with the old one."""
     session = session_of(ctx)
     path = f"{_path(webhook_id)}/rotate-secret"
     answer = session.command("POST", path, compact(secret=secret), if_match=if_match)
@@ -110,7 +110,7 @@ def rotate_secret(ctx: typer.Context, webhook_id: Webhook, secret: Secret = None
 
 @app.command("test")
 def test_webhook(ctx: typer.Context, webhook_id: Webhook) -> None:
-    """Deliver one test event now. Exit status 1 if the receiver did not accept it."""
+    """Deliver one test event now. Exit with 1 if the receiver did not accept it."""
     session = session_of(ctx)
     answer = session.command("POST", f"{_path(webhook_id)}/test")
     if not document(session, answer):
@@ -146,7 +146,7 @@ def redeliver(
     """Deliver an event again, or all dead letters."""
     session = session_of(ctx)
     if (event_id is None) is not dead_letters:
-        session.refuse("give either an event, or --dead-letters")
+        session.refuse("give either an event or --dead-letters")
     what = "redeliver-dead-letters" if event_id is None else f"deliveries/{segment(event_id)}/redeliver"
     answer = session.command("POST", f"{_path(webhook_id)}/{what}")
     done(session, answer, f"queued again: {answer['deliveries']}")
@@ -157,7 +157,7 @@ def _path(webhook_id: str) -> str:
 
 
 def _last(row: Any) -> str:
-    """The latest attempt, as `status detail`."""
+    """Return the latest attempt as `status detail`."""
     attempts = field("attempts")(row)
     return f"{attempts[-1]['status'] or ''} {attempts[-1]['detail']}".strip() if attempts else ""
 

@@ -54,7 +54,7 @@ def what_if(
     for name, more in _named(session, suspend, end_agreement, withdraw_schedule).items():
         proposed[name] = [*proposed.get(name, []), *more]
     if not proposed:
-        raise typer.BadParameter("no changes; give a FILE, or an option such as --enforcement")
+        raise typer.BadParameter("no changes given; give a FILE, or an option such as --enforcement")
     charger = chargers_of(session, charger)
     only = charger[0] if charger and len(charger) == 1 else None
     body = compact(charger_ids=charger) | {

@@ -1,7 +1,8 @@
 """The time zone in which a time is read or shown.
 
-In this order: `--time-zone`, the zone of the named charger's or depot's depot, and the zone that all depots of the tenant
-share. Otherwise times in answers are shown in UTC, and the command refuses a typed time without an offset.
+In this order: `--time-zone`, the zone of the named depot or of the named charger's depot, and the zone that all depots
+of the tenant share. Otherwise times in responses are shown in UTC, and the command refuses a typed time without an
+offset.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 class Zones:
-    """Finds zones; requests each from the service at most once. An unavailable zone is None, not an error."""
+    """Finds zones, and requests each from the service at most once. An unavailable zone is None, not an error."""
 
     def __init__(self, chosen: str | None, depots: Depots, charger: Charger) -> None:
         self._chosen = None if chosen is None else zone_named(chosen)
@@ -40,7 +41,7 @@ class Zones:
         return self._chosen or self.of_depot(depot) or self.of_charger(charger) or self.shared
 
     def of(self, row: Mapping[str, Any]) -> ZoneInfo:
-        """Return the zone of the times in an answer."""
+        """Return the zone of the times in a response."""
         if self._chosen is not None:
             return self._chosen
         if row.get("time_zone"):

@@ -1,1 +1,1 @@
-"""Shell completion without the libraries of the command line: answers come from a table of all commands (ADR 0049)."""
+"""Shell completion from a table of all commands, without importing the libraries of the command line (ADR 0049)."""

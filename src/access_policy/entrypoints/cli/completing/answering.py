@@ -1,4 +1,4 @@
-"""Answer a shell that completes a line of this program."""
+"""Answers a shell that completes a line of this program."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from access_policy.entrypoints.cli.completing.lines import Ids, Line, Offer
 
 
 def variable_of(program: str) -> str:
-    """Return the environment variable with the instruction of the shell, such as `complete_bash`."""
+    """Return the name of the environment variable that holds the shell's instruction, such as `complete_bash`."""
     return f"_{program}_COMPLETE".replace("-", "_").upper()
 
 
 def answer(environ: Mapping[str, str], variable: str) -> int | None:
-    """Print the offers and return the exit status; None if no shell completes a line, or asks for its script."""
+    """Print the offers and return the exit status; None if no shell is completing a line, or if it requests its
+    script."""
     instruction, _, shell = environ.get(variable, "").partition("_")
     if instruction != "complete" or shell not in shells.SHELLS:
         return None
@@ -26,7 +27,7 @@ def answer(environ: Mapping[str, str], variable: str) -> int | None:
 
 
 def offers(words: Sequence[str], incomplete: str) -> list[Offer]:
-    """Return the texts that may stand in place of the incomplete word, which may be `--option=value`."""
+    """Return the possible replacements of the incomplete word, which may be `--option=value`."""
     commands = table.read()
     option, joined, value = incomplete.partition("=")
     if joined and option.startswith("-") and "--" not in words:

@@ -1,4 +1,4 @@
-"""Ids for the shell, as far as the service answers at once."""
+"""Ids for the shell, if the service responds quickly."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ DEFAULTS = {"--url": "http://127.0.0.1:8000", "--keys-of": "data"}
 
 
 def ids_of(listed: str, options: Mapping[str, str]) -> list[str]:
-    """Return the first ids of the list; none if the service does not answer, or answers that the caller may not read it.
+    """Return the first ids of the list; none if the service does not respond or does not let the caller read it.
 
-    An id that a shell would have to quote is left out, since a shell's script may evaluate it.
+    Ids that a shell would have to quote are left out, because a shell's script may evaluate them.
 
     Args:
         options: The global options of the line, by their first name.
@@ -45,9 +45,10 @@ def ids_of(listed: str, options: Mapping[str, str]) -> list[str]:
 
 
 def settings(options: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the global options of the line, the environment, the context in use and the defaults, the first that has it.
+    """Return the global options. Each comes from the first of these that has it: the line, the environment, the context
+    in use, and the defaults.
 
-    A context's token is for the context's service only, and not for a tenant that was named.
+    A context's token is used only for the context's service, and not if a tenant was named.
     """
     given = {
         name: value for name, variable in VARIABLES.items() if (value := options.get(name) or environ.get(variable))
@@ -64,7 +65,7 @@ def settings(options: Mapping[str, str], environ: Mapping[str, str]) -> dict[str
 
 
 def _signed(chosen: Mapping[str, str]) -> str | None:
-    """Return a viewer's token that the keys of the data directory sign; None without a tenant or keys."""
+    """Return a viewer's token signed with the keys of the data directory; None without a tenant or keys."""
     tenant, keys = chosen.get("--as-tenant"), os.path.join(chosen["--keys-of"], "keys")
     if tenant is None or not os.path.isdir(keys):
         return None
@@ -84,7 +85,7 @@ def _signed(chosen: Mapping[str, str]) -> str | None:
 
 
 def _get(path: str, token: str, chosen: Mapping[str, str]) -> dict[str, list[dict[str, object]]] | None:
-    """Return the document; None for another status than 200. Raises `OSError`, `HTTPException` and `ValueError`."""
+    """Return the document; None for a status other than 200. Raises `OSError`, `HTTPException` and `ValueError`."""
     address = urlsplit(chosen["--url"].rstrip("/"))
     connection = _connection(address.scheme, address.hostname or "", address.port, chosen.get("--ca"))
     try:

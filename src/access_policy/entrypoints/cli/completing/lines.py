@@ -1,4 +1,4 @@
-"""The offers at the end of a line. The line is read as the commands read it: global options may stand anywhere."""
+"""The completions at the end of a line. The line is read as the commands read it: global options may be anywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Offer(NamedTuple):
 
 
 class Ids(NamedTuple):
-    """Ids of a list of the API, all that begin with `beginning`."""
+    """The ids of an API list that begin with `beginning`."""
 
     listed: str
     beginning: str
@@ -36,7 +36,7 @@ class Line:
         self._read(iter(words))
 
     def offers(self, incomplete: str) -> list[Offer] | Ids:
-        """Return the texts that may stand in place of the incomplete word, or the list of the ids that may."""
+        """Return the possible replacements of the incomplete word, or the list whose ids are."""
         if self._path is None:
             return []
         if self.awaiting is not None:
@@ -83,7 +83,8 @@ class Line:
             self._path, self._command = path, self._table[path]
 
     def _options(self, incomplete: str) -> Iterator[Offer]:
-        """Yield the command's options that may still be given; from the third character of a name on also global ones."""
+        """Yield the command's options that may still be given, and global ones from the third character of a name
+        on."""
         offered = list(self._command.options)
         if self._command is not self._globals and len(incomplete) > 2:
             offered += [each for each in self._globals.options if not any(map(self._command.named, each.names))]

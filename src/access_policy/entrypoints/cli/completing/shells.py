@@ -1,4 +1,5 @@
-"""What each shell sends and expects: the protocols of the scripts that `--install-completion` installs (Typer's).
+"""The protocols between each shell and this program, as used by the scripts that `--install-completion` installs
+(Typer's).
 
 The texts that a script evaluates are quoted as Typer quotes them.
 """
@@ -18,7 +19,7 @@ _ZSH = str.maketrans({'"': '""', "'": "''", "$": "\\$", "`": "\\`", ":": r"\\:"}
 
 
 def typed(shell: str, environ: Mapping[str, str]) -> tuple[list[str], str]:
-    """Return the words after the program's name, and the word that is completed."""
+    """Return the words after the program's name, and the word to complete."""
     if shell == "bash":
         return _typed_in_bash(environ)
     line = environ.get("_TYPER_COMPLETE_ARGS", "")
@@ -39,14 +40,14 @@ def reply(shell: str, offers: Sequence[Offer], environ: Mapping[str, str]) -> tu
         return _reply_to_zsh(offers), 0
     if shell == "fish":
         action = environ.get("_TYPER_COMPLETE_FISH_ACTION", "")
-        if action == "is-args":  # whether fish offers these in place of files
+        if action == "is-args":  # whether fish offers these instead of files
             return "", 0 if offers else 1
         return "\n".join(f"{text}\t{_SPACE.sub(' ', note)}" if note else text for text, note in offers), 0
     return "\n".join(f"{text}:::{note or ' '}" for text, note in offers), 0
 
 
 def _typed_in_bash(environ: Mapping[str, str]) -> tuple[list[str], str]:
-    """Bash breaks a line at `=` too, and gives the sign as a word of its own."""
+    """Read the words from Bash, which also splits a line at `=` and passes the sign as a separate word."""
     words = _split(environ.get("COMP_WORDS", ""))
     place = int(environ.get("COMP_CWORD", "0"))
     before = words[1:place]
@@ -56,7 +57,7 @@ def _typed_in_bash(environ: Mapping[str, str]) -> tuple[list[str], str]:
 
 
 def _split(line: str) -> list[str]:
-    """Split like a shell. A quote that is not closed yet ends with the line."""
+    """Split like a shell. An open quote ends with the line."""
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace_split = True
     lexer.commenters = ""

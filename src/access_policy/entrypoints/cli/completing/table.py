@@ -9,7 +9,8 @@ from typing import NamedTuple
 PATH = os.path.join(os.path.dirname(__file__), "table.json")
 
 Value = list[str] | str | None
-"""The values to offer: these; ids of a list of the API, by its name; None where there is nothing to offer."""
+"""The values to offer: a list of them; the name of an API list whose ids to offer; or None if there is nothing to
+offer."""
 
 
 class Option(NamedTuple):
@@ -22,14 +23,14 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """`many`: it takes all words that are left."""
+    """An argument. `many`: it takes all remaining words."""
 
     many: bool = False
     value: Value = None
 
 
 class Command(NamedTuple):
-    """`commands`: the visible commands of a group with their help; None for a command."""
+    """A command or group. `commands`: the visible commands of a group with their help; None for a command."""
 
     options: list[Option]
     arguments: list[Argument]
