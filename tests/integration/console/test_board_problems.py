@@ -73,7 +73,7 @@ async def test_restart_of_a_charger_that_is_not_connected_is_refused_with_the_re
 
     shown = await depot.client.get(answer.headers["HX-Redirect"])
 
-    assert f"{GOES_OFFLINE.charger_id} is not restarted." in shown.text
+    assert f"{GOES_OFFLINE.charger_id} was not restarted." in shown.text
     assert "is not connected" in shown.text
 
 
