@@ -116,15 +116,15 @@ def _migrated_by_a_newer_program(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_keys_gone, "is missing beside data made with it Restore it"),
+        (_keys_gone, "is missing, but there is data made with its keys Restore it"),
         (_key_readable, "chmod 600"),
         (_token_key_readable, "chmod go="),
         (_key_cut, "a key has 32 bytes"),
         (_others_write, "chmod 700"),
         (_ahead, "ahead of the log"),
-        (_behind, "positions behind the log Is a process"),
+        (_behind, "positions behind the log Check that a process"),
         (_parked, "1 event is parked List them"),
-        (_migrated_by_a_newer_program, "is of a newer program"),
+        (_migrated_by_a_newer_program, "belongs to a newer program"),
     ],
 )
 def test_doctor_says_what_to_do_about_a_spoilt_installation(
@@ -221,7 +221,7 @@ async def test_doctor_reads_readiness_and_metrics_of_the_running_service(tmp_pat
         found = await asyncio.to_thread(lambda: list(serving.service(at_port)))
 
     assert [each.check for each in found] == ["service", "service", "metrics"]
-    held = "held the event loop"  # on a busy machine
+    held = "blocked the event loop"  # on a busy machine
     assert [each.text for each in found if each.state is not State.OK and held not in each.text] == []
 
 

@@ -130,7 +130,7 @@ def test_serve_with_files_that_cannot_be_used_explains_in_one_line_and_changes_n
     own, other = authority.issue("server"), authority.issue("other")
     certificate, key, says = {
         "no key": (own.certificate, other.key, "no certificate with its key"),
-        "half": (own.certificate, None, "go together"),
+        "half": (own.certificate, None, "belong together"),
         "expired": (*_of(authority.issue("old", lasts=timedelta(days=-1))), "so it is not valid now"),
         "missing": (tmp_path / "none.pem", own.key, "No such file"),
         "unreadable": (authority.certificate.parent, own.key, "no certificate with its key"),

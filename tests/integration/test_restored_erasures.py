@@ -193,7 +193,7 @@ async def test_service_does_not_start_before_the_restore_is_finished(tmp_path: P
     again = await access_policy("finish-restore", "--data", tmp_path / "data")
 
     assert finished.returncode == 0, finished.stderr
-    assert (again.returncode, "No restore is unfinished" in again.stderr) == (1, True)
+    assert (again.returncode, "There is no unfinished restore" in again.stderr) == (1, True)
 
 
 async def test_head_that_is_later_than_a_restored_log_is_told_from_a_truncated_one(

@@ -52,7 +52,7 @@ async def test_request_that_outlasts_the_stop_gets_a_problem_and_logs_no_traceba
 
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:access-policy:problem:stopping")
     assert answer.headers["retry-after"] == "1"
-    assert "GET /v1/depots is cut off: the service stops" in caplog.messages
+    assert "GET /v1/depots was cut off: the service is stopping" in caplog.messages
     assert [record for record in caplog.records if record.exc_info] == []
 
 

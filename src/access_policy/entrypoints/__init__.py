@@ -1,1 +1,1 @@
-"""The programs: the HTTP API, the command line, the service processes, the demo."""
+"""The entry points: the HTTP API, the command line, the service processes, the demo."""

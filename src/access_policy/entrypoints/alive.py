@@ -1,6 +1,7 @@
-"""`python -m access_policy.entrypoints.alive`: exit 0 if the API of this machine answers `/healthz`, else 1 with a reason.
+"""`python -m access_policy.entrypoints.alive`: exit with 0 if this machine's API answers `/healthz`, else with 1 and a
+reason.
 
-The health check of the container. It imports the standard library only, because it runs every few seconds.
+The health check of the container. It imports only the standard library, because it runs every few seconds.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104  comp
 
 
 def trouble(environment: Mapping[str, str]) -> str:
-    """Why the API does not answer; empty if it does."""
+    """Return why the API does not answer; empty if it does."""
     host, _, port = environment.get("ACCESS_POLICY_HTTP", "127.0.0.1:8000").rpartition(":")
     address = (ANY_ADDRESS.get(host, host.strip("[]")), int(port))
     connection: http.client.HTTPConnection
     if environment.get("ACCESS_POLICY_HTTP_TLS_CERTIFICATE"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # it is this machine, whatever the certificate is for
+        context.check_hostname = False  # it is this machine, whatever name the certificate has
         context.verify_mode = ssl.CERT_NONE
         connection = http.client.HTTPSConnection(*address, timeout=TIMEOUT_S, context=context)
     else:

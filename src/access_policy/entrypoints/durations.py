@@ -1,4 +1,4 @@
-"""Durations as callers write them."""
+"""Durations in the forms that callers write."""
 
 from __future__ import annotations
 

@@ -59,4 +59,4 @@ async def test_issuer_that_does_not_answer_is_one_line_and_stops_nobody(
 
     (line,) = caplog.messages
     assert address in line
-    assert "Nobody can log in until it does." in line
+    assert "No one can sign in until it does." in line

@@ -323,7 +323,7 @@ async def test_erasure_that_is_interrupted_goes_on_when_it_is_repeated(
             failing.setattr(ErasureStatements, "sign", _fails)
         else:
             failing.setattr(places, place, _fails_after(getattr(places, place)))
-        with pytest.raises(CannotRun, match="goes on"):
+        with pytest.raises(CannotRun, match="continues"):
             await in_files.erase()
 
     erased = await in_files.erase()

@@ -1,7 +1,7 @@
-"""The demo depot: simulated chargers speak real OCPP to the real service, and the terminal shows what is recorded.
+"""The demo depot: simulated chargers speak real OCPP to the real service, and the terminal shows the recorded events.
 
-The chargers are a distribution of their own, `simulated-charger`, which the extra `demo` installs. Modules here import
-it, so a command calls `require_demo_extra` before it imports them.
+The chargers are a separate distribution, `simulated-charger`, which the extra `demo` installs. Modules here import it,
+so a command calls `require_demo_extra` before it imports them.
 """
 
 from __future__ import annotations

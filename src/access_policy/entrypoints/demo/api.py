@@ -25,7 +25,7 @@ from access_policy.entrypoints.demo.fleet import (
 
 
 class DemoApi:
-    """Raises `httpx.HTTPStatusError` for every refusal: all requests of the demo are valid."""
+    """The client. It raises `httpx.HTTPStatusError` for every refusal, because all requests of the demo are valid."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self._client = httpx.AsyncClient(
@@ -36,7 +36,7 @@ class DemoApi:
         await self._client.aclose()
 
     async def set_up(self) -> None:
-        """Put the depot, its chargers, an agreement and the known vehicles. Repeating it changes nothing."""
+        """Register the depot, its chargers, an agreement and the known vehicles. Repeating this changes nothing."""
         depot = {"name": "North yard", "time_zone": ZONE, "language": "en"}
         await self._send("PUT", f"/v1/depots/{DEPOT}", depot)
         for charger in CHARGERS:
@@ -74,7 +74,7 @@ class DemoApi:
             await self._send("POST", f"/v1/depots/{DEPOT}/mode-rules", {"charger_ids": "all", "rule": rule})
 
     async def set_up_energy(self) -> None:
-        """Put the electrical tree of the depot and its gate policy. Repeating it changes nothing."""
+        """Set the electrical tree of the depot and its gate policy. Repeating this changes nothing."""
         await self._node(GRID, {"kind": "grid_connection", "limit_w": GRID_LIMIT_W})
         for feeder, chargers in FEEDERS.items():
             await self._node(feeder, {"kind": "circuit", "parent_id": GRID, "limit_w": FEEDER_LIMIT_W})
@@ -87,8 +87,8 @@ class DemoApi:
         await self._send("PUT", f"/v1/depots/{DEPOT}/energy-nodes/{node_id}", body)
 
     async def narrow(self, feeder: str, start: datetime, end: datetime) -> None:
-        """Leave the feeder so little power in `[start, end)` that unknown vehicles cannot start. Of two windows, the one put
-        later needs the later start."""
+        """Leave the feeder so little power in `[start, end)` that unknown vehicles cannot start. Call this for windows
+        in the order of their starts."""
         sequence = int(start.timestamp())
         envelope = {
             "depot_id": DEPOT,

@@ -62,7 +62,8 @@ class Member:
 
 @dataclass
 class Cluster:
-    """`started` names the processes, which are all by default. `chargers_at` is the proxy's port, where chargers connect."""
+    """The cluster. `started` names the processes to run; by default all of them. `chargers_at` is the proxy's port,
+    where chargers connect."""
 
     data: Path
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -111,7 +111,7 @@ ENERGY_POLICY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoVehicle:
-    """A vehicle of the demo. `presents` is its driver's card or PIN; a vehicle with Autocharge needs none."""
+    """A vehicle of the demo. `presents` is its driver's card or PIN; a vehicle with Autocharge needs neither."""
 
     vehicle_id: str
     name: str

@@ -190,7 +190,7 @@ class DemoOnce:
         )
 
     async def _soon(self, read: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool]) -> Any:
-        """Return the first answer that fits, or the last one before the timeout."""
+        """Return the first response that `fits`, or the last one before the timeout."""
         until = time.monotonic() + WAIT_S
         while True:
             answer = await read()

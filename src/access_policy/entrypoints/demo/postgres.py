@@ -22,7 +22,7 @@ import psycopg
 from access_policy.entrypoints.demo.ports import free_port
 
 NOT_ROOT: Final = "nobody"  # PostgreSQL refuses to run as root
-PASSWORD: Final = "correct horse/battery@staple%"  # noqa: S105  listens on this machine only; has all characters that a URL must escape
+PASSWORD: Final = "correct horse/battery@staple%"  # noqa: S105  listens only on this machine; has all characters that a URL must escape
 START_S: Final = 60.0
 
 
@@ -84,7 +84,7 @@ class PostgresServer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Suspend all its processes for the block: connections stay open without answers."""
+        """Suspend all its processes for the block: connections stay open but get no responses."""
         stopped = self._processes()
         for process in stopped:
             os.kill(process, signal.SIGSTOP)

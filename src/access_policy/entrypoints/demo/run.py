@@ -1,4 +1,4 @@
-"""Run the service with the demo depot: until interrupted, or once with all expectations checked."""
+"""Run the service with the demo depot: until interrupted, or once while checking all expectations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def _show(service: Service, console: Console) -> None:
         windows = _windows(datetime.now(UTC))
         await api.schedule(windows)
         await api.set_up_energy()
-        for _, end in windows[::2]:  # a minute of every second time in freevend
+        for _, end in windows[::2]:  # one minute of every second freevend period
             await api.narrow(FEEDER_B, end + PERIOD / 8, end + 3 * PERIOD / 8)
         await come_and_go(chargers)
 
@@ -93,7 +93,7 @@ async def _depot(service: Service, console: Console) -> AsyncIterator[tuple[Demo
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel the task, and wait until it has ended: it uses parts that are closed next."""
+    """Cancel the task and wait until it has ended, because it uses parts that are closed next."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

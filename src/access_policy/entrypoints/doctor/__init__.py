@@ -1,1 +1,1 @@
-"""`access-policy doctor`: checks of an installation on its own machine. They change nothing."""
+"""`access-policy doctor`: read-only checks of an installation, on its own machine."""

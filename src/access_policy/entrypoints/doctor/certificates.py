@@ -29,12 +29,12 @@ def _listener(name: str, certificate: Path | None, key: Path | None, client_ca: 
     try:
         files.context()
     except TlsUnusable as error:
-        yield act(check, f"for {name}: {error}", "Replace the files; a running service takes them within a minute.")
+        yield act(check, f"for {name}: {error}", "Replace the files; a running service loads them within a minute.")
         return
     assert files.expires_at is not None  # `context` has read it
     left = files.expires_at - SystemClock().now()
     text = f"for {name}: valid until {files.expires_at:%Y-%m-%d}, {counted(left.days, 'day')} from now"
     if left < RENEW_BEFORE:
-        yield soon(check, text, f"Renew {certificate}; a running service takes it within a minute.")
+        yield soon(check, text, f"Renew {certificate}; a running service loads it within a minute.")
     else:
         yield ok(check, text)

@@ -1,4 +1,5 @@
-"""The clock of this machine: against the kernel's discipline, the store's clock and the newest event."""
+"""The clock of this machine, compared with the kernel's synchronisation state, the store's clock and the newest
+event."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from access_policy.entrypoints.doctor.findings import Finding, act, ok, soon
 from access_policy.settings import Settings
 
 APART_MAX: Final = timedelta(seconds=2)  # an HTTP date has whole seconds
-TIMEX_BYTES: Final = 256  # more than struct timex has
+TIMEX_BYTES: Final = 256  # more than the size of struct timex
 TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 MEND: Final = "Start a time service (chrony, systemd-timesyncd) on both machines: modes are switched by this clock."
 
@@ -26,7 +27,7 @@ MEND: Final = "Start a time service (chrony, systemd-timesyncd) on both machines
 def kernel_clock(_: Settings) -> Iterator[Finding]:
     synchronised = kernel_is_synchronised()
     if synchronised is None:
-        yield soon("clock", "this system does not say whether its clock is synchronised", "Check its time service.")
+        yield soon("clock", "this system does not report whether its clock is synchronised", "Check its time service.")
     elif not synchronised:
         yield soon("clock", "the kernel's clock is not synchronised by a time service", MEND)
     else:
@@ -34,7 +35,7 @@ def kernel_clock(_: Settings) -> Iterator[Finding]:
 
 
 def store_clock(settings: Settings) -> Iterator[Finding]:
-    """Compares with PostgreSQL's clock, or the date of DynamoDB's answer; files have no clock of their own."""
+    """Compare with PostgreSQL's clock, or with the date of DynamoDB's response; files have no clock."""
     where = settings.store_location
     if isinstance(where, Path):
         return
@@ -53,8 +54,8 @@ def log_clock(settings: Settings) -> Iterator[Finding]:
 
 
 def kernel_is_synchronised() -> bool | None:
-    """Whether a time service disciplines the kernel's clock (adjtimex(2), which changes nothing with `modes` 0); None where
-    the system does not say."""
+    """Return whether a time service synchronises the kernel's clock (adjtimex(2), which changes nothing with `modes`
+    0); None if the system does not report it."""
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
     except (OSError, AttributeError):

@@ -25,7 +25,8 @@ EVENTS: Final = "stored_events"
 
 
 def migrations(settings: Settings) -> Iterator[Finding]:
-    """Files are migrated when they are opened; only a database that a newer program has migrated cannot be."""
+    """Check the versions of the tables. The service migrates files when it opens them, except those that a newer
+    program has migrated."""
     for part, where in (
         (Part.EVENTS, settings.store_location),
         (Part.READ_MODELS, settings.read_models_location),
@@ -39,7 +40,7 @@ def migrations(settings: Settings) -> Iterator[Finding]:
 
 
 def lag(settings: Settings) -> Iterator[Finding]:
-    """How far the read models are behind the log's end, and which events they could not apply."""
+    """Report how far the read models are behind the log's end, and which events they could not apply."""
     last = _last_position(settings)
     with reading(settings.read_models_location) as connection:
         if connection is None or last is None or not inspect(connection).has_table(POSITIONS.name):
@@ -60,14 +61,14 @@ def lag(settings: Settings) -> Iterator[Finding]:
         yield act(
             "read models",
             f"up to {counted(most, 'position')} behind the log",
-            "Is a process with the role projector running?",
+            "Check that a process with the role projector is running.",
         )
     else:
         yield ok("read models", f"at most {counted(most, 'position')} behind the log")
 
 
 def newest_event_at(settings: Settings) -> datetime | None:
-    """When the newest event was recorded; None without one, or in DynamoDB."""
+    """Return when the newest event was recorded; None without events, or in DynamoDB."""
     if isinstance(settings.store_location, AwsAddress):
         return None
     with reading(settings.store_location) as connection:
@@ -87,7 +88,7 @@ def server_time(url: str) -> datetime:
 
 @contextmanager
 def reading(where: Path | str) -> Iterator[Connection | None]:
-    """A read transaction; None where there is no file. Raises `SQLAlchemyError`."""
+    """Open a read transaction; yield None if the file does not exist. Raises `SQLAlchemyError`."""
     if isinstance(where, Path) and not where.is_file():
         yield None
         return
@@ -105,7 +106,7 @@ def _migration(part: Part, version: str | None, *, is_file: bool) -> Finding:
         return ok(check, f"{part}: at version {version}")
     if version is not None and version not in revisions(part):
         return act(
-            check, f"{part}: version {version} is of a newer program", "Start that program, or restore a backup."
+            check, f"{part}: version {version} belongs to a newer program", "Start that program, or restore a backup."
         )
     if is_file:
         return soon(

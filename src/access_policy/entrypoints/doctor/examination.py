@@ -1,4 +1,4 @@
-"""The checks in their order. One that fails unexpectedly is a finding too, and the others go on."""
+"""The checks, in order. A check that fails unexpectedly is also a finding, and the others continue."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for name, check in CHECKS:
         try:
             yield from check(settings)
-        except Exception as error:  # noqa: BLE001  a broken installation breaks in many ways, and each is a finding
+        except Exception as error:  # noqa: BLE001  an installation can be broken in many ways, and each is a finding
             first, *_ = str(error).splitlines() or [type(error).__name__]
-            yield act(name, f"the check failed: {first}", "Mend that first, then run `access-policy doctor` again.")
+            yield act(name, f"the check failed: {first}", "Fix that first, then run `access-policy doctor` again.")
 
 
 def misspelt(environment: Mapping[str, str], also_known: Collection[str]) -> Iterator[Finding]:
-    """Variables with the service's prefix that nothing reads; `also_known` are those of the command line."""
+    """Report variables with the service's prefix that nothing reads; `also_known` are the variables of the command
+    line."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | set(also_known)
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     for name in unknown:
@@ -44,4 +45,4 @@ def misspelt(environment: Mapping[str, str], also_known: Collection[str]) -> Ite
         action = f"Did you mean {close[0]}?" if close else "Remove it, or see the README's table of settings."
         yield act("settings", f"{name} is not a setting", action)
     if not unknown:
-        yield ok("settings", "all are known, and their values can be read")
+        yield ok("settings", "all settings are known and their values are valid")

@@ -34,16 +34,18 @@ def data_directory(settings: Settings) -> Iterator[Finding]:
     if mode & OTHERS_WRITE:
         yield act(check, f"others may write to {data} (mode {mode:04o})", f"chmod 700 '{data}'")
     elif mode & OTHERS:
-        yield soon(check, f"others may look into {data} (mode {mode:04o})", f"chmod 700 '{data}'")
+        yield soon(check, f"others may read {data} (mode {mode:04o})", f"chmod 700 '{data}'")
     else:
-        yield ok(check, f"{data} is its owner's alone")
+        yield ok(check, f"only its owner may access {data}")
 
 
 def keys(settings: Settings) -> Iterator[Finding]:
     directory = settings.data / "keys"
     if not directory.is_dir():
         if settings.data.is_dir() and any(settings.data.glob("*.sqlite")):
-            yield act("keys", f"{directory} is missing beside data made with it", "Restore it from your backup.")
+            yield act(
+                "keys", f"{directory} is missing, but there is data made with its keys", "Restore it from your backup."
+            )
         else:
             yield soon("keys", "there are none yet", "The first start creates them; include them in your backups.")
         return
@@ -59,11 +61,9 @@ def keys(settings: Settings) -> Iterator[Finding]:
         )
         return
     if not (directory / KEY_FILE).exists():
-        yield soon(
-            "keys", f"{KEY_FILE} is missing", "The next start creates it; tokens signed before are no longer valid."
-        )
+        yield soon("keys", f"{KEY_FILE} is missing", "The next start creates it; earlier tokens are no longer valid.")
         return
-    yield ok("keys", f"all keys in {directory} can be read, by their owner alone")
+    yield ok("keys", f"all keys in {directory} are readable, and only by their owner")
 
 
 def disk_space(settings: Settings) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def disk_space(settings: Settings) -> Iterator[Finding]:
         text = f"{usage.free / 1024**3:.1f} GiB of {usage.total / 1024**3:.0f} GiB are free at {place}"
         inodes = os.statvfs(place)
         if usage.free < FREE_BYTES_MIN or (inodes.f_files and not inodes.f_favail):
-            yield act("disk space", text, "Free some space or move the data: without it no decision is recorded.")
+            yield act("disk space", text, "Free some space or move the data: on a full disk no decision is recorded.")
         elif usage.free < FREE_SHARE_SOON * usage.total:
             yield soon("disk space", text, "Plan for more space.")
         else:

@@ -11,13 +11,13 @@ from access_policy.settings import Settings
 
 class State(StrEnum):
     OK = "ok"
-    SOON = "soon"  # works now; worth a look
+    SOON = "soon"  # works now, but needs attention soon
     ACT = "act"  # something must be done
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`action` is empty where nothing is to be done."""
+    """A finding. `action` is empty if nothing needs to be done."""
 
     check: str
     state: State

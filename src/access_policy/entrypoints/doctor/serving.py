@@ -1,4 +1,4 @@
-"""The running service, or the ports that it would need: readiness, and the metrics of lag and backlogs."""
+"""The running service (its readiness, and its metrics of lag and backlogs), or the ports that it would need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from access_policy.settings_values import HostPort
 
 TIMEOUT_S: Final = 10.0
 LAG_S_MAX: Final = 60.0
-LOOP_S_MAX: Final = 1.0  # at one look; the alert rules watch for less over minutes
+LOOP_S_MAX: Final = 1.0  # at a single reading; the alert rules use lower limits over minutes
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared with, not listened on
 
 SPOOL: Final = "The store refuses appends: see the log of the service and the store's disk."
@@ -41,7 +41,7 @@ LIMITS: Final[Mapping[str, tuple[float, str, str]]] = {
     ),
     "access_policy_event_loop_lag_max_seconds": (
         LOOP_S_MAX,
-        "work held the event loop of {labels} for {value:.2f} s in the last minute",
+        "work blocked the event loop of {labels} for {value:.2f} s in the last minute",
         "See the log: it names the work.",
     ),
     "access_policy_chargers_open_while_managed": (
@@ -88,7 +88,7 @@ def _answers(settings: Settings) -> Iterator[Finding]:
             ready = client.get("/readyz")
             parts = ready.json()["parts"]
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            yield act("service", f"does not answer at {client.base_url} ({error})", "See its log.")
+            yield act("service", f"does not respond at {client.base_url} ({error})", "See its log.")
             return
         if missing := sorted(name for name, is_there in parts.items() if not is_there):
             yield act("service", f"is not ready: {', '.join(missing)}", "See its log; it says why.")
@@ -110,7 +110,7 @@ def _measured(settings: Settings, client: httpx.Client) -> Iterator[Finding]:
     found = list(_beyond_limits(answer.text))
     yield from found
     if not found:
-        yield ok("metrics", "no lag, no backlog, no parked event, no open charger that should be managed")
+        yield ok("metrics", "no lag, no backlog, no parked events, and no open charger that should be managed")
 
 
 def _beyond_limits(metrics: str) -> Iterator[Finding]:
@@ -129,7 +129,7 @@ def _url(settings: Settings) -> str:
 
 
 def _trust(settings: Settings) -> ssl.SSLContext | bool:
-    """Trusts the configured certificate itself, whatever name it is for."""
+    """Return a context that trusts the configured certificate itself, whatever name it has."""
     if settings.http_tls_certificate is None:
         return True
     context = ssl.create_default_context(cafile=str(settings.http_tls_certificate))

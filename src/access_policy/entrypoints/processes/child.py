@@ -32,7 +32,7 @@ def main(name: PartName, descriptor: int) -> int:
             loops.run(_serve(part, channel))
     except CannotRun as failure:
         if channel.has_reported:
-            log.error("the process ends: %s", failure)
+            log.error("the process is ending: %s", failure)
         else:
             channel.report(Report(failure=str(failure)))
         return CANNOT_RUN

@@ -1,6 +1,6 @@
 """Messages between a child process and its supervisor over a socket pair: one JSON object per line.
 
-The child reports once: that it serves, or why it cannot. When the socket ends, the other side is gone.
+The child reports once: either that it serves, or why it cannot. A closed socket means that the other process has ended.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import socket
 import threading
 from dataclasses import asdict, dataclass, field
 
-ORPHANED = 70  # exit status (EX_SOFTWARE) of a child whose supervisor is gone
+ORPHANED = 70  # exit status (EX_SOFTWARE) of a child whose supervisor has ended
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`ports` in use, by name; or `failure`, the reason for which a restart does not help."""
+    """A child's report: the `ports` in use, by name; or `failure`, which says why a restart does not help."""
 
     ports: dict[str, int] = field(default_factory=dict)
     failure: str = ""
@@ -30,8 +30,9 @@ class Report:
 
 
 class SupervisorChannel:
-    """The child's end. A thread ends the process at once when the supervisor is gone: an orphan would keep the ports and the
-    locks of the next one, and whatever was answered is durable."""
+    """The child's end of the channel. A thread ends the process at once when the supervisor has ended, because an
+    orphan would keep the ports and locks that the next child needs. This loses nothing: every answer was durable when
+    it was given."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)

@@ -16,10 +16,10 @@ RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
 class CutOffRequests:
-    """Answers 503 to a request that uvicorn cancels, in place of a traceback in the log.
+    """Answers 503 to a request that uvicorn cancels, instead of a traceback in the log.
 
-    Uvicorn cancels the requests that have not ended within its time to stop, and nothing else cancels them. A response that has
-    begun is left incomplete, so that its reader sees it.
+    Uvicorn cancels the requests that have not ended within its stop timeout; nothing else cancels requests. A response
+    that has begun is left incomplete, so that the client notices.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,9 +38,10 @@ class CutOffRequests:
         except asyncio.CancelledError:
             if scope["type"] != "http":
                 raise
-            log.warning("%s %s is cut off: the service stops", scope["method"], scope["path"])
+            log.warning("%s %s was cut off: the service is stopping", scope["method"], scope["path"])
             if not has_begun:
                 detail = (
-                    "The service stops; it may have executed the request. Send it again with the same Idempotency-Key."
+                    "The service is stopping and may have executed the request. "
+                    "Send it again with the same Idempotency-Key."
                 )
                 await problem(503, "stopping", detail, headers=RETRY_AFTER)(scope, receive, send)

@@ -1,5 +1,5 @@
-"""Metrics that every process reads alike from the databases: the lag of the read models, of the relay and of the audit
-chain, parked events, held streams, and the deliveries to webhooks.
+"""Metrics that every process reads from the databases with the same result: the lag of the read models, of the relay
+and of the audit chain, parked events, held streams, and the deliveries to webhooks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Readers = Mapping[str, tuple[int, Collection[str]]]  # position reached and type
 
 
 class DatabaseMetrics:
-    """Every method raises `StoreUnavailable`."""
+    """Metrics from the databases. Every method raises `StoreUnavailable`."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -42,7 +42,7 @@ class DatabaseMetrics:
         ]
 
     async def lags(self, readers: Readers) -> list[Metric]:
-        """How far behind the end of the log each reader is."""
+        """Return how far behind the end of the log each reader is."""
         last = await self._container.stores.store().last_position()
         positions = labelled("reader_lag_positions", "Positions of the log that the reader has not reached.", "reader")
         seconds = labelled("reader_lag_seconds", "Age of the oldest event that waits for the reader, or 0.", "reader")
@@ -53,7 +53,7 @@ class DatabaseMetrics:
         return [positions, seconds]
 
     async def _age(self, position: int, types: Collection[str], last: int) -> float:
-        """Seconds since the oldest event of these types after the position was recorded."""
+        """Return the age in seconds of the oldest event of these types after the position."""
         if position >= last:
             return 0.0
         store = self._container.stores.store()
@@ -87,29 +87,31 @@ class DatabaseMetrics:
     async def _of_webhooks(self) -> list[Metric]:
         c = self._container
         backlog, now = await c.records.webhook_queue().backlog(), c.clock().now()
-        says = (
-            "Deliveries of all webhooks: queued to be tried, waiting behind one of their aggregate, or a dead letter."
-        )
+        says = "Deliveries of all webhooks: queued to be tried, waiting behind another of the same aggregate, or a dead letter."
         deliveries = _by_state("webhook_deliveries", says, backlog)
         says = "Age of the oldest event that a webhook's receiver has not accepted, or 0."
         return [deliveries, gauge("webhook_oldest_undelivered_seconds", says, _age_of(backlog, now))]
 
     async def _of_ocpi(self) -> list[Metric]:
-        """Of partners that are connected and enabled: nothing is sent to others."""
+        """Return the metrics of the connected and enabled partners; nothing is sent to others."""
         c = self._container
         keys = [queue_key(each.key) for each in await c.records.ocpi_partners().all() if each.receives_pushes]
         backlog, now = await c.ocpi.push_queue().backlog(keys), c.clock().now()
-        says = "Pushes of bookings to OCPI partners: queued to be tried, waiting behind one of their booking, or a dead letter."
+        says = (
+            "OCPI pushes of bookings: queued to be tried, waiting behind another of the same booking, or a dead letter."
+        )
         pushes = _by_state("ocpi_pushes", says, backlog)
         says = "Age of the oldest push that an OCPI partner has not accepted, or 0."
         return [pushes, gauge("ocpi_push_oldest_undelivered_seconds", says, _age_of(backlog, now))]
 
     async def _of_oscp(self) -> list[Metric]:
-        """Of providers to which messages go."""
+        """Return the metrics of the providers to which messages are sent."""
         c = self._container
         keys = [oscp_key(each.key) for each in await c.records.oscp_providers().all() if each.receives_pushes]
         backlog, now = await c.oscp.push_queue().backlog(keys), c.clock().now()
-        says = "Messages to OSCP providers: queued to be tried, waiting behind one of their kind, or a dead letter."
+        says = (
+            "Messages to OSCP providers: queued to be tried, waiting behind another of the same kind, or a dead letter."
+        )
         pushes = _by_state("oscp_pushes", says, backlog)
         says = "Age of the oldest message that an OSCP provider has not accepted, or 0."
         return [pushes, gauge("oscp_push_oldest_undelivered_seconds", says, _age_of(backlog, now))]

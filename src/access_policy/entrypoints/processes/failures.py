@@ -1,4 +1,4 @@
-"""Failures that an operator can mend: their message is enough, and a restart does not help."""
+"""Failures that an operator can fix. Their message is sufficient, and a restart does not help."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 class CannotRun(Exception):
-    """The message says what is wrong and what to do."""
+    """The process cannot run; the message says what is wrong and what to do."""
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns the errors of settings, files, stores and ports into `CannotRun`. Any other error is a bug and passes."""
+    """Convert errors of settings, files, stores and ports to `CannotRun`. Any other error is a bug and propagates."""
     from eventsourcing.persistence import PersistenceError
     from sqlalchemy.exc import SQLAlchemyError
 

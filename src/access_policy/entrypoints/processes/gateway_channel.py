@@ -1,6 +1,6 @@
 """The channel from the office to the gateway: the gateway's HTTP application on a unix socket in the data directory.
 
-Only the owner of the directory can connect. Besides the API it answers whether the gateway serves, and with its metrics.
+Only the owner of the directory can connect. Besides the API it serves the gateway's readiness and metrics.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def gateway_app(
     readiness: Callable[[], Awaitable[dict[str, bool]]],
     metrics: Callable[[], Awaitable[bytes]],
 ) -> ASGIApp:
-    """The application that the gateway serves to the office."""
+    """Return the application that the gateway serves to the office."""
 
     async def ready(_: Request) -> Response:
         return Response(status_code=200 if all((await readiness()).values()) else 503)
@@ -44,7 +44,7 @@ def gateway_app(
 
 
 class GatewayChannel:
-    """The office's end. A gateway that does not answer within `ANSWER_WITHIN_S` counts as down."""
+    """The office's end of the channel. A gateway that does not respond within `ANSWER_WITHIN_S` counts as down."""
 
     def __init__(self, path: Path, clients: KeptClients) -> None:
         self.path = path
@@ -55,7 +55,7 @@ class GatewayChannel:
         return answer is not None and answer.is_success
 
     async def metrics(self) -> bytes:
-        """Empty if the gateway is down."""
+        """Return the gateway's metrics; empty if it is down."""
         answer = await self._get(METRICS_PATH)
         return answer.content if answer is not None and answer.is_success else b""
 
@@ -64,5 +64,5 @@ class GatewayChannel:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await self._clients.at_socket(self.path).get(path)
         except (httpx.HTTPError, OSError, TimeoutError) as trouble:
-            log.warning("the gateway process does not answer: %r", trouble)
+            log.warning("the gateway process is not responding: %r", trouble)
             return None

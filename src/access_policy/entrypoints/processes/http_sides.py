@@ -1,6 +1,6 @@
 """The HTTP applications of the processes, each imported by the process that serves it, before it serves.
 
-The API, its documentation and the console take some two seconds to import. A gateway on its own does without them.
+The API, its documentation and the console take about two seconds to import. A separate gateway does not import them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from access_policy.settings import Settings
 
 class HttpSide(Protocol):
     async def app(self, process: ServingProcess) -> ASGIApp:
-        """Every part that routes need is open, and every route built, when this returns."""
+        """Return the application, with every part that routes need open and every route built."""
         ...
 
     async def close(self) -> None:
@@ -35,7 +35,7 @@ class HttpSide(Protocol):
 
 
 class GatewaySide:
-    """The application of a gateway for its office alone. `metrics` are those of the gateway's process."""
+    """The application that a gateway serves only to its office. `metrics` are the metrics of the gateway's process."""
 
     def __init__(self, container: Container, metrics: Callable[[], Awaitable[bytes]]) -> None:
         from access_policy.entrypoints.http.passed_on import create_passed_on
@@ -80,7 +80,7 @@ class PublicSide:
 def serving_process(
     container: Container, ready: Readiness, metrics: Callable[[], Awaitable[bytes]], part: Part | None
 ) -> ServingProcess:
-    """The parts of this process that routes need. `part` says which of the two processes of `serve` it is."""
+    """Return the parts of this process that routes need. `part` says which of the two processes of `serve` it is."""
     settings, connections = container.settings(), container.chargers.connections()
     records = container.deciding.connection_records()
     is_office = part is not None and part.name is PartName.OFFICE
@@ -105,7 +105,8 @@ def serving_process(
 
 
 def _connected(settings: Settings, connections: Connections) -> Callable[[ChargerKey, Row], bool]:
-    """For chargers connected to this process its own knowledge, for those of other processes the read model's."""
+    """Return a function that says whether a charger is connected: for chargers of this process from its own
+    connections, for those of other processes from the read model."""
     if settings.is_alone:
         return lambda key, _: connections.connected(key)
     return lambda key, row: connections.connected(key) or bool(row["connected"])

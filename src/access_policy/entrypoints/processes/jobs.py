@@ -21,7 +21,7 @@ Job = tuple[str, Coroutine[Any, Any, None]]
 
 
 def background_jobs(container: Container) -> Iterator[Job]:
-    """Name and work of each; all run until they are cancelled."""
+    """Yield the name and work of each job; all run until they are cancelled."""
     c, roles = container, container.settings().roles
     decides = bool(roles & {ProcessRole.API, ProcessRole.GATEWAY})
     if ProcessRole.PROJECTOR in roles:
@@ -64,7 +64,8 @@ def background_jobs(container: Container) -> Iterator[Job]:
 
 
 async def _wake_each_other(c: Container) -> None:
-    """Let a commit of this process wake the followers of others, and theirs the followers of this one."""
+    """Let commits of this process wake the followers of other processes, and their commits the followers of this
+    one."""
     wake_ups, roles = c.stores.wake_ups(), c.settings().roles
     followers: list[Follower] = []
     if ProcessRole.PROJECTOR in roles:
@@ -105,8 +106,8 @@ def _gateway_jobs(c: Container) -> Iterator[Job]:
 
 
 async def _delete_old_identifiers(c: Container) -> None:
-    """Deletes expired values of unknown identifiers and old import plans. After a failure the next turn deletes them; readers
-    do not see expired values meanwhile."""
+    """Delete expired values of unknown identifiers and old import plans repeatedly. After a failure, the next iteration
+    deletes them; until then, readers do not see expired values."""
     while True:
         try:
             gone = await c.records.unknown_identifiers().forget_old(now=c.clock().now())
@@ -119,7 +120,7 @@ async def _delete_old_identifiers(c: Container) -> None:
 
 
 async def _delete_old_sessions(c: Container) -> None:
-    """An expired session cannot be used meanwhile."""
+    """Delete expired sessions repeatedly. An expired session cannot be used, even if it is not deleted yet."""
     idle = timedelta(minutes=c.settings().session_idle_minutes)
     while True:
         now = c.clock().now()

@@ -8,10 +8,10 @@ from access_policy.settings_values import HostPort
 
 
 def tcp_socket(address: HostPort, what: str) -> socket.socket:
-    """Bound before it is handed to the server `what`, which would end the process when the address is taken. Raises
-    `OSError`."""
+    """Return a bound socket for the server `what`, which would itself end the process if the address were in use.
+    Raises `OSError`."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # The protocol by name: only then does asyncio switch Nagle's algorithm off, which would hold each answer back for 40 ms.
+    # The protocol by name: only then does asyncio disable Nagle's algorithm, which would delay each response by 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -23,5 +23,5 @@ def tcp_socket(address: HostPort, what: str) -> socket.socket:
 
 
 def must_be_free(address: HostPort, what: str) -> None:
-    """Raises `OSError`, so that a taken address is reported before any process starts."""
+    """Raise `OSError` if the address is in use, so that this is reported before any process starts."""
     tcp_socket(address, what).close()

@@ -1,7 +1,7 @@
 """The log of a process: JSON for machines, a readable line for a terminal; times are UTC.
 
-Records of the standard library, ours and those of libraries, take the same way. `application.log_fields` (request, tenant,
-charger, attempt) are on every line that is logged in their context.
+Log records of the service and of libraries (the standard library's logging) are formatted in the same way. Every line
+logged in their context has the fields of `application.log_fields` (request, tenant, charger, attempt).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ NOISY: Final = ("websockets", "uvicorn", "asyncio", "botocore", "aiobotocore", "
 
 
 def configure_logs(settings: Settings, *, process: str, quiet: bool = False) -> None:
-    """`process` names this process on each line. `quiet` shows errors only, unless the settings ask for something else."""
+    """Configure the log. `process` names this process on each line. `quiet` shows only errors, unless the settings say
+    otherwise."""
     level = "ERROR" if quiet and settings.log_level == "INFO" else settings.log_level
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(process, as_json=_is_json(settings.log_format)))

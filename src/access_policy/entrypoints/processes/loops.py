@@ -1,4 +1,4 @@
-"""The event loop of every process: uvloop where it is installed, else asyncio's own."""
+"""The event loop of every process: uvloop if it is installed, else asyncio's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """None: asyncio's default."""
+    """Return uvloop's factory, or None for asyncio's default."""
     try:
         import uvloop
     except ImportError:
@@ -19,11 +19,11 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """As `asyncio.run`, on the loop of `loop_factory`."""
+    """Like `asyncio.run`, but on the loop of `loop_factory`."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(work)
 
 
 def running_loop_name() -> str:
-    """The library of the running loop, for the log."""
+    """Return the name of the running loop's library, for the log."""
     return type(asyncio.get_running_loop()).__module__.partition(".")[0]

@@ -31,8 +31,8 @@ def histogram(name: str, says: str, values: Histogram) -> Metric:
 
 
 def merged(texts: Mapping[str, bytes]) -> bytes:
-    """One text of several, by the name of the process: its samples get the label `process`, or none for an empty name.
-    Metrics of the same name become one family, as the format requires."""
+    """Merge the texts of several processes, given by name. Samples get the name as the label `process`, or no label for
+    an empty name. Metrics of the same name become one family, as the format requires."""
     families: dict[str, Metric] = {}
     for process, text in texts.items():
         for family in text_string_to_metric_families(text.decode()):

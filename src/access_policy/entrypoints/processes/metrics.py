@@ -1,8 +1,9 @@
 """The installation's metrics in Prometheus' text format (`GET /metrics`).
 
-`of_this_process` are the numbers of one process: its event loop, its decisions, its chargers. `of_the_databases` are those
-that every process reads alike. One scrape shows the processes of an installation together, each sample labelled with its
-process. No label names a tenant, a charger or a vehicle, so the number of series does not grow with use.
+`of_this_process` returns the metrics of one process: its event loop, its decisions, its chargers. `of_the_databases`
+returns those that every process reads with the same result. One scrape returns the metrics of all processes of an
+installation, each sample labelled with its process. No label names a tenant, a charger or a vehicle, so the number of
+series does not grow with use.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ DECISION_VIEW: Final = "decision_view"
 
 
 class Metrics:
-    """Every method may be called at any time. While the store is down its metrics are missing, and `store_up` is 0."""
+    """Every method may be called at any time. While the store is down, its metrics are missing and `store_up` is 0."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -45,7 +46,7 @@ class Metrics:
             collector(registry=self._of_the_interpreter)
 
     async def text(self) -> bytes:
-        """For an installation of one process."""
+        """Return the text for an installation with one process."""
         return merged({"": await self.of_the_databases() + await self.of_this_process()})
 
     async def of_this_process(self) -> bytes:
@@ -54,11 +55,11 @@ class Metrics:
 
     async def of_the_databases(self) -> bytes:
         try:
-            up = gauge("store_up", "Whether the databases answer.", 1)
+            up = gauge("store_up", "Whether the databases respond.", 1)
             return text_of([up, *await self._databases.all()])
         except StoreUnavailable as trouble:
             log.warning("metrics of the store are missing: %s", trouble)
-            return text_of([gauge("store_up", "Whether the databases answer.", 0)])
+            return text_of([gauge("store_up", "Whether the databases respond.", 0)])
 
     def _here(self) -> Iterable[Metric]:
         c = self._container
@@ -76,10 +77,10 @@ class Metrics:
             yield _of_connections(c.chargers.gateway().counters)
 
     async def _of_the_chargers(self) -> list[Metric]:
-        """Each gateway counts the chargers of the whole installation."""
+        """Return the metrics of the chargers; each gateway counts the chargers of the whole installation."""
         if ProcessRole.GATEWAY not in self._container.settings().roles:
             return []
-        says = "Chargers that should be managed and are not verified to be, of the whole installation, by the reason."
+        says = "Chargers of the whole installation that should be managed but are not verified to be, by reason."
         counted = labelled("chargers_open_while_managed", says, "sync")
         for sync, count in (await self._container.queries.open_while_managed()()).items():
             counted.add_metric([sync.value], count)
@@ -95,7 +96,7 @@ class Metrics:
 
 
 def _of_the_loop(watch: LoopWatch, at: float) -> Iterable[Metric]:
-    longest = "The longest time for which work held the event loop, in the last minute."
+    longest = "The longest time for which work blocked the event loop, in the last minute."
     yield gauge("event_loop_lag_max_seconds", longest, watch.longest_s(at))
     yield histogram("event_loop_lag_seconds", "How late timers of the event loop ran.", watch.lags_s)
 
@@ -110,7 +111,7 @@ def _of_decisions(measured: Measurements) -> Iterable[Metric]:
     yield decisions
     yield CounterMetricFamily(
         f"{PREFIX}_attempts_undecided",
-        "Attempts that ended in an error, because the decision could not be recorded.",
+        "Attempts that ended in an error because the decision could not be recorded.",
         value=measured.undecided,
     )
     reserved = CounterMetricFamily(
@@ -129,7 +130,7 @@ def _of_decisions(measured: Measurements) -> Iterable[Metric]:
 
 
 def _expiries(listeners: Mapping[str, TlsFiles | None]) -> Metric:
-    says = "When the TLS certificate in use ends, in seconds since 1970."
+    says = "When the TLS certificate in use expires, in seconds since 1970."
     family = labelled("certificate_expiry_timestamp_seconds", says, "listener")
     for listener, files in listeners.items():
         if files is not None and files.expires_at is not None:

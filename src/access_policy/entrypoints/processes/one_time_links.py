@@ -17,7 +17,7 @@ RECORDS: Final = "login_links"
 
 
 async def one_time_link(settings: Settings, identity: Identity, http_port: int) -> str:
-    """The URL of a link that opens one session within ten minutes. Works beside a running service.
+    """Return a URL that opens one session within ten minutes. This works while the service is running.
 
     Raises `StoreUnavailable`, or `MigrationNeeded` or `SQLAlchemyError` if the records cannot be opened.
     """
@@ -30,8 +30,8 @@ async def one_time_link(settings: Settings, identity: Identity, http_port: int) 
 
 
 def qr_code(url: str) -> str:
-    """For a terminal, in half blocks."""
-    import segno  # only where a link is printed
+    """Return a QR code for a terminal, in half-block characters."""
+    import segno  # only needed when a link is printed
 
     out = io.StringIO()
     segno.make(url, micro=False, error="l").terminal(out=out, compact=True, border=2)

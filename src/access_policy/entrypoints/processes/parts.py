@@ -1,4 +1,5 @@
-"""The two processes that `serve` runs: the gateway, and the office with all that must not delay a charger (ADR 0023)."""
+"""The two processes that `serve` runs: the gateway, and the office with everything that must not delay a charger (ADR
+0023)."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ class PartName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`settings` are those of this process. `gateway` and `channel` are the instance name of the gateway and the socket at
-    which it answers the office."""
+    """One of the two processes. `settings` are the settings of this process; `gateway` is the instance name of the
+    gateway, and `channel` the socket on which it serves the office."""
 
     name: PartName
     settings: Settings
@@ -29,8 +30,9 @@ class Part:
 
 
 def part_of(settings: Settings, name: PartName) -> Part:
-    """The gateway keeps the name and the files of an installation of one process: its spool, its snapshot and the chargers on
-    its record. The office gets a name and a directory beside it."""
+    """Return the part. The gateway keeps the name and the files of a single-process installation: its spool, its
+    snapshot and the recorded ownership of chargers. The office gets its own name and a directory beside the
+    gateway's."""
     channel = settings.own_data / CHANNEL_FILE
     if name is PartName.GATEWAY:
         roles = frozenset({ProcessRole.GATEWAY})

@@ -22,14 +22,15 @@ from access_policy.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HTTP_STOP_S = 5  # how long requests under way may take when the service stops
+HTTP_STOP_S = 5  # how long requests under way may take after the service begins to stop
 RENEWAL_CHECK_S = 60.0
 
 
 class HttpListener:
-    """Serves the application on a socket that is bound before. `run` ends some seconds after `stop`.
+    """Serves the application on a socket that is already bound. `run` ends some seconds after `stop`.
 
-    `trusted_proxies`: networks and addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` count, or `*` alone: all of them.
+    `trusted_proxies`: networks and addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted; only `*`:
+    all.
     """
 
     def __init__(
@@ -92,7 +93,8 @@ def ocpp_limits(settings: Settings) -> ServerLimits:
 
 
 async def renew_certificate(tls: TlsFiles, whose: str) -> None:
-    """Until cancelled; unusable new files leave the ones before them in use. `whose`: for the log."""
+    """Reload renewed files until cancelled. If new files are unusable, the previous ones stay in use. `whose`: for the
+    log."""
     while True:
         await asyncio.sleep(RENEWAL_CHECK_S)
         try:

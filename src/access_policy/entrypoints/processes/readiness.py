@@ -1,4 +1,4 @@
-"""The parts of `GET /readyz`: what this process needs to serve, and whether it is there."""
+"""The parts of `GET /readyz`: what this process needs to serve, and whether each is available."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SETTLE_S = 2.0  # how long a command waits for its change to be visible
 
 
 class Readiness:
-    """`is_stopping` is true from the moment at which the process begins to stop. Through `gateway` the office asks whether the
-    gateway process serves."""
+    """The readiness of this process. `is_stopping` returns True from the moment at which the process begins to stop.
+    Through `gateway` the office checks whether the gateway process serves."""
 
     def __init__(
         self, container: Container, is_stopping: Callable[[], bool], gateway: GatewayChannel | None = None
@@ -52,7 +52,7 @@ class Readiness:
         }
 
     def known_to(self) -> int:
-        """Everything up to this log position can be read here, and perhaps more."""
+        """Return a log position up to which everything can be read here, possibly more."""
         here = self._container.deciding.follower().reached
         if ProcessRole.API not in self._roles:
             return here
@@ -60,8 +60,8 @@ class Readiness:
         return min(here, models.reached if isinstance(models, Follower) else models.seen)
 
     async def settled(self, position: int) -> bool:
-        """Wait until everything up to the log position can be read here; False after `SETTLE_S`. A process without the role
-        `api` shows no read models, so it does not wait for them."""
+        """Wait until everything up to the log position can be read here; return False after `SETTLE_S`. A process
+        without the role `api` does not serve read models, so it does not wait for them."""
         here = await self._container.deciding.follower().wait_until(position, timeout_s=SETTLE_S)
         if ProcessRole.API not in self._roles:
             return here

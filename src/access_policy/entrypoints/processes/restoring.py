@@ -1,4 +1,4 @@
-"""Finish a restore: record it, and erase and revoke again what was erased and revoked after the backup."""
+"""Finish a restore: record it, and repeat the erasures and revocations made after the backup."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from access_policy.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRestore:
-    """The numbers of vehicles and API keys and the tenants that were erased or revoked again; `entries` is the length of the
-    list of erasures."""
+    """The number of vehicles that were erased again, the number of API keys that were revoked again, and the tenants
+    that were erased again; `entries` is the length of the list of erasures."""
 
     entries: int
     vehicles: int
@@ -34,10 +34,11 @@ class FinishedRestore:
 
 
 async def finish_restore(settings: Settings) -> FinishedRestore:
-    """All databases are restored, and no process serves. An interrupted call is repeated. Raises `CannotRun`."""
+    """Finish the restore. All databases must be restored, and no process may serve. Repeat the call if it is
+    interrupted. Raises `CannotRun`."""
     marker = read_marker(settings.data)
     if marker is None:
-        raise CannotRun(f"No restore is unfinished in {settings.data}.")
+        raise CannotRun(f"There is no unfinished restore in {settings.data}.")
     with alone_in(settings.data):
         done = await _record_and_remove(settings, marker)
     for tenant_id in done.tenants:
@@ -47,7 +48,7 @@ async def finish_restore(settings: Settings) -> FinishedRestore:
 
 
 async def _record_and_remove(settings: Settings, marker: RestoreMarker) -> FinishedRestore:
-    """Do all but the erasure of the tenants."""
+    """Do everything except the erasure of the tenants."""
     container = Container(settings=settings)
     try:
         record = container.restoring.record()
@@ -70,14 +71,15 @@ async def _record_and_remove(settings: Settings, marker: RestoreMarker) -> Finis
 
 
 async def _remove_again(container: Container, tenant_id: TenantId, vehicle_id: VehicleId) -> None:
-    """The handler deletes the vehicle's key also if the registry does not have the vehicle, and then refuses."""
+    """Erase a vehicle again. If the registry does not have the vehicle, the handler deletes its key and then
+    refuses."""
     context = Context(tenant_id=tenant_id, actor=RESTORE, correlation_id=new_id())
     with contextlib.suppress(Refused):
         await container.commands.remove_vehicle()(context, RemoveVehicle(vehicle_id=vehicle_id))
 
 
 async def _revoke_again(container: Container, key_id: str) -> bool:
-    """False if the restored records do not have the key, or have its revocation."""
+    """Revoke a key again. Returns False if the restored records do not have the key, or already have its revocation."""
     found = await container.records.api_keys().find(key_id)
     if found is None or found[0].revoked_at is not None:
         return False

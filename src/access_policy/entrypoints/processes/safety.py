@@ -22,19 +22,20 @@ LOCK: Final = "serving.lock"
 
 
 class NotAllowed(Exception):
-    """The settings ask for something unsafe; the message says what to do."""
+    """The settings are unsafe; the message says what to do."""
 
 
 def refuse_unsafe(settings: Settings) -> None:
-    """Check before anything is opened or created. Raises `NotAllowed`, or `TlsUnusable` for files that cannot be used."""
+    """Check the settings before anything is opened or created. Raises `NotAllowed`, or `TlsUnusable` for files that
+    cannot be used."""
     if read_marker(settings.data) is not None:
         raise NotAllowed(
-            f"The restore to {settings.data} is not finished. Restore the databases that are not in files, if there are any, "
+            f"The restore to {settings.data} is not finished. Restore the databases that are not in files, if any, "
             "then run: access-policy finish-restore"
         )
     if not settings.http.is_loopback and settings.oidc_issuer is None:
         raise NotAllowed(
-            f"The embedded key signs for this machine only, so the API listens on loopback and not on {settings.http.host}. "
+            f"The embedded key is only for this machine, so the API must listen on loopback, not on {settings.http.host}. "
             "To serve other machines, set ACCESS_POLICY_OIDC_ISSUER to the URL of your identity provider, and "
             "ACCESS_POLICY_OIDC_AUDIENCE or ACCESS_POLICY_OIDC_CLIENTS; otherwise use 127.0.0.1."
         )
@@ -46,23 +47,25 @@ def refuse_unsafe(settings: Settings) -> None:
 
 
 def refuse_plain_in_public(settings: Settings) -> None:
-    """Tokens and data must not cross a network in clear text unless the operator says so. Raises `NotAllowed`."""
+    """Refuse to send tokens and data over a network in clear text unless the operator allows it. Raises
+    `NotAllowed`."""
     is_protected = settings.http_tls_certificate is not None or settings.http_trusted_proxies
     if settings.http.is_loopback or is_protected or settings.http_allow_plain:
         return
     raise NotAllowed(
         f"The API would serve other machines on {settings.http.host} without TLS. "
-        "Set ACCESS_POLICY_HTTP_TLS_CERTIFICATE and ACCESS_POLICY_HTTP_TLS_KEY, or name the proxy that ends TLS in "
+        "Set ACCESS_POLICY_HTTP_TLS_CERTIFICATE and ACCESS_POLICY_HTTP_TLS_KEY, or name the proxy that terminates TLS in "
         "ACCESS_POLICY_HTTP_TRUSTED_PROXIES, or allow it with ACCESS_POLICY_HTTP_ALLOW_PLAIN=true."
     )
 
 
 def check_http_tls(settings: Settings) -> None:
-    """Raises `NotAllowed` for half a pair of files, `TlsUnusable` for files that cannot be used."""
+    """Check the TLS files. Raises `NotAllowed` if one of the two files is missing, `TlsUnusable` for files that cannot
+    be used."""
     certificate, key = settings.http_tls_certificate, settings.http_tls_key
     if (certificate is None) is not (key is None):
         raise NotAllowed(
-            "ACCESS_POLICY_HTTP_TLS_CERTIFICATE and ACCESS_POLICY_HTTP_TLS_KEY go together; give both or none."
+            "ACCESS_POLICY_HTTP_TLS_CERTIFICATE and ACCESS_POLICY_HTTP_TLS_KEY belong together; set both or neither."
         )
     if certificate is not None and key is not None:
         TlsFiles(certificate, key, checks_dates=True).context()
@@ -77,9 +80,9 @@ def check_ca_file(ca: Path) -> None:
 
 
 async def check_issuer(settings: Settings) -> None:
-    """Ask the issuer for its keys before anything is opened or created. One that does not answer does not prevent the
-    start: chargers need no issuer, and its keys are fetched later. Raises `NotAllowed` for an issuer that does not fit the
-    settings."""
+    """Fetch the issuer's keys before anything is opened or created. If the issuer does not respond, the service starts
+    anyway: chargers need no issuer, and the keys are fetched later. Raises `NotAllowed` if the issuer does not match
+    the settings."""
     if settings.oidc_issuer is None or ProcessRole.API not in settings.roles:
         return
     try:
@@ -87,12 +90,12 @@ async def check_issuer(settings: Settings) -> None:
     except IssuerUnusable as unusable:
         raise NotAllowed(str(unusable)) from unusable
     except IssuerUnreachable as trouble:
-        log.warning("%s Nobody can log in until it does.", trouble)
+        log.warning("%s No one can sign in until it does.", trouble)
 
 
 def opening_lock(directory: Path) -> IO[str]:
-    """Wait for the turn of this process to open the files in `directory`; closing the result ends it. Of two processes that
-    start together, only one makes keys and tables."""
+    """Wait for the lock under which this process opens the files in `directory`; closing the returned file releases it.
+    If two processes start together, only one creates keys and tables."""
     directory.mkdir(parents=True, exist_ok=True)
     lock = (directory / "opening.lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -101,9 +104,10 @@ def opening_lock(directory: Path) -> IO[str]:
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Lock the directory of a process: two processes would drain the same spool and overwrite each other's snapshot.
+    """Lock the directory of a process, because two processes would drain the same spool and overwrite each other's
+    snapshot.
 
-    Raises `NotAllowed` when another process has the lock. The lock ends with the process, however it ends.
+    Raises `NotAllowed` if another process has the lock. The lock is released when the process ends, however it ends.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("w") as lock:
@@ -111,18 +115,18 @@ def alone_in(directory: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
             raise NotAllowed(
-                f"Another process serves from {directory}. End it, or give this one a name of its own with --instance."
+                f"Another process serves from {directory}. Stop it, or give this one its own name with --instance."
             ) from taken
         yield
 
 
 def serving_in(data: Path) -> list[Path]:
-    """The directories in `data` from which a process serves now."""
+    """Return the directories in `data` from which a process is serving."""
     return [lock.parent for lock in sorted((*data.glob(LOCK), *data.glob(f"*/{LOCK}"))) if _is_locked(lock)]
 
 
 def refuse_served(data: Path) -> None:
-    """Raises `NotAllowed` if a process serves from the data directory."""
+    """Raise `NotAllowed` if a process is serving from the data directory."""
     if serving := serving_in(data):
         raise NotAllowed(
             f"A service is running from {serving[0]}. Stop it first, or name another directory with --data."

@@ -1,6 +1,6 @@
-"""One process of the service: it opens its parts, catches up, serves, and stops in good order.
+"""One process of the service: it opens its parts, catches up, serves, and stops in order.
 
-A process has all roles, or some of them beside others on the same store (ADR 0016).
+A process has all roles, or some of them while other processes on the same store have the rest (ADR 0016).
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ log = logging.getLogger(__name__)
 
 
 class Service:
-    """`part` says which of the two processes of `serve` this is; None: it runs alone, or beside others at `peers`.
+    """A process. `part` says which of the two processes of `serve` this is; None: it runs alone, or with the processes
+    at `peers`.
 
-    `http_port` and `ocpp_port` are the ports in use, also where 0 was configured. `step` names the current step of the start
-    or the stop.
+    `http_port` and `ocpp_port` are the ports in use, even if 0 was configured. `step` names the current step of the
+    start or the stop.
     """
 
     def __init__(self, settings: Settings, part: Part | None = None) -> None:
@@ -80,7 +81,7 @@ class Service:
         return self._ocpp.port
 
     def ports(self) -> dict[str, int]:
-        """The ports in use, by name: `http` and `ocpp`, as far as the roles have them."""
+        """Return the ports in use, by name: `http` and `ocpp`, if the roles include them."""
         return {
             **({} if self._http is None or ProcessRole.API not in self._roles else {"http": self.http_port}),
             **({} if self._ocpp is None else {"ocpp": self.ocpp_port}),
@@ -94,7 +95,8 @@ class Service:
         on_ready: Callable[[Service], Awaitable[None]],
         on_stopping: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Serve until SIGTERM or SIGINT (or `stop`). `on_stopping` ends what uses the service, while it still serves."""
+        """Serve until SIGTERM or SIGINT (or `stop`). `on_stopping` ends the users of the service while it still
+        serves."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -108,8 +110,8 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Service]:
-        """Serve inside the block. Leaving it: no longer ready, no new requests, chargers disconnected, records finished, files
-        closed."""
+        """Serve inside the block. On leaving it, the service stops being ready, accepts no new requests, disconnects
+        chargers, finishes records, and closes files."""
         with alone_in(self.settings.own_data):
             async with self._serving():
                 yield self
@@ -152,7 +154,9 @@ class Service:
 
     def _listener(self, app: ASGIApp, tasks: asyncio.TaskGroup) -> HttpListener:
         if self._part is not None and self._part.name is PartName.GATEWAY:
-            channel = bound_socket(self._part.channel, socket.SOCK_STREAM)  # only the office connects, for its callers
+            channel = bound_socket(
+                self._part.channel, socket.SOCK_STREAM
+            )  # only the office connects, on behalf of its callers
             return HttpListener(app, channel, trusted_proxies=["*"])
         tls = self.container.http_tls()
         context = None if tls is None else tls.context()
@@ -170,7 +174,7 @@ class Service:
         return listener
 
     async def metrics(self) -> bytes:
-        """Prometheus' text, of both processes where this is the office."""
+        """Return Prometheus' text; in the office, it covers both processes."""
         if self._channel is None:
             return await self._metrics.text()
         return merged(
@@ -194,7 +198,7 @@ class Service:
         await self._ocpp.start()
 
     def _imported_http_side(self) -> HttpSide | None:
-        """None: the roles of this process need no HTTP."""
+        """Return the HTTP side, or None if the roles of this process need no HTTP."""
         if self._part is not None and self._part.name is PartName.GATEWAY:
             return GatewaySide(self.container, self._metrics.of_this_process)
         return PublicSide(self.container) if ProcessRole.API in self._roles else None
@@ -222,4 +226,4 @@ class Service:
             try:
                 await self.container.chargers.gone_gateways().end()
             except StoreUnavailable as trouble:
-                log.warning("other gateways will notice in a while that this one has ended: %s", trouble)
+                log.warning("other gateways will notice only after a while that this one has ended: %s", trouble)

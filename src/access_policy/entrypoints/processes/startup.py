@@ -18,13 +18,13 @@ from access_policy.process_roles import ProcessRole
 
 log = logging.getLogger(__name__)
 
-NOTED_TOGETHER = 500  # chargers found connected after a restart, in few commits
+NOTED_TOGETHER = 500  # chargers found connected after a restart are noted in few commits
 
 Step = tuple[str, Callable[[], Awaitable[Any]]]
 
 
 class StartUp:
-    """`catch_up` and `announce` list the steps before and after the background jobs begin."""
+    """The steps of a start. `catch_up` yields those before the background jobs begin, `announce` those after."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -71,7 +71,7 @@ class StartUp:
             )
 
     async def _open_files(self) -> None:
-        """Other processes may be opening the same files just now, for the first time."""
+        """Open the files under a lock, because other processes may be opening the same files for the first time."""
         c = self._container
         with await asyncio.to_thread(opening_lock, c.settings().data):
             c.stores.store()

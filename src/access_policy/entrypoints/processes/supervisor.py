@@ -1,4 +1,5 @@
-"""Runs the gateway and the office as child processes: starts both, restarts one that crashed, and stops both in order."""
+"""Runs the gateway and the office as child processes: starts both, restarts one that has crashed, and stops both in
+order."""
 
 from __future__ import annotations
 
@@ -21,16 +22,16 @@ log = logging.getLogger(__name__)
 
 RESTART_FIRST_S: Final = 0.5
 RESTART_LONGEST_S: Final = 30.0
-STEADY_S: Final = 60.0  # a child that has served this long starts the backoff anew
+STEADY_S: Final = 60.0  # after a child has served this long, the backoff starts anew
 STARTS_MAX: Final = 3  # of a child that has never served and does not say why
-STOP_S: Final = 20.0  # beyond the drain of the chargers' connections, before a child is killed
-STOP_UNREADY_S: Final = 2.0  # for a child that does not serve yet: it has nothing to drain
+STOP_S: Final = 20.0  # in addition to draining the chargers' connections, before a child is killed
+STOP_UNREADY_S: Final = 2.0  # for a child that does not serve yet and has nothing to drain
 
 Ports = Mapping[str, int]
 
 
 class _Child:
-    """One run of a child process. `report` is its report about its start."""
+    """One run of a child process. `report` is the child's report on its start."""
 
     def __init__(self, name: PartName, process: asyncio.subprocess.Process, reader: asyncio.StreamReader) -> None:
         self.name = name
@@ -47,11 +48,11 @@ class _Child:
                 *command,
                 env=environment,
                 pass_fds=(theirs.fileno(),),
-                process_group=0,  # Ctrl-C reaches the supervisor alone
+                process_group=0,  # Ctrl-C reaches only the supervisor
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         child = cls(name, process, reader)
-        child._writer = writer  # kept open: when it ends, the child knows that the supervisor is gone
+        child._writer = writer  # kept open: when it closes, the child knows that the supervisor has ended
         return child
 
     @property
@@ -59,7 +60,7 @@ class _Child:
         return self.report is not None and not self.report.failure
 
     async def reported(self) -> Report | None:
-        """The child's report; None if it ended without one."""
+        """Return the child's report; None if it ended without one."""
         line = await self._reader.readline()
         self.report = Report.of(line) if line.endswith(b"\n") else None
         return self.report
@@ -70,14 +71,14 @@ class _Child:
         return status
 
     async def stop(self, within_s: float) -> None:
-        """SIGTERM, and SIGKILL to a child that has not ended in time."""
+        """Send SIGTERM, and SIGKILL if the child has not ended in time."""
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
             async with asyncio.timeout(within_s):
                 await self.process.wait()
         except TimeoutError:
-            log.error("the %s process did not stop within %.0f s and is killed", self.name, within_s)
+            log.error("the %s process did not stop within %.0f s; killing it", self.name, within_s)
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
@@ -86,7 +87,8 @@ class _Child:
 
 
 class Supervisor:
-    """`environment` is that of the children; `drain_s` is how long the gateway takes to close the connections of chargers."""
+    """Supervises both processes. `environment` is the children's environment; `drain_s` is how long the gateway takes
+    to close the connections of chargers."""
 
     def __init__(self, environment: Mapping[str, str], *, drain_s: float) -> None:
         self._environment = dict(environment)
@@ -101,10 +103,10 @@ class Supervisor:
         self._stopping.set()
 
     async def run(self, on_ready: Callable[[Ports], Awaitable[None]]) -> bool:
-        """Supervise until SIGTERM, SIGINT or `stop`; True if both children then ended well.
+        """Supervise until SIGTERM, SIGINT or `stop`; return True if both children then ended with success.
 
-        `on_ready` is called once, when both serve. Raises `CannotRun` if a child cannot start for a reason that a restart
-        does not mend.
+        `on_ready` is called once, when both serve. Raises `CannotRun` if a child cannot start for a reason that a
+        restart does not fix.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -135,7 +137,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             child = self._children[name] = await _Child.start(name, self._environment)
-            if self._stopping.is_set():  # while the child was made
+            if self._stopping.is_set():  # while the child was being started
                 await child.stop(STOP_UNREADY_S)
                 return
             began = loop.time()
@@ -147,7 +149,7 @@ class Supervisor:
             if loop.time() - began >= STEADY_S:
                 backoff.reset()
             delay_s = backoff.next_s()
-            log.error("the %s process ended (%s) and starts again in %.1f s", name, _reason(child, status), delay_s)
+            log.error("the %s process ended (%s); restarting it in %.1f s", name, _reason(child, status), delay_s)
             await self._rest(delay_s)
 
     async def _note_report(self, child: _Child) -> None:
@@ -160,7 +162,7 @@ class Supervisor:
 
     def _give_up_if_hopeless(self, child: _Child, failures: int, status: int) -> None:
         if child.name in self._serving:
-            return  # it has served, so the settings are right: a store or a port is in the way for a while
+            return  # it has served, so the settings are right: a store or a port is temporarily unavailable
         if child.report is not None:
             raise CannotRun(child.report.failure)
         if failures >= STARTS_MAX:
@@ -172,7 +174,8 @@ class Supervisor:
                 await self._stopping.wait()
 
     async def _stop_children(self) -> None:
-        """The gateway first: while it closes the chargers' connections the office still answers, and shows that it stops."""
+        """Stop the gateway first: while it closes the chargers' connections, the office still responds and shows that
+        the service is stopping."""
         for name in (PartName.GATEWAY, PartName.OFFICE):
             child = self._children.get(name)
             if child is not None and child.process.returncode is None:
@@ -185,7 +188,7 @@ class Supervisor:
 
 
 def environment_of(flags: Mapping[str, object]) -> dict[str, str]:
-    """The children's environment: this process's own, and the command line's flags, which take precedence."""
+    """Return the children's environment: this process's own, overridden by the command line's flags."""
     given = {f"ACCESS_POLICY_{name.upper()}": str(value) for name, value in flags.items() if value is not None}
     return {**os.environ, **given}
 

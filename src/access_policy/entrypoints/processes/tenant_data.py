@@ -1,4 +1,4 @@
-"""Erase a tenant, on the machine of the service and while it is stopped."""
+"""Erase a tenant, on the machine of the service while the service is stopped."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Confirm = Callable[[TenantId], bool]
 async def erase_tenant(
     settings: Settings, tenant_id: TenantId, *, actor: ActorId, although_connected: bool, confirm: Confirm
 ) -> TenantErased | None:
-    """Erase the tenant once `confirm` returns True; None if it returns False. Raises `CannotRun` with what is in the way;
-    then nothing was erased, or the message says so."""
+    """Erase the tenant if `confirm` returns True; otherwise return None. Raises `CannotRun` with the obstacle; then
+    nothing was erased, unless the message says otherwise."""
     with _stopped(settings):
         container = Container(settings=settings)
         try:
@@ -39,14 +39,14 @@ async def erase_tenant(
         except (CannotErase, UnknownTable) as refused:
             raise CannotRun(str(refused)) from refused
         except (StoreUnavailable, VersionConflict) as failed:
-            raise CannotRun(f"{failed}. Erase the tenant again: an erasure that was interrupted goes on.") from failed
+            raise CannotRun(f"{failed}. Erase the tenant again: an interrupted erasure continues.") from failed
         finally:
             await close_opened(container)
 
 
 @contextlib.contextmanager
 def _stopped(settings: Settings) -> Iterator[None]:
-    """Keep every process from serving meanwhile. Raises `CannotRun` while one serves."""
+    """Prevent every process from serving in the block. Raises `CannotRun` if one is serving."""
     if not settings.data.is_dir():
         raise CannotRun(f"There is no directory {settings.data}; name the service's directory with --data.")
     with contextlib.ExitStack() as locks:
@@ -62,7 +62,7 @@ def _stopped(settings: Settings) -> Iterator[None]:
         for url in {place for place in places if isinstance(place, str)}:
             if others := other_sessions(url):
                 raise CannotRun(
-                    f"{others} other sessions use the database, such as a process of the service on another machine. "
+                    f"{others} other sessions are using the database, such as a process of the service on another machine. "
                     "Stop them first."
                 )
         yield
@@ -70,7 +70,7 @@ def _stopped(settings: Settings) -> Iterator[None]:
 
 async def _require_known(container: Container, tenant_id: TenantId) -> None:
     if (await container.commands.tenants().erasures(tenant_id)).version:
-        return  # erased before, or in part: erasing again is harmless
+        return  # already erased, or partly: erasing again is harmless
     if await container.read_side.views().tenant(tenant_id) is not None:
         return
     if await container.commands.tenants().has_events(tenant_id):
@@ -84,6 +84,6 @@ async def _require_disconnected(container: Container, tenant_id: TenantId) -> No
     if connected:
         shown = ", ".join(connected[:5]) + (f" and {len(connected) - 5} more" if len(connected) > 5 else "")
         raise CannotRun(
-            f"Chargers of {tenant_id} were connected when the service stopped: {shown}. They will be refused afterwards; "
-            "give --although-connected if that is meant."
+            f"Chargers of {tenant_id} were connected when the service stopped: {shown}. "
+            "The service will refuse them after the erasure; give --although-connected if you intend this."
         )

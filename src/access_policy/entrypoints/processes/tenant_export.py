@@ -1,4 +1,4 @@
-"""Export a tenant: its events, its rows and its registry as files, with a manifest of their hashes."""
+"""Export a tenant: its events, its rows and its registry as files, with a manifest of hashes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from access_policy.settings import Settings
 
 BATCH: Final = 500  # events
 OPEN_RECORDS: Final = frozenset({"taken_in", "local_list_sent"})
-"""Records without secrets: keys, passwords, sealed values and answers to requests stay where they are."""
+"""Records without secrets; keys, passwords, sealed values and responses to requests are not exported."""
 RECORD_FILES: Final = ("intake", "local_lists")
 MANIFEST: Final = "manifest.json"
 
@@ -38,7 +38,7 @@ class _Files:
     manifest: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def append(self, name: str, parts: Iterable[bytes]) -> None:
-        """The hash covers the file as far as it has been written."""
+        """Append to a file; the hash covers everything written so far."""
         entry = self.manifest.setdefault(name, {"bytes": 0, "hash": hashlib.sha256()})
         hashed: Any = entry["hash"]
         with (self.directory / name).open("ab") as file:
@@ -58,8 +58,8 @@ class _Files:
 async def export_tenant(
     settings: Settings, tenant_id: TenantId, directory: Path, *, actor: ActorId, progress: Progress
 ) -> int:
-    """Write to the new `directory`, readable by its owner only; the manifest comes last, so that a directory without one is
-    incomplete. The service may keep running. Returns the number of files. Raises `CannotRun`."""
+    """Write to the new `directory`, which only its owner can read. The manifest is written last, so a directory without
+    one is incomplete. The service may keep running. Returns the number of files. Raises `CannotRun`."""
     container = Container(settings=settings)
     try:
         if not settings.data.is_dir() or await container.read_side.views().tenant(tenant_id) is None:
@@ -80,12 +80,12 @@ def _new_files(directory: Path) -> _Files:
     try:
         directory.mkdir(mode=0o700, parents=True)
     except FileExistsError as there:
-        raise CannotRun(f"{directory} exists; name a directory that does not.") from there
+        raise CannotRun(f"{directory} already exists; name a new directory.") from there
     return _Files(directory)
 
 
 async def _events(container: Container, tenant_id: TenantId, files: _Files, progress: Progress) -> int:
-    """As they are stored, one JSON object a line."""
+    """Write the events as they are stored, one JSON object per line."""
     store, after = container.stores.store(), 0
     last = await store.last_position()
     files.append("events.jsonl", ())
@@ -102,7 +102,7 @@ async def _events(container: Container, tenant_id: TenantId, files: _Files, prog
 
 
 async def _registry(container: Container, tenant_id: TenantId, files: _Files, actor: ActorId) -> None:
-    """With the values of identifiers; that they were shown is recorded first. PINs are masked."""
+    """Write the registry with the values of identifiers, after recording that they are shown. PINs are masked."""
     context = Context(tenant_id=tenant_id, actor=actor, correlation_id=new_id())
     async for part in container.queries.registry_export()(context):
         await asyncio.to_thread(files.append, "registry.csv", [part.encode()])
