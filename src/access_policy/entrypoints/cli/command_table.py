@@ -11,7 +11,8 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`group`: the module's Typer with the group's commands. None: the module has a command of the entry's own name."""
+    """A command or group. `group`: the name of the Typer in the module that has the group's commands; None: the module
+    has a command with the entry's name."""
 
     name: str
     module: str

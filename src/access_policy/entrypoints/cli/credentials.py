@@ -15,7 +15,8 @@ class NoToken(Exception):
 
 @dataclass
 class Credentials:
-    """`data`: the directory with the keys. `is_signed` is true once a token was signed for `tenant`."""
+    """The credentials of a run. `data`: the directory with the keys. `is_signed` is true once a token was signed for
+    `tenant`."""
 
     token: str | None = None
     tenant: str | None = None

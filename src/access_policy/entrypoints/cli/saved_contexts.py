@@ -38,7 +38,7 @@ def place() -> Path:
 
 
 def read() -> Contexts:
-    """Raises `ContextsUnreadable`."""
+    """Read the contexts. Raises `ContextsUnreadable`."""
     try:
         found: dict[str, Any] = json.loads(place().read_text("utf-8"))
         return Contexts(found["current"], {str(name): dict(each) for name, each in found["by_name"].items()})

@@ -19,7 +19,7 @@ def is_interactive() -> bool:
 
 @dataclass(kw_only=True)
 class Terminal:
-    """`yes`: confirm every prompt. `silent`: print no errors."""
+    """The terminal of a run. `yes`: confirm every prompt. `silent`: print no errors."""
 
     as_json: bool = False
     silent: bool = False

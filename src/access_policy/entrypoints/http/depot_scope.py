@@ -67,7 +67,7 @@ async def hold_to_depots(request: Request, caller: Identity, *, some_depots: boo
 
 
 def require_depot(depots: DepotScope, depot_id: str) -> None:
-    """Raises `DepotUnknown`."""
+    """Raise `DepotUnknown` if the depot is not one of `depots`."""
     if depots is not None and depot_id not in depots:
         raise DepotUnknown.named(depot_id)
 

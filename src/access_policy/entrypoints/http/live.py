@@ -33,5 +33,5 @@ class ReadProgress:
 
 
 def live_hub(container: Container, connected: Callable[[ChargerKey, Row], bool]) -> LiveHub:
-    """`connected` tells whether a charger is connected, given its key and its row in the read model."""
+    """Return the hub. `connected` says whether a charger is connected, given its key and its row in the read model."""
     return LiveHub(container.stores.store(), ReadProgress(container), StreamMessages(container, connected))

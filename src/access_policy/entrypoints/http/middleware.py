@@ -154,7 +154,7 @@ class BodyLimit:
 
 
 async def _limit(request: Request) -> int:
-    """Only authenticated callers may upload a large body."""
+    """Return the limit for the request; only authenticated callers may upload a large body."""
     if request.method != "POST" or request.url.path not in (
         *IMPORT_PATHS,
         CONSOLE_VEHICLE_IMPORTS,

@@ -37,7 +37,8 @@ _IDEMPOTENCY_KEY = {
 
 
 class ProblemPointer(ResponseModel):
-    """`line` and `vehicle_id`, `charger_id` or `reservation_id` identify a row of an imported file."""
+    """An invalid part of a request. `line` and `vehicle_id`, `charger_id` or `reservation_id` identify a row of an
+    imported file."""
 
     pointer: str
     message: str

@@ -20,7 +20,7 @@ Of = TypeVar("Of")
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Of]):
-    """`partner` holds the token; `subject` names it as a caller and an actor."""
+    """A partner found by its token; `subject` names it as a caller and an actor."""
 
     partner: Of
     tenant_id: TenantId

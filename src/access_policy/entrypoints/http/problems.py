@@ -90,7 +90,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _rows_refused(request: Request, error: Exception) -> Response:
-    """`line` and the id of a vehicle, charger or reservation identify a row of the file, which is not in this request."""
+    """Answer with the refused rows. `line` and the id of a vehicle, charger or reservation identify a row of the file,
+    because this request does not contain the file."""
     assert isinstance(error, ImportRowsRefused)
     errors = [
         {"pointer": "", "message": row.message, "line": row.line, error.names: row.vehicle_id} for row in error.rows

@@ -21,7 +21,8 @@ WARN_S: Final = 0.5  # a lag worth a line in the log, at most one in each `RECEN
 
 
 class LoopWatch:
-    """`run` until cancelled; `lags_s` and `longest_s` may be read at any time on the same event loop."""
+    """Measures while `run` runs, until it is cancelled; `lags_s` and `longest_s` may be read at any time on the same
+    event loop."""
 
     def __init__(self) -> None:
         self.lags_s = Histogram(BOUNDS_S)

@@ -72,7 +72,7 @@ def check_http_tls(settings: Settings) -> None:
 
 
 def check_ca_file(ca: Path) -> None:
-    """Raises `NotAllowed`."""
+    """Raise `NotAllowed` if the CA file cannot be used."""
     try:
         trusting(ca)
     except CaUnusable as unusable:

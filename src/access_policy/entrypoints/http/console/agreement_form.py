@@ -41,7 +41,7 @@ def tidied(sent: Form) -> Form:
 
 
 def body_of(sent: Form, zone: ZoneInfo) -> AgreementBody:
-    """Raises `RequestValidationError`."""
+    """Build the body. Raises `RequestValidationError`."""
     rows = [name for name in sent.values if name.startswith("hours/")]
     return sent.body(
         AgreementBody,

@@ -51,7 +51,7 @@ class Asset:
 
 
 def url_of(name: str) -> str:
-    """Raises `AssetMissing`."""
+    """Return the URL of an asset. Raises `AssetMissing`."""
     return f"{PREFIX}/{asset(name).digest}/{name}"
 
 

@@ -29,7 +29,7 @@ VEHICLES_MAX: Final = 100  # vehicles whose name a search may match
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`q` is a part of a vehicle's name, a vehicle's id, any spelling of an identifier, or its pseudonym."""
+    """The request. `q` is part of a vehicle's name, a vehicle's id, an identifier in any spelling, or its pseudonym."""
 
     decision: str
     reason: Reason | None

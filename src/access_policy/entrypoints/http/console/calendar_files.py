@@ -58,7 +58,7 @@ async def _read(here: Visit, sent: Form, view: View) -> tuple[IcsCalendar, PutCa
 
 
 async def _content(sent: Form) -> bytes:
-    """Raises `RequestValidationError`."""
+    """Return the content of the file. Raises `RequestValidationError`."""
     file = sent.files.get("file")
     if file is None:
         raise invalid({"file": "Choose an .ics file."})

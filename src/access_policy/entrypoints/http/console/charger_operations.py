@@ -90,7 +90,7 @@ async def show(at: At) -> Response:
 async def operate(
     at: At, request: Request, sent: Sent, call: CommandCall, process: Process, handler: CallChargerCommand
 ) -> Response:
-    """`operation` is the button that was pressed."""
+    """Run an operation. `operation` is the button that was pressed."""
     sent = replace(sent, values={**UNSENT, **sent.values})
     try:
         action, payload = _operation(sent, at.charger.protocol or "")

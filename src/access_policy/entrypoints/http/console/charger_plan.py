@@ -60,7 +60,7 @@ async def remove_exception(
 
 
 def _exception(sent: Form) -> ExceptionBody:
-    """Raises `RequestValidationError`."""
+    """Build the body. Raises `RequestValidationError`."""
     by_date, by_calendar = sent.text("date") or sent.text("until_date"), sent.text("calendar_id")
     if by_date and by_calendar:
         raise invalid({"calendar_id": "Enter days or choose a calendar, not both."})

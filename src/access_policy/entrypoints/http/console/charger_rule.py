@@ -68,7 +68,7 @@ async def _new(at: At) -> AtRule:
 
 
 async def _at(at: At, rule_id: str) -> AtRule:
-    """Raises `RuleUnknown`."""
+    """Find the rule of the path. Raises `RuleUnknown`."""
     found = next((each for each in at.charger.mode_rules if each.rule_id == rule_id), None)
     if found is None:
         raise RuleUnknown(f"This charger has no own mode rule {rule_id[:64]}.")
@@ -143,7 +143,7 @@ async def amend(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.amend_mode_rule)],
 ) -> Response:
-    """`action` is the button that was pressed: `preview`, or `save`."""
+    """Preview or save the amended rule. `action` is the button that was pressed: `preview` or `save`."""
     assert of.rule_id is not None  # the path has it
     try:
         body = _body(sent)

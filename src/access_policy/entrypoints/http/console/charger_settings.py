@@ -66,7 +66,7 @@ async def save(
     call: CommandCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_charger)],
 ) -> Response:
-    """`action` is the button that was pressed: `count` records nothing."""
+    """Save the settings. `action` is the button that was pressed: `count` records nothing."""
     charger_id = at.charger.charger_id
     try:
         body = sent.body(ChargerBody, numbers=("connectors",), flags=(RESERVATION_ONLY,), ignored=("action",))

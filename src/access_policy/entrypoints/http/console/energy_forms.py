@@ -129,7 +129,7 @@ def _node(sent: Form, node_id: str | None = None) -> EnergyNode:
 
 
 def _form_of_node(site: SiteEnergy, node_id: str) -> Form:
-    """Raises `EnergyNodeUnknown`."""
+    """Return the form of a node. Raises `EnergyNodeUnknown`."""
     found = site.node(EnergyNodeId(node_id))
     values: dict[str, str | list[str]] = {
         "parent_id": found.parent_id or "",
@@ -291,7 +291,7 @@ def _envelope_form(here: Visit, site: SiteEnergy, form: Form, *, status: int = 2
 
 
 def _one_of(kinds: type[Kind], sent: Form, name: str) -> Kind:
-    """Raises `RequestValidationError`."""
+    """Return the chosen value. Raises `RequestValidationError`."""
     try:
         return kinds(sent.text(name))
     except ValueError as error:

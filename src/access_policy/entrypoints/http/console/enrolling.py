@@ -81,7 +81,7 @@ async def ignore_it(
 
 
 async def _body(here: Visit, views: Views, sent: Form) -> EnrolBody:
-    """Raises `RequestValidationError`."""
+    """Build the body. Raises `RequestValidationError`."""
     if sent.text("which") == NEW:
         if not sent.text("vehicle_id"):
             raise invalid({"vehicle_id": "Enter an id for the new vehicle, such as bus-104."})

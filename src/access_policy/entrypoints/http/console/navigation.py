@@ -22,7 +22,7 @@ class Entry:
     others: tuple[str, ...] = ()
 
     def leads_to(self, path: str) -> bool:
-        """Whether `path` is a page below this one."""
+        """Return whether `path` is a page below this one."""
         return any(path == each or path.startswith(f"{each}/") for each in (self.path, *self.others))
 
 

@@ -37,7 +37,7 @@ class AtCharger:
 
 
 async def _at(here: Here, charger_id: str, chargers: Chargers, view: DecisionView) -> AtCharger:
-    """Raises `ChargerUnknown`."""
+    """Find the charger of the path. Raises `ChargerUnknown`."""
     shown = await chargers.charger(here.caller.tenant_id, ChargerId(charger_id))
     depot = view.depot(here.caller.tenant_id, DepotId(shown.depot_id))
     return AtCharger(here.in_depot(depot), shown, depot)

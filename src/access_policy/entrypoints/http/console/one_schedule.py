@@ -38,7 +38,7 @@ class AtSchedule:
 
 
 async def _at(here: Here, schedule_id: str, view: DecisionView) -> AtSchedule:
-    """Raises `ScheduleUnknown`."""
+    """Find the schedule of the path. Raises `ScheduleUnknown`."""
     tenant_id, this = here.caller.tenant_id, ScheduleId(schedule_id)
     depot_id = await depot_of(view, tenant_id, this)
     depot = view.depot(tenant_id, depot_id)

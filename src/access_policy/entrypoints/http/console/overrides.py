@@ -184,7 +184,7 @@ def narrowed_among(here: Visit, view: View, made: Iterable[tuple[ChargerId, Over
 
 
 def gate_in_words(narrowed: Sequence[ChargerId]) -> str:
-    """` Power is short: the energy gate still applies at bay-1, bay-2.`; empty without such chargers."""
+    """Return ` Power is short: the energy gate still applies at bay-1, bay-2.`; empty without such chargers."""
     if not narrowed:
         return ""
     named = ", ".join(narrowed[:REFUSED_SHOWN])
@@ -193,7 +193,7 @@ def gate_in_words(narrowed: Sequence[ChargerId]) -> str:
 
 
 def refused_in_words(results: Iterable[Any]) -> str:
-    """` 2 refused it: bay-1 (…); bay-2 (…).`; empty where none did."""
+    """Return ` 2 refused it: bay-1 (…); bay-2 (…).`; empty if none did."""
     refused = [each for each in results if each.refusal is not None]
     if not refused:
         return ""

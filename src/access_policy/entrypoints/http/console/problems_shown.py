@@ -29,7 +29,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProblemShown:
-    """`since` None: not known. `severity` orders problems, the smallest first."""
+    """A problem. `since` None: unknown. `severity` orders problems, the smallest number first."""
 
     charger: ChargerStatus
     severity: int

@@ -52,7 +52,8 @@ _WITHOUT_SWITCH: Final[Mapping[ControlWithoutSwitch, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ProfileMeaning:
-    """`how` says how the mode is switched, and `autocharge` whether vehicles present their MAC; `quirks` are sentences."""
+    """The meaning of a profile. `how` says how the mode is switched, and `autocharge` whether vehicles present their
+    MAC; `quirks` are sentences."""
 
     name: str
     title: str

@@ -43,7 +43,7 @@ class PreviewShown:
 
 
 def week_of(here: Visit) -> Window:
-    """The seven days from today."""
+    """Return the seven days from today."""
     return Window.of(here.now.astimezone(here.zone).date(), 7, here.zone)
 
 

@@ -109,7 +109,7 @@ def next_step_after(reason: str | None) -> str:
 
 
 def energy_in_words(watt_hours: int) -> str:
-    """`42.5 kWh`."""
+    """Return text such as `42.5 kWh`."""
     return f"{watt_hours / 1000:,.1f} kWh"
 
 

@@ -120,6 +120,6 @@ async def _known(tokens: OcpiDriverTokens, partner: OcpiPartner, uid: str, of: s
 
 
 def _must_be(partner: OcpiPartner, country_code: str, party_id: str) -> None:
-    """Raises `PartyWrong`."""
+    """Refuse tokens of other parties. Raises `PartyWrong`."""
     if f"{country_code}-{party_id}".upper() != partner.partner_id:
         raise PartyWrong(f"You are {partner.partner_id}; send only your own tokens, not those of other parties.")

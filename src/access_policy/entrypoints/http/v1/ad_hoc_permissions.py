@@ -95,7 +95,7 @@ async def allow_attempt(
     given = view.registry(call.caller.tenant_id).ad_hoc.values()
     found = next((each for each in given if each.attempt_id == attempt_id), None)
     if found is None:
-        raise not_found("ad-hoc permission")  # replaced meanwhile by that of another attempt
+        raise not_found("ad-hoc permission")  # replaced in the meantime by the permission of another attempt
     return Allowance.of(found)
 
 

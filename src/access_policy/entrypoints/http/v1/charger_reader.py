@@ -59,7 +59,7 @@ class ChargerReader:
     connected: Callable[[ChargerKey, Row], bool]
 
     async def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> Charger:
-        """Raises `ChargerUnknown`."""
+        """Return the charger. Raises `ChargerUnknown`."""
         row = await self.views.charger(tenant_id, charger_id)
         policy = None if row is None else await self.policies.find(tenant_id, charger_id)
         charging = {} if row is None else await self.charging(tenant_id, [row])

@@ -62,7 +62,7 @@ class EnergyNodeShown(ResponseModel):
 
     @classmethod
     def of(cls, site: SiteEnergy, node_id: EnergyNodeId) -> EnergyNodeShown:
-        """Raises `EnergyNodeUnknown`."""
+        """Return the node of the site. Raises `EnergyNodeUnknown`."""
         node = site.node(node_id)
         return cls(
             depot_id=site.depot_id,

@@ -31,7 +31,7 @@ router = api_router(tags=["energy"])
 
 
 def site_of(view: decision_view.DecisionView, tenant_id: TenantId, depot_id: str) -> SiteEnergy:
-    """Raises `DepotUnknown`."""
+    """Return the site of the depot. Raises `DepotUnknown`."""
     if view.depot(tenant_id, DepotId(depot_id)) is None:
         raise DepotUnknown.named(DepotId(depot_id))
     return view.site_energy(tenant_id, DepotId(depot_id))

@@ -93,7 +93,7 @@ async def get_entrance(
 
 @router.get("/depots/{depot_id}/entrances", operation_id="list_entrances", dependencies=requires(READERS))
 async def list_entrances(depot_id: str, caller: Caller, view: DecisionView) -> Page[Entrance]:
-    """By name."""
+    """List the entrances by name."""
     depot = _depot(view, caller.tenant_id, DepotId(depot_id))
     items = [_shown(view, caller.tenant_id, depot, each) for each in depot.entrances]
     return Page(items=sorted(items, key=lambda each: (each.name, each.entrance_id)), next_cursor=None)

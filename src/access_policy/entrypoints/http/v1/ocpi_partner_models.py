@@ -55,7 +55,7 @@ class OcpiPartnerBody(RequestModel):
     enabled: bool = True
 
     def settings(self) -> PartnerSettings:
-        """Raises `OcpiPartnerInvalid`."""
+        """Return the settings. Raises `OcpiPartnerInvalid`."""
         bookable = tuple(
             domain.BookablePlaces(
                 depot_id=DepotId(each.depot_id),

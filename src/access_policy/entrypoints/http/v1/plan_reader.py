@@ -45,7 +45,7 @@ class PlanShown:
         return self.vehicles.spellings(self.caller.tenant_id, text)
 
     async def one(self, caller: Identity, reservation_id: ReservationId) -> Reservation:
-        """Raises `ReservationUnknown`."""
+        """Return one reservation. Raises `ReservationUnknown`."""
         row = await self.reader.one(caller.tenant_id, reservation_id, self.connected)
         return Reservation.of(row, self.reader.clock.now())
 

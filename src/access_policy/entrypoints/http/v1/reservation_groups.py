@@ -91,7 +91,7 @@ async def get_reservation_group(
     "/depots/{depot_id}/reservation-groups", operation_id="list_reservation_groups", dependencies=requires(READERS)
 )
 async def list_reservation_groups(depot_id: str, caller: Caller, view: DecisionView) -> Page[ReservationGroup]:
-    """By name."""
+    """List the groups by name."""
     if view.depot(caller.tenant_id, DepotId(depot_id)) is None:
         raise DepotUnknown.named(depot_id)
     book = view.book(caller.tenant_id, DepotId(depot_id))

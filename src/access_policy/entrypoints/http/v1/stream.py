@@ -81,7 +81,7 @@ async def stream(
 
 
 def _objection(request: Request, caller: Identity) -> Objection:
-    """Raises `StoreUnavailable`."""
+    """Return a function that says why the caller may no longer read, if so; it raises `StoreUnavailable`."""
     container, presented = container_of(request), request.state.presented
 
     async def objection() -> EndReason | None:

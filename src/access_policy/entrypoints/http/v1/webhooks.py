@@ -165,7 +165,7 @@ async def redeliver_webhook_dead_letters(
 
 
 def _number(cursor: str | None) -> int | None:
-    """Raises `CursorInvalid`."""
+    """Read a cursor. Raises `CursorInvalid`."""
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 18):
