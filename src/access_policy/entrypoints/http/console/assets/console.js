@@ -31,7 +31,7 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submits]")) event.target.form.requestSubmit();
 });
 
-// --- checkboxes that choose a whole group (`data-all`), a count of the chosen ones (`data-chosen`), and a time typed in ----
+// --- checkboxes that choose a whole group (`data-all`), a count of the chosen ones (`data-chosen`), and an entered time ----
 function countChosen() {
   each("[data-chosen]", (text) => {
     text.dataset.none ??= text.textContent;
@@ -59,7 +59,7 @@ document.addEventListener("htmx:after:swap", () => {
   (wrong || problem).scrollIntoView({ block: "center" });
 });
 
-// After a sign-in in another tab the page's token is an old one: the answer brings the new one for the next press.
+// After a sign-in in another tab, the page's token is outdated; the response brings the new one for the next try.
 document.addEventListener("htmx:after:request", (event) => {
   const token = event.detail.ctx?.response?.headers?.get("X-CSRF-Token");
   if (token) each("input[name=csrf]", (field) => { field.value = token; });

@@ -1,7 +1,7 @@
 // The API's document, operations by their tags. Without an external validator.
 "use strict";
 const SCHEMES = ["components", "securitySchemes"];
-// The security schemes refer to nothing else. To find that out, Swagger UI would read the whole document for seconds.
+// The security schemes reference nothing else. To find that out, Swagger UI would search the whole document for seconds.
 const SchemesAsTheyAre = () => ({
   statePlugins: { spec: { wrapActions: { requestResolvedSubtree: (resolve, { specActions, specSelectors }) => (path) =>
     path.join() === SCHEMES.join()

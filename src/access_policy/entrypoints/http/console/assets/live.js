@@ -3,14 +3,14 @@
 //
 //   data-live="charger attempt"   htmx fetches the element's hx-get again (hx-trigger="live") soon after such an event
 //   data-live-rows="URL"          only the changed rows: URL with charger_id=… for each changed child that has data-key
-//   data-live-every="5"           at most every so many seconds, 1 without it, and more rarely where answers take long
+//   data-live-every="5"           at most once in this many seconds (default: 1), and less often if responses take long
 "use strict";
 
 (() => {
   const mark = document.getElementById("live");
   if (!mark) return;
   const POLL_MS = 15_000, ANSWER_MS = 2_000, CHECK_MS = 10_000, SILENT_MS = 3_000, AGAIN_MAX_MS = 30_000;
-  const UNANSWERED_MS = 15_000, BREATH = 2;  // times as long as the last answer took, before a part is fetched again
+  const UNANSWERED_MS = 15_000, BREATH = 2;  // a part is fetched again after this many times the duration of its last response
   const KINDS = ["attempt", "mode_change", "charger", "import", "reservation", "energy"];
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("access-policy-live") : null;
   const me = Math.random().toString(36).slice(2);
@@ -52,7 +52,7 @@
   const fetchedAt = new WeakMap(), notBefore = new WeakMap();
   function draw() {
     drawing = null;
-    if (document.hidden) return;  // all of it is fetched when the tab is looked at
+    if (document.hidden) return;  // everything is fetched when the tab becomes visible
     let later = null;
     for (const [part, keys] of [...dirty]) {
       if (!part.isConnected) { dirty.delete(part); continue; }
@@ -100,7 +100,7 @@
         break;
       case "state":
         show(message.state);
-        if (message.id > seen) { seen = message.id; everything(); }  // this page was drawn before
+        if (message.id > seen) { seen = message.id; everything(); }  // this page was rendered before that
         break;
       case "anyone":
         if (leading && leading.state) tell({ is: "state", state: leading.state, id: leading.id });
@@ -189,7 +189,7 @@
     if (gone.length) announce(`Solved: ${some(gone)}.`);
   });
 
-  // --- who leads: whoever holds the lock; a tab that is looked at takes it from one that does not answer -----------------
+  // --- leadership: the tab with the lock leads; a visible tab takes it from one that does not respond --------------------
   function stand(steal) {
     navigator.locks.request("access-policy-live", steal ? { steal: true } : {}, () => {
       lead();
@@ -221,13 +221,13 @@
     setInterval(everything, POLL_MS);
   }
 
-  // The service answers with what includes everything that this page has been told of.
+  // The response includes everything that this page has been notified of.
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceElement?.closest?.("[data-live]")) ctx.request.headers["X-Seen-Position"] = String(seen);
   });
 
-  // A fragment that could not be fetched leaves an old picture.
+  // If a fragment could not be fetched, the page is stale.
   document.addEventListener("htmx:response:error", (event) => {
     if (event.detail.ctx?.request?.method === "GET") show("stale");
   });
