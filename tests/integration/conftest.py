@@ -10,6 +10,7 @@ from tests.support import aws_fixtures, dynamodb, records, served_cli
 from tests.support import postgres_server as postgres
 from tests.support.forks.programs import ForkedPrograms
 from tests.support.shared_routes import forget_routes, routes_shared
+from tests.support.shared_statements import share_statements
 
 aws_credentials, faulty_aws, moto = aws_fixtures.aws_credentials, aws_fixtures.faulty_aws, aws_fixtures.moto
 atomic_moto, dynamodb_endpoint = dynamodb.atomic_moto, dynamodb.dynamodb_endpoint
@@ -33,6 +34,11 @@ def forked_programs() -> Iterator[ForkedPrograms]:
 def shared_routes() -> Iterator[None]:
     with routes_shared():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_statements() -> None:
+    share_statements()
 
 
 @pytest.fixture(autouse=True)
