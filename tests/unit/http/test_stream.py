@@ -286,6 +286,23 @@ async def test_stream_ends_when_the_session_is_ended(api: HttpApi, monkeypatch: 
     assert messages(text)[-1] == ("end", {"reason": "signed-out"})
 
 
+async def several_checks(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait until the stream has asked, from now on, several times whether its caller may still read."""
+    accepted = type(api.container.identity.accepted())
+    verify, left = accepted.verify, asyncio.Semaphore(0)
+
+    async def counted(*arguments: Any, **how: Any) -> Any:
+        identity = await verify(*arguments, **how)
+        left.release()
+        return identity
+
+    with monkeypatch.context() as patch:
+        patch.setattr(accepted, "verify", counted)
+        async with asyncio.timeout(30):
+            for _ in range(3):
+                await left.acquire()
+
+
 async def test_open_stream_does_not_keep_an_idle_session_alive(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "CHECKED_EVERY_S", 0.01)
     await sign_in(api)
@@ -295,7 +312,7 @@ async def test_open_stream_does_not_keep_an_idle_session_alive(api: HttpApi, mon
     async with opened(api, headers=cookie) as stream:
         await stream.until("event: ready")
         forward(api, minutes=idle - 1)
-        await asyncio.sleep(0.1)
+        await several_checks(api, monkeypatch)
         forward(api, minutes=2)
         text = await stream.until_over()
 
