@@ -154,7 +154,7 @@ class OperatingEnvelopeWithdrawn(Shape):
 
 
 class DemandMeasured(Shape):
-    """The demand of energy nodes was measured. Its `aggregate.version` orders nothing: `observed_at` of each item does."""
+    """The demand of energy nodes was measured. Order measurements by `observed_at`, not by `aggregate.version`."""
 
     detail_type: Annotated[Literal["DemandMeasured"], Field(alias="detail-type")]
     source: Token

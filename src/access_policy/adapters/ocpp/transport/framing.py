@@ -4,27 +4,28 @@ A frame is read leniently where the specifications leave room, and refused if a 
 
 - Text and binary frames are both read as UTF-8. If a key occurs twice, the last value counts.
 - A payload of `null` is an empty one (J16 4.2.1, J201 4.1.5). An action that the version does not have is not a framing
-  error: `decode` passes it on.
+  error; `decode` passes it on.
 - A message id of up to 36 characters is what the specifications allow; up to `MESSAGE_ID_MAX` is tolerated and echoed.
-- Chargers pad fixed-length fields: NULs around the frame, and NULs and blanks at the end of any text, of a name and of
-  the action are removed, and so are NULs inside a text. Only inside an identity (`IDENTITIES`) a NUL stays, and makes the
-  identity malformed: it is refused there, as two different identities must never become one. The message id is echoed
-  as it was sent, and recorded without its padding.
-- A *readable* CALL is one that begins `[2, "<message id>"`, even when the rest of the frame cannot be read.
+- Chargers pad fixed-length fields. Removed are NULs around the frame, NULs and blanks at the end of any string, name or
+  action, and NULs inside strings. Only inside an identity (`IDENTITIES`) does a NUL stay. It makes the identity malformed,
+  which is then refused, because two different identities must never become one. The message id is echoed as it was sent,
+  and recorded without its padding.
+- A *readable* CALL begins with `[2, "<message id>"`, even if the rest of the frame cannot be read.
 
 Handling of an unusable frame, and the code in the answer of 1.6 and 2.x:
 
 | frame                                                           | 1.6                | 2.0.1, 2.1              |
 |-----------------------------------------------------------------|--------------------|-------------------------|
-| a. readable CALL: malformed JSON or UTF-8, or content no store  | FormationViolation | FormatViolation         |
-|    keeps: too deep, a number out of range, lone surrogate       |                    |                         |
+| a. readable CALL: malformed JSON or UTF-8, or a value that      | FormationViolation | FormatViolation         |
+|    stores refuse: too deep, number out of range, lone surrogate |                    |                         |
 | b. readable CALL: the payload is not an object                  | FormationViolation | FormatViolation         |
-| c. readable CALL: not four elements, or an action that is no    | FormationViolation | RpcFrameworkError       |
+| c. readable CALL: not four elements, or an action that is not a | FormationViolation | RpcFrameworkError       |
 |    string of at most `ACTION_MAX` characters                    |                    |                         |
-| d. CALL whose message id is missing, no string or too long      | none               | RpcFrameworkError, "-1" |
+| d. CALL whose message id is missing, not a string, or too long  | none               | RpcFrameworkError, "-1" |
 | e. a message type number that the version does not have         | none (J16 4.1.3)   | MessageTypeNotSupported |
 |                                                                 |                    | (J201 4.4), id or "-1"  |
-| f. no message: not JSON, no array, no type number (J201 4.2.3)  | none               | RpcFrameworkError, "-1" |
+| f. no message: not JSON, not an array, or no type number        | none               | RpcFrameworkError, "-1" |
+|    (J201 4.2.3)                                                 |                    |                         |
 | g. a CALLRESULT or CALLERROR that cannot be read                | none               | none                    |
 | h. the types of 2.1 that have no answer: CALLRESULTERROR (5)    | as e               | 2.0.1 as e, 2.1 none    |
 |    and SEND (6)                                                 |                    |                         |

@@ -19,7 +19,7 @@ class NotStorable(ValueError):
 
 
 def is_plain_frame(raw: str | bytes) -> bool:
-    """Tell from the frame's bytes whether `without_nuls` and `make_storable` would change and refuse nothing. True for nearly
+    """Tell from the frame's bytes whether `without_nuls` and `make_storable` would accept it unchanged. True for nearly
     every frame that has no blanks between its elements.
     """
     return (
