@@ -36,7 +36,7 @@ from tests.support import builders
 from tests.support.attempts import started
 from tests.support.console_pages import ServedDepot, serving_client
 from tests.support.places import prepare_file
-from tests.support.stores import envelope
+from tests.support.stores import batched, envelope
 
 TENANT: Final = TenantId("demo")
 DEPOT: Final = DepotId("harbour")
@@ -69,8 +69,8 @@ async def _record(settings: Settings, chargers: int, now: datetime) -> None:
     store = container.stores.store()
     depot = builders.depot_registered(name="Harbour depot")
     await store.append([_append(streams.depot_stream(TENANT, DEPOT), [replace(depot, depot_id=DEPOT)], now)])
-    for number in range(chargers):
-        await store.append([*_charger(number, now)])
+    for appends in batched(each for number in range(chargers) for each in _charger(number, now)):
+        await store.append(appends)
     await close_opened(container)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,10 +43,20 @@ def in_turn(stops: Sequence[Stop], looks: int) -> Iterator[tuple[Look, list[Stop
 
 
 async def walk(
-    browser: Browser, depot: ServedDepot, ids: Ids, stops: Sequence[Stop], *, looks: int, suffix: str = ""
+    browser: Browser,
+    depot: ServedDepot,
+    ids: Ids,
+    stops: Sequence[Stop],
+    *,
+    looks: int,
+    suffix: str = "",
+    then: Callable[[Stop, Page], Awaitable[None]] | None = None,
 ) -> list[str]:
-    """Visit them. Return the faults, each with its page: an empty list is a good tour. `suffix` is of the pages' names."""
-    faults = []
+    """Visit them. Return the faults, each with its page: an empty list is a good tour. `suffix` is of the pages' names.
+
+    `then` is called once for each stop, last, and may change the page.
+    """
+    faults, finished = [], set[str]()
     for look, seen in in_turn(stops, looks):
         async with visiting(browser, depot, color_scheme=look.theme, locale="en-GB") as visitor:
             page = await visitor.open("/console/signed-in")
@@ -55,6 +65,9 @@ async def walk(
                 name = f"{stop.page}{suffix}-{look}"
                 await arrive(visitor, page, stop.path(ids))
                 faults += await look_at(visitor, page, name)
+                if then is not None and stop.page not in finished:
+                    await then(stop, page)
+                    finished.add(stop.page)
     return faults
 
 

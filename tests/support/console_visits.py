@@ -22,7 +22,7 @@ from access_policy.domain.mode_schedule.rules import local_instant
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.settings import Settings
 from tests.support import attempts, builders
-from tests.support.stores import envelope
+from tests.support.stores import batched, envelope
 
 DAYS: Final = 7
 OWN: Final = [f"bus-{number}" for number in range(104, 120)]
@@ -59,8 +59,8 @@ class Week:
         """Append the visits to the store of `settings`, which no process has open."""
         container = Container(settings=settings)
         store = container.stores.store()
-        for visit in self._visits():
-            await store.append([visit])
+        for visits in batched(self._visits()):
+            await store.append(visits)
         await close_opened(container)
 
     def _visits(self) -> Iterator[Append]:

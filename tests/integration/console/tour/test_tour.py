@@ -8,9 +8,10 @@ import pytest
 from playwright.async_api import Browser
 
 from access_policy.entrypoints.demo.fleet import DEPOT
-from tests.integration.console.tour.conftest import Place
+from tests.integration.console.tour.conftest import LOOKS_OF_A_PAGE, Place
 from tests.support.console_looks import walk
-from tests.support.console_tour import EMPTY, STOPS
+from tests.support.console_tour import STOPS
+from tests.support.console_walk import Walk
 from tests.support.lengths import Length
 
 # Pages that get longer with a depot's chargers come first, and those of one thing, as on the small depot, afterwards.
@@ -41,17 +42,14 @@ LONG_PAGES: Final = frozenset(
 )
 BY_LENGTH: Final = sorted(STOPS, key=lambda stop: stop.page not in LONG_PAGES)
 PAGES: Final = Length(ci=len(LONG_PAGES), soak=len(STOPS), of="pages")
-LOOKS_OF_A_PAGE: Final = Length(ci=1, soak=3, of="of the looks of each page")
 
 
 @pytest.mark.soak(LOOKS_OF_A_PAGE)
-async def test_tour_of_the_demo_depot_finds_no_fault(browser: Browser, north_yard: Place) -> None:
-    depot, ids = north_yard
-    faults = await walk(browser, depot, ids, STOPS, looks=LOOKS_OF_A_PAGE.count)
-    faults += await walk(browser, depot, {"depot_id": "south-yard"}, EMPTY, looks=LOOKS_OF_A_PAGE.count)
+async def test_tour_of_the_demo_depot_finds_no_fault(walked: Walk, north_yard: Place) -> None:
+    _, ids = north_yard
 
     assert ids["depot_id"] == DEPOT
-    assert faults == [], "\n".join(faults)
+    assert walked.faults == [], "\n".join(walked.faults)
 
 
 @pytest.mark.soak(PAGES, LOOKS_OF_A_PAGE)
