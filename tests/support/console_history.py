@@ -5,7 +5,7 @@ overrides, an exception and charges under way. The service reads it at its start
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ from tests.support import builders
 from tests.support.attempts import started
 from tests.support.console_pages import ServedDepot, serving_client
 from tests.support.places import prepare_file
+from tests.support.served_axe import serving_axe
 from tests.support.stores import batched, envelope
 
 TENANT: Final = TenantId("demo")
@@ -60,7 +61,10 @@ async def served_history(
     await _record(settings, chargers, datetime.now(UTC))
     if before is not None:
         await before(settings)
-    async with Service(settings).running() as service, serving_client(service, TENANT) as client:
+    async with AsyncExitStack() as closing:
+        with serving_axe():
+            service = await closing.enter_async_context(Service(settings).running())
+        client = await closing.enter_async_context(serving_client(service, TENANT))
         yield ServedDepot(service, client, {}, TENANT)
 
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 from playwright.async_api import Browser, Page
 
 from tests.support import pictures
-from tests.support.console_pages import ROOT, ServedDepot, Visitor, serious_among, violations_of, visiting
+from tests.support.console_pages import ROOT, ServedDepot, Visitor, serious_among, visiting
 from tests.support.console_tour import Ids, Stop
+from tests.support.served_axe import violations_of
 
 TOUR: Final = ROOT / "build/tour"
 AXE_RESULTS: Final = TOUR / "axe"

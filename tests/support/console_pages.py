@@ -28,16 +28,13 @@ from tests.support import pictures
 from tests.support.console_browsers import context_for, context_of_its_own
 from tests.support.places import prepare_file
 from tests.support.plain_http import plain_client
+from tests.support.served_axe import serving_axe, violations_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-AXE: Final = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 SCREENSHOTS: Final = ROOT / "build/screenshots"
 DESK: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 WAIT_MS: Final = 20_000  # a deadline for a busy machine, not an expectation
-# No path to what is well, none to what is not, and no style sheet fetched again: the one rule that would read it is off.
-VIOLATIONS: Final = """async () => (await axe.run(
-  {resultTypes: ["violations"], selectors: false, preload: {assets: ["media"]}})).violations"""
 SERIOUS: Final = frozenset({"serious", "critical"})
 
 
@@ -82,7 +79,8 @@ async def served_depot(
     if before is not None:
         await before(settings)
     async with AsyncExitStack() as closing:
-        service = await closing.enter_async_context(Service(settings).running())
+        with serving_axe():
+            service = await closing.enter_async_context(Service(settings).running())
         client = await closing.enter_async_context(serving_client(service, TENANT))
         api = DemoApi(str(client.base_url), client.headers["Authorization"].removeprefix("Bearer "))
         closing.push_async_callback(api.close)
@@ -205,13 +203,6 @@ async def sign_in(visitor: Visitor, role: Role = Role.ADMIN, *, subject: str = "
     link = await visitor.depot.sign_in_link(role, subject=subject)
     answer = await visitor.context.request.get(link, max_redirects=0)
     assert answer.status == HTTPStatus.SEE_OTHER, await answer.text()
-
-
-async def violations_of(page: Page) -> list[dict[str, Any]]:
-    """All that axe-core finds: `id`, `impact`, `help` and `nodes` of each violation."""
-    await page.evaluate(AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = await page.evaluate(VIOLATIONS)
-    return found
 
 
 def serious_among(violations: list[dict[str, Any]]) -> list[str]:

@@ -16,7 +16,8 @@ from playwright.async_api import Browser, Page, Route
 
 from tests.support.built_site import ROOT, built_site, loaded_from_elsewhere
 from tests.support.console_browsers import chromium
-from tests.support.console_pages import AXE, DESK, PHONE, SERIOUS, VIOLATIONS, WAIT_MS
+from tests.support.console_pages import DESK, PHONE, SERIOUS, WAIT_MS
+from tests.support.served_axe import AXE, VIOLATIONS
 
 KINDS = (
     "index.html",

@@ -14,13 +14,11 @@ from tests.support.console_tour import STOPS
 from tests.support.console_walk import Walk
 from tests.support.lengths import Length
 
-# Pages that get longer with a depot's chargers come first, and those of one thing, as on the small depot, afterwards.
+# Pages that get longer with a depot's chargers come first; afterwards those of one thing, as on the small depot, and the
+# longest of all, which test_large_depot.py and test_large_plan.py let axe read.
 LONG_PAGES: Final = frozenset(
     [
-        "board",
         "board-day",
-        "board-week",
-        "chargers",
         "charger",
         "charger-plan",
         "attempts",
@@ -28,7 +26,6 @@ LONG_PAGES: Final = frozenset(
         "attempt-charged",
         "faults",
         "reports",
-        "plan",
         "new-entry",
         "overrides",
         "new-override",
