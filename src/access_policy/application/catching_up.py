@@ -47,7 +47,9 @@ def catching_up(handler: Handler[Command, Result], follower: Follower, store: Ev
             if end <= known_to:
                 raise
         if not await follower.wait_until(end, timeout_s=WITHIN_S):
-            raise TooBusy("what the command names is not known here yet, or does not exist; try again")
+            raise TooBusy(
+                "the command names something that does not exist, or that this process does not know yet; try again"
+            )
         return await handler(context, command)
 
     return run

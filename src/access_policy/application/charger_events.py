@@ -41,31 +41,31 @@ class ChargerEventDispatcher:
     # --- subscribing -------------------------------------------------------------------------------------------------
 
     def on_connected(self, listener: TriggerListener) -> None:
-        """`listener` receives the charger and the reason to compare its mode now: it connected or booted."""
+        """Call `listener` with each charger whose mode must be compared now, and the reason: it connected or booted."""
         self._connected.append(listener)
         for key, trigger in self._early_connected.items():
             listener(key, trigger)
 
     def on_drift(self, listener: TriggerListener) -> None:
-        """`listener` receives the charger and the evidence that its mode may differ from the applied one."""
+        """Call `listener` with each charger whose mode may differ from the applied one, and the evidence."""
         self._drift.append(listener)
         for key, evidence in self._early_drift.items():
             listener(key, evidence)
 
     def on_energy(self, listener: EnergyListener) -> None:
-        """`listener` receives meter values that show that energy flows in a session."""
+        """Call `listener` with meter values that show that energy flows in a session."""
         self._energy.append(listener)
 
     def on_plug(self, listener: PlugListener) -> None:
-        """`listener` receives the charger, the connector, and whether a vehicle is plugged in."""
+        """Call `listener` with the charger, the connector, and whether a vehicle is plugged in."""
         self._plug.append(listener)
 
     def on_decision(self, listener: DecisionListener) -> None:
-        """`listener` receives each decision on an attempt at a charger, once it is recorded."""
+        """Call `listener` with each decision on an attempt at a charger, once it is recorded."""
         self._decision.append(listener)
 
     def on_reservation_ended(self, listener: ReservationListener) -> None:
-        """`listener` receives the charger, the number of a reservation that it no longer has, and the reason that it
+        """Call `listener` with the charger, the number of a reservation that it no longer has, and the reason that it
         reports."""
         self._reservation.append(listener)
 

@@ -52,7 +52,7 @@ class ChargerTasks:
         except StoreUnavailable as outage:
             log.warning("%s at charger %s waits for the store: %s", self._name, key[1], outage)
         except Exception:  # the edge of the task: a failure at one charger must not end anything else
-            log.exception("%s at charger %s failed and is tried again", self._name, key[1])
+            log.exception("%s at charger %s failed and will be retried", self._name, key[1])
 
     def _ended(self, key: ChargerKey, _: asyncio.Task[None]) -> None:
         del self._tasks[key]

@@ -75,7 +75,7 @@ class Follower:
                 while True:
                     await self.catch_up(at_ease=True)
                     if backoff.failures:
-                        log.info("follower %s goes on after %d failures", self.name, backoff.failures)
+                        log.info("follower %s resumed after %d failures", self.name, backoff.failures)
                         backoff.reset()
                     await self._wait()
             except Exception:
@@ -83,7 +83,7 @@ class Follower:
                     stuck_at = self._reached
                     backoff.reset()
                 if backoff.failures == 0:
-                    log.exception("follower %s failed and starts again", self.name)
+                    log.exception("follower %s failed and restarts", self.name)
                 await asyncio.sleep(backoff.next_s())
 
     async def resume(self) -> None:

@@ -29,7 +29,7 @@ class RecordRestore:
     clock: Clock
 
     async def __call__(self, restore_id: str, *, backed_up_at: datetime, restored_at: datetime) -> None:
-        """A repeated call has no effect. Raises `StoreUnavailable`."""
+        """Record the restore; a repeated call has no effect. Raises `StoreUnavailable`."""
         position = await self.store.last_position()
         event = InstallationRestored(
             restore_id=restore_id,

@@ -33,6 +33,6 @@ def retrying(handler: Handler[Command, Result]) -> Handler[Command, Result]:
                 return await handler(context, command)
             except VersionConflict:
                 await asyncio.sleep(backoff.next_s())
-        raise TooBusy("the same thing is being changed by others; try again")
+        raise TooBusy("others are changing the same object; try again")
 
     return run

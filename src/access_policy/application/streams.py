@@ -66,7 +66,8 @@ def condition_stream(tenant_id: TenantId, charger_id: ChargerId) -> StreamId:
 
 
 def charge_point_stream(charge_point_id: ChargePointId) -> StreamId:
-    """The stream belongs to the installation, not to a tenant: a charge point id is unique across tenants."""
+    """Return the charge point's stream. It belongs to the installation, not to a tenant: a charge point id is unique
+    across tenants."""
     return StreamId(f"{CHARGE_POINT_STREAMS}{quote(charge_point_id, safe='')}")
 
 
@@ -76,17 +77,17 @@ def tenant_stream(tenant_id: TenantId) -> StreamId:
 
 
 def erasure_stream(tenant_id: TenantId) -> StreamId:
-    """The stream belongs to the installation: it remains after the tenant is erased."""
+    """Return the stream of the tenant's erasures. It belongs to the installation, because it remains after the erasure."""
     return StreamId(f"{INSTALLATION}/tenant_erasure/{tenant_id}")
 
 
 def restore_stream(restore_id: str) -> StreamId:
-    """The stream belongs to the installation."""
+    """Return the stream of the restore, which belongs to the installation."""
     return StreamId(f"{INSTALLATION}/restore/{restore_id}")
 
 
 def reading_stream(tenant_id: TenantId, reading_id: str) -> StreamId:
-    """Each reading of identifier values has a stream of its own, so that readers never contend."""
+    """Return the stream of one reading of identifier values; each has its own, so that readers never contend."""
     return StreamId(f"{tenant_id}/identifier_reading/{reading_id}")
 
 
@@ -103,12 +104,12 @@ def ocpi_partner_stream(tenant_id: TenantId, partner_id: str) -> StreamId:
 
 
 def oscp_provider_stream(tenant_id: TenantId, record_id: str) -> StreamId:
-    """`record_id` names the depot and the provider."""
+    """Return the provider's stream; `record_id` names the depot and the provider."""
     return StreamId(f"{tenant_id}/oscp_provider/{quote(record_id, safe='')}")
 
 
 def charger_call_stream(tenant_id: TenantId, call_id: str) -> StreamId:
-    """Each person's call to a charger has a stream of its own."""
+    """Return the stream of one call of a person to a charger; each call has its own."""
     return StreamId(f"{tenant_id}/charger_call/{call_id}")
 
 

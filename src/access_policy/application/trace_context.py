@@ -14,7 +14,7 @@ current_traceparent = _traceparent.get
 
 @contextmanager
 def within_trace(traceparent: str | None) -> Iterator[None]:
-    """The work in the block, and the tasks that it starts, belong to that trace."""
+    """Let the work in the block, and the tasks that it starts, belong to that trace."""
     token = _traceparent.set(traceparent)
     try:
         yield

@@ -176,7 +176,7 @@ async def test_charger_plan_double_chargers_and_charge_points_are_errors_on_both
         (b"PK\x03\x04rest", "Excel workbook"),
         (b"charger_id;profile\nbay-1;x\n", "separated by ';'"),
         (b"charger_id,vehicle_id\nbay-1,x\n", "unknown columns: 'vehicle_id'"),
-        (b"profile\nx\n", "no column charger_id, which says which charger"),
+        (b"profile\nx\n", "no column charger_id, which identifies the charger"),
         (b"charger_id\n", "no rows"),
         (b"charger_id\nB\xe4y\n", "Line 2 is not UTF-8"),
     ],

@@ -153,7 +153,7 @@ def test_a_masked_value_stands_for_one_that_the_vehicle_has() -> None:
 
     assert actions(plan_cards(known, "a,…B2C3")) == ["unchanged"]
     assert actions(plan_cards(known, f"a,…B2C3;{OTHER_CARD}")) == ["change"]
-    assert "fits none" in said(plan_cards(known, "a,…FFFF")[0])
+    assert "matches no identifier" in said(plan_cards(known, "a,…FFFF")[0])
 
 
 def test_a_masked_value_says_nothing_of_a_new_vehicle() -> None:

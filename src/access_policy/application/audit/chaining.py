@@ -45,7 +45,7 @@ class AuditChainer:
                 await self.catch_up(at_ease=True)
             except Exception:
                 if backoff.failures == 0:
-                    log.exception("the audit chain waits and tries again")
+                    log.exception("the audit chain is delayed and retries")
                 await asyncio.sleep(backoff.next_s())
             else:
                 backoff.reset()

@@ -73,4 +73,4 @@ class RecordChanges:
             except VersionConflict:
                 continue
             return
-        raise StoreUnavailable(f"others append to {pending.stream} at the same time; it is tried again")
+        raise StoreUnavailable(f"others append to {pending.stream} at the same time; the append will be retried")

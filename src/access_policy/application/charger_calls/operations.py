@@ -49,7 +49,7 @@ def unlock(protocol: str, connector_id: int = 1) -> Call:
 
 
 def change_availability(protocol: str, *, is_operative: bool, connector_id: int | None = None) -> Call:
-    """`connector_id` None: the charger as a whole."""
+    """Make or take a connector out of service; `connector_id` None means the charger as a whole."""
     state = "Operative" if is_operative else "Inoperative"
     if protocol == V16:
         return "ChangeAvailability", {"connectorId": connector_id or 0, "type": state}
@@ -58,8 +58,7 @@ def change_availability(protocol: str, *, is_operative: bool, connector_id: int 
 
 
 def trigger(protocol: str, message: str, connector_id: int | None = None) -> Call:
-    """`message` is a message name such as `StatusNotification`. `connector_id` None: the charger as a whole, or all
-    connectors."""
+    """Request a message such as `StatusNotification`; `connector_id` None means the charger as a whole, or all connectors."""
     where: dict[str, Any] = {}
     if connector_id is not None:
         where = {"connectorId": connector_id} if protocol == V16 else {"evse": {"id": connector_id}}
@@ -67,14 +66,14 @@ def trigger(protocol: str, message: str, connector_id: int | None = None) -> Cal
 
 
 def read_setting(protocol: str, name: str) -> Call:
-    """`name` is a configuration key, or `Component.Variable` in 2.x. Raises `OperationInvalid`."""
+    """Read a setting: a configuration key, or `Component.Variable` in 2.x. Raises `OperationInvalid`."""
     if protocol == V16:
         return "GetConfiguration", {"key": [name]}
     return "GetVariables", {"getVariableData": [_address(name)]}
 
 
 def write_setting(protocol: str, name: str, value: str) -> Call:
-    """Raises `OperationInvalid`."""
+    """Write a setting, named as in `read_setting`. Raises `OperationInvalid`."""
     if protocol == V16:
         return "ChangeConfiguration", {"key": name, "value": value}
     return "SetVariables", {"setVariableData": [{**_address(name), "attributeValue": value}]}

@@ -210,7 +210,8 @@ class ChargerPlanApplier:
 
 
 def in_order(rows: Iterable[ChargerPlanRow]) -> list[ChargerPlanRow]:
-    """A charger that gives up a charge point id comes before the one that takes it; otherwise as in the file."""
+    """Return the rows ordered so that a charger that releases a charge point id comes before the one that takes it;
+    otherwise as in the file."""
     by_charger = {row.charger_id: row for row in rows}
     ordered: dict[ChargerId | None, ChargerPlanRow] = {}
     for row in by_charger.values():

@@ -134,10 +134,10 @@ def _password(cell: str) -> str:
     shortest, longest = PASSWORD_LENGTHS
     if not shortest <= len(password) <= longest:
         raise ValueError(
-            f"A password has {shortest} to {longest} characters. Leave the cell empty to keep the present one."
+            f"A password must have {shortest} to {longest} characters. Leave the cell empty to keep the present one."
         )
     if not password.isprintable():
-        raise ValueError("A password has no control characters.")
+        raise ValueError("A password must not contain control characters.")
     return password
 
 

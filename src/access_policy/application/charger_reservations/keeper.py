@@ -67,13 +67,13 @@ class ReservationKeeper:
             self._woken.set()
 
     def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
-        """A connector that became free can be reserved."""
+        """Handle a connector that became free, which can be reserved."""
         if not plugged_in:
             self.reconciler.freed(key, connector_id)
             self.trigger(key)
 
     def ended(self, key: ChargerKey, number: int, status: str) -> None:
-        """The charger reports that it no longer has the reservation."""
+        """Handle the charger's report that it no longer has the reservation."""
         self.reconciler.ended(key, number, status)
         self.trigger(key)
 

@@ -81,8 +81,8 @@ class ReservationReconciler:
         return min(self._instants(key, kept, now, is_recorded=is_recorded), default=None)
 
     def ended(self, key: ChargerKey, number: int, status: str) -> None:
-        """The charger reports that it no longer has the reservation (ReservationStatusUpdate). The reservation is sent
-        again after a backoff if the charger should still have it."""
+        """Handle the charger's report that it no longer has the reservation (ReservationStatusUpdate). The reservation
+        is sent again after a backoff if the charger should still have it."""
         kept = self._kept.get(key)
         slot = None if kept is None else kept.slots.get(number)
         if slot is None:
@@ -92,8 +92,8 @@ class ReservationReconciler:
         slot.try_later(self.clock.now())
 
     def freed(self, key: ChargerKey, connector_id: int) -> None:
-        """The connector is available: send at once the reservations that wait for it, and send again those that the
-        charger should have and may have lost (OCPP 1.6 does not report the loss)."""
+        """Handle a connector that became available: send at once the reservations that wait for it, and send again
+        those that the charger should have and may have lost (OCPP 1.6 does not report the loss)."""
         kept = self._kept.get(key)
         for slot in kept.slots.values() if kept is not None else ():
             if slot.connector_id in (THE_CHARGER, connector_id):

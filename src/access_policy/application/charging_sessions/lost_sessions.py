@@ -41,7 +41,7 @@ class LostSessions:
         self._clock = clock
 
     async def connector_free(self, key: ChargerKey, connector_id: int, at: datetime) -> None:
-        """The connector reported at `at` that no vehicle is plugged in."""
+        """Handle the connector's report at `at` that no vehicle is plugged in."""
         self._live.connector_free(key, connector_id, at)
         await self.check(key)
 

@@ -107,13 +107,14 @@ def grant_of(key: ApiKey) -> ApiKeyGrant:
 def _must_be_possible(key: ApiKey, caller_depots: DepotScope) -> None:
     if key.role is Role.INSTALLATION:
         raise ApiKeyInvalid(
-            "An API key belongs to a tenant, and the role installation to none; choose another role.", pointer="/role"
+            "An API key belongs to a tenant, and the role installation belongs to none; choose another role.",
+            pointer="/role",
         )
     if key.depots is not None and not key.depots:
-        raise ApiKeyInvalid("depot_ids is empty; name depots, or leave it out for all.", pointer="/depot_ids")
+        raise ApiKeyInvalid("depot_ids is empty; name depots, or omit it for all.", pointer="/depot_ids")
     if not key.created_at < key.expires_at <= key.created_at + LASTS_MAX:
         raise ApiKeyInvalid(
-            f"An API key expires after now and within {LASTS_MAX.days} days; give another expires_at.",
+            f"expires_at must be later than now and within {LASTS_MAX.days} days; choose another instant.",
             pointer="/expires_at",
         )
     if not key.is_within(caller_depots):

@@ -116,7 +116,7 @@ class EnrolIdentifierHandler:
 
 
 def _described(command: EnrolIdentifier, current: Vehicle | None) -> VehicleDescription:
-    """An existing vehicle keeps its description."""
+    """Return the vehicle's description; an existing vehicle keeps its own."""
     if current is not None:
         is_described = current.description
         if command.access_class not in (None, is_described.access_class) or command.agreement_id not in (

@@ -27,7 +27,8 @@ AT_A_TIME: Final = 10  # chargers in one iteration of the event loop
 
 
 class KeepingUp:
-    """Several processes may check at once: the later one finds the charger up to date, or loses the race and checks again."""
+    """Several processes may check concurrently: the later one finds the charger up to date, or loses the race and
+    checks again."""
 
     def __init__(self, view: DecisionView, chargers_follow: ChargersFollow) -> None:
         self._view = view

@@ -120,8 +120,8 @@ class OverrideManyHandler:
     chargers: ChargersOfDepot
 
     async def __call__(self, context: Context, command: OverrideMany) -> tuple[OverrideId, list[OverriddenOne]]:
-        """All overrides begin and end at the same instants, regardless of how long the command takes. Raises
-        `DepotUnknown`."""
+        """Override each charger; all overrides begin and end at the same instants, regardless of how long the command
+        takes. Raises `DepotUnknown`."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
         at_depot = await self.chargers.charger_ids(context.tenant_id, command.depot_id)
         wanted = list(at_depot if command.charger_ids is None else dict.fromkeys(command.charger_ids))

@@ -28,7 +28,7 @@ class OverrideEffect:
 
 
 def effect_of(policy: ChargerAccessPolicy, events: Sequence[PolicyEvent]) -> OverrideEffect:
-    """`events` are those that the command would record: one `ModeOverridden`."""
+    """Return the effect of `events`, the one `ModeOverridden` that the command would record."""
     (made,) = [each for each in events if isinstance(each, ModeOverridden)]
     changed = fold(events, policy)
     assert changed is not None  # the policy existed before

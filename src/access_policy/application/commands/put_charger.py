@@ -85,7 +85,7 @@ class PutChargerHandler:
     async def _depot(self, context: Context, command: PutCharger) -> Depot:
         depot = await self.depots.find(context.tenant_id, command.depot_id)
         if depot is None:
-            raise SettingsInvalid(f"There is no depot {command.depot_id}; put it first.", pointer="/depot_id")
+            raise SettingsInvalid(f"There is no depot {command.depot_id}; register it first.", pointer="/depot_id")
         return depot
 
     def _settings(
@@ -93,7 +93,7 @@ class PutChargerHandler:
     ) -> ChargerSettings:
         if not self.profiles.knows(context.tenant_id, command.profile):
             raise ProfileNotThere(
-                f"There is no capability profile {command.profile[:64]!r}; choose one of the list of profiles.",
+                f"There is no capability profile {command.profile[:64]!r}; choose one from the list of profiles.",
                 pointer="/profile",
             )
         current = ChargerSettings(

@@ -67,7 +67,7 @@ class PutProfileHandler:
 
     async def __call__(self, context: Context, command: PutProfile) -> Done:
         if self.names.always_exists(command.name):
-            raise ProfileNameTaken(f"{command.name} always exists and cannot be changed; take another name.")
+            raise ProfileNameTaken(f"{command.name} always exists and cannot be changed; choose another name.")
         profile = await self.profiles.get(context, command.name)
         check_version(command.expected_version, 0 if profile.definition is None else profile.version)
         return await self.profiles.record(context, profile, profile.put(command.definition))

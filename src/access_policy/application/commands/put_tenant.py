@@ -31,7 +31,7 @@ class PutTenantHandler:
     async def __call__(self, context: Context, command: PutTenant) -> Done:
         tenant_id = TenantId(checked_id(command.tenant_id, "tenant_id"))
         if (await self.tenants.erasures(tenant_id)).version:
-            raise TenantIsErased(f"The tenant {tenant_id} was erased and its id is not used again; choose another.")
+            raise TenantIsErased(f"The tenant {tenant_id} was erased and its id cannot be used again; choose another.")
         tenant = await self.tenants.find(tenant_id)
         version = 0 if tenant is None else tenant.version
         check_version(command.expected_version, version)

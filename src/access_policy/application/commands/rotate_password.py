@@ -62,7 +62,7 @@ class RotatePasswordHandler:
             await self.chargers.commands(key).set_password(password)
         except SwitchRefused as refusal:
             await self.credentials.withdraw(charge_point_id, key)
-            raise PasswordNotTaken(f"Charger {command.charger_id} refused it: {refusal.detail}.") from refusal
+            raise PasswordNotTaken(f"Charger {command.charger_id} refused the password: {refusal.detail}.") from refusal
         except ChargerDidNotAnswer as silence:
             raise PasswordNotTaken(
                 f"Charger {command.charger_id} did not answer ({silence}); both the old and the new password are valid."

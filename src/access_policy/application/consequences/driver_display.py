@@ -53,7 +53,7 @@ class DriverDisplay:
         self._tasks = BackgroundTasks()
 
     def decided(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
-        """A decision was recorded at a charger; return at once."""
+        """Handle a decision that was recorded at a charger; return at once."""
         if isinstance(event, AccessAllowed) and key not in self._shown:
             self._latest.pop(key, None)
             return

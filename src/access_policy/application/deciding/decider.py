@@ -114,7 +114,7 @@ class AttemptDecider:
     def _settled(
         self, deciding: _Deciding, event: AccessAllowed | AccessDenied, at: datetime, outcome: int | Exception
     ) -> None:
-        """The append has ended: the decision is recorded at a log position, or the append failed."""
+        """Handle the end of the append: the decision is recorded at a log position, or the append failed."""
         if isinstance(outcome, VersionConflict):
             self._begin(deciding, self._decided_twice(deciding, event, at))
         elif isinstance(outcome, Exception):
@@ -214,7 +214,7 @@ class _Deciding:
 async def _delivered_again(
     under_way: asyncio.Future[RecordedDecision], attempt: AccessAttempt, ref: IdentifierRef | None
 ) -> RecordedDecision:
-    """Return the decision that is under way for another delivery of the attempt."""
+    """Return the decision in progress for another delivery of the attempt."""
     earlier = await asyncio.shield(under_way)
     must_be_the_same_attempt(earlier.event, attempt, ref)
     return replace(earlier, redelivered=True)

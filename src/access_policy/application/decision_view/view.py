@@ -152,7 +152,7 @@ class DecisionView:
         if len(found) > 1:
             raise EntranceIdTaken(
                 f"Depots {', '.join(sorted(each.depot_id for each in found))} both have an entrance {entrance_id}; "
-                "remove one of them and put it again with another id.",
+                "remove one of them and create it again with another id.",
                 pointer="/entrance_id",
             )
         return found[0]

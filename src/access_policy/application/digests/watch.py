@@ -42,7 +42,7 @@ TRANSITIONS: Final = ("transitions", "on_time", "late", "missed", "pending", "un
 
 
 class DigestWatch:
-    """Several processes may check at once: the stream of a digest accepts one event. `followed_to` returns the log
+    """Several processes may check concurrently: the stream of a digest accepts one event. `followed_to` returns the log
     position that the read models have reached. A digest waits until they have read everything stored before it became
     due."""
 

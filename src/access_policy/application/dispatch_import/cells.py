@@ -110,7 +110,7 @@ def _moment(cell: str, zone: ZoneInfo) -> tuple[datetime, str | None]:
         at = datetime.fromisoformat(f"{day}T{clock}" if clock[2] == ":" else f"{day}T0{clock}")
     except ValueError as error:
         raise ValueError(
-            "Not a moment; write it as 2026-11-20 18:30 in the depot's time, or with an offset, as 2026-11-20T18:30+01:00."
+            "Not a valid time; write it as 2026-11-20 18:30 in the depot's time, or with an offset, as 2026-11-20T18:30+01:00."
         ) from error
     if at.tzinfo is not None:
         return utc(at, "The moment"), None
@@ -119,9 +119,12 @@ def _moment(cell: str, zone: ZoneInfo) -> tuple[datetime, str | None]:
     if first == second:
         return first, None
     if first < second:
-        return first, f"The clocks go back, and {text} comes twice; the first is meant. Write an offset for the second."
+        return (
+            first,
+            f"The clocks go back, so {text} occurs twice; the first is assumed. Write an offset for the second.",
+        )
     shown = first.astimezone(zone)
-    return first, f"The clocks go forward, and {text} does not come; {shown:%H:%M} is meant."
+    return first, f"The clocks go forward, so {text} does not exist; {shown:%H:%M} is assumed."
 
 
 def _number(column: str, most: float) -> Callable[[str], float]:

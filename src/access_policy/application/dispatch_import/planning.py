@@ -97,7 +97,7 @@ def _match(draft: Draft, own: OwnEntries, now: datetime) -> None:
         _say(
             draft,
             ASSIGNMENTS.key,
-            f"{key} could be several reservations ({ids}); write the id of one of them, or from.",
+            f"{key} matches several reservations ({ids}); enter the id of one of them, or fill in from.",
         )
         return
     if live or (found and start is not None):
@@ -132,7 +132,7 @@ def _draft(draft: Draft, book: ReservationBook, known: Known, now: datetime) -> 
         draft.errors += [each for each in wrong.errors if each.column not in columns]
         return
     if draft.entry is not None and draft.entry.is_over(now) and draft.is_changed:
-        over = f"{draft.row.assignment_id} is over; it stays as it is. Leave the row out, or give a new assignment_id."
+        over = f"{draft.row.assignment_id} is over and stays unchanged. Remove the row, or use a new assignment_id."
         _say(draft, ASSIGNMENTS.key, over)
 
 

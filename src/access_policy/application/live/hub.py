@@ -185,7 +185,7 @@ class LiveHub:
                 await asyncio.sleep(rest_after(time.monotonic() - began))
             except Exception:
                 if backoff.failures == 0:
-                    log.exception("the live stream stands still and tries again")
+                    log.exception("the live stream is stalled and retries")
                 await asyncio.sleep(backoff.next_s())
 
     async def _follow(self, up_to: int) -> None:

@@ -96,12 +96,12 @@ def beginning() -> bytes:
 
 
 def ready(position: int) -> bytes:
-    """Everything up to the position has been sent; all later messages are live."""
+    """Tell the client that everything up to the position has been sent, and that all later messages are live."""
     return _control("ready", {"position": position}, position)
 
 
 def reset(position: int, reason: ResetReason) -> bytes:
-    """The client must read everything again, as it is at this position or later."""
+    """Tell the client to read everything again, as it is at this position or later."""
     return _control("reset", {"reason": reason, "position": position}, position)
 
 
@@ -110,7 +110,7 @@ def end(reason: EndReason) -> bytes:
 
 
 def heartbeat(position: int) -> bytes:
-    """A comment, and an id without data, which clients store without dispatching an event (HTML Standard 9.2.6)."""
+    """Return a comment, and an id without data, which clients store without dispatching an event (HTML Standard 9.2.6)."""
     return b": heartbeat\nid: %d\n\n" % position
 
 

@@ -27,7 +27,7 @@ class Piece:
         self.plain = plain
 
     def __len__(self) -> int:
-        """The number of bytes before compression."""
+        """Return the number of bytes before compression."""
         return len(self.plain)
 
     @cached_property

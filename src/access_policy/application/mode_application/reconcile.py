@@ -40,8 +40,8 @@ from access_policy.domain.site_energy.gate import GateLevel
 log = logging.getLogger(__name__)
 
 EVIDENCE_WITHOUT_SWITCH = {
-    ControlWithoutSwitch.CENTRAL: "the charger always asks; decided here",
-    ControlWithoutSwitch.REMOTE_START: "the charger always asks; started from here at plug-in in freevend",
+    ControlWithoutSwitch.CENTRAL: "the charger always requests authorisation; the service decides",
+    ControlWithoutSwitch.REMOTE_START: "the charger always requests authorisation; the service starts freevend charges at plug-in",
 }
 
 

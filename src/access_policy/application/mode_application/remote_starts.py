@@ -81,13 +81,13 @@ class RemoteStarts:
             await self._tasks.cancel()
 
     def connected(self, key: ChargerKey) -> None:
-        """The charger has connected or booted. By itself it reports only changes since it disconnected, so its statuses
-        are requested."""
+        """Request the statuses of a charger that connected or booted: by itself it reports only changes since it
+        disconnected."""
         if self._is_remotely_started(key):
             self._status_requests[key] = _StatusRequest()
 
     def plug_seen(self, key: ChargerKey, connector_id: int, plugged_in: bool) -> None:
-        """A connector reports that a vehicle waits at it, or that no vehicle is plugged in any more."""
+        """Handle a connector's report that a vehicle waits at it, or that no vehicle is plugged in any more."""
         if not self._is_remotely_started(key):
             return
         if plugged_in:

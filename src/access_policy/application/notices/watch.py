@@ -28,7 +28,7 @@ AT_A_TIME: Final = 10  # chargers in one iteration of the event loop
 
 
 class NoticeWatch:
-    """Several processes may check at once: the stream of a notice accepts one event."""
+    """Several processes may check concurrently: the stream of a notice accepts one event."""
 
     def __init__(self, view: DecisionView, store: EventStore, clock: Clock) -> None:
         self._view = view

@@ -262,7 +262,7 @@ def _check_room(found: BookingRecord | int) -> None:
     """Check that there is room for one more request of the booking, or for one more booking."""
     if isinstance(found, int):
         if found >= BOOKINGS_MAX:
-            raise TooManyBookings(f"This service keeps {BOOKINGS_MAX} bookings of a partner; cancel some.")
+            raise TooManyBookings(f"This service keeps at most {BOOKINGS_MAX} bookings per partner; cancel some.")
     elif len(found.requests) >= REQUESTS_MAX:
         raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
 

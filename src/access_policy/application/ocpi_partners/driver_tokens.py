@@ -57,7 +57,9 @@ class OcpiDriverTokens:
             updated_at=updated_at,
         )
         if not await self.tokens.put(token, tokens_max=TOKENS_MAX):
-            raise TooManyTokens(f"This service keeps {TOKENS_MAX} tokens of a partner; name them in bookings instead.")
+            raise TooManyTokens(
+                f"This service keeps at most {TOKENS_MAX} tokens per partner; name them in bookings instead."
+            )
         to_review = not is_valid or (known is not None and not known.is_valid)
         return Pushed(ref, is_new=known is None, to_review=to_review)
 

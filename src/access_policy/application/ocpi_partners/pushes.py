@@ -1,8 +1,8 @@
 """Pushes of bookings to partners: from the log into a queue for each partner, and from there to its server.
 
-The queue, its order, its retries for a day and its dead letters are those of webhooks (ADR 0032). A row contains only
-the name of a booking. The booking is sent in its state at the time of sending, so that the last push of a booking
-always carries its last state.
+The queue, its order, its retries for a day and its dead letters are those of webhooks (ADR 0032). A row only identifies
+a booking. The booking is sent in its state at the time of sending, so that the last push of a booking always carries
+its last state.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class OcpiPartnerRegistrations:
             try:
                 await self.peers.unregister(partner.connection)
             except PeerFailed as failed:
-                log.warning("OCPI partner %s is removed, and was not told: %s", partner_id, failed)
+                log.warning("OCPI partner %s was removed but could not be notified: %s", partner_id, failed)
         cancelled, position = before.cancelled + after.cancelled, max(before.position, after.position)
         return EndedBookings(cancelled=cancelled, kept=after.kept, position=position)
 
@@ -170,7 +170,7 @@ class OcpiPartnerRegistrations:
             groups = self.view.book(tenant_id, depot_id).groups
             if (group_id := next((each for each in place.group_ids if each not in groups), None)) is not None:
                 raise BookablePlaceUnknown(
-                    f"Depot {depot_id} has no reservation group {group_id}; put it first.", pointer=f"{at}/group_ids"
+                    f"Depot {depot_id} has no reservation group {group_id}; create it first.", pointer=f"{at}/group_ids"
                 )
             if (charger_id := next(self._not_at(tenant_id, place), None)) is not None:
                 raise BookablePlaceUnknown(

@@ -102,7 +102,7 @@ class ForecastDesk:
                 if binding is None:
                     await self.forecasts.remove(after)
                 return
-        raise TooBusy("other forecasts of this group keep coming; send it again")
+        raise TooBusy("other forecasts of this group keep arriving; send it again")
 
     def _bound(self, before: GroupForecast, binding: GroupBinding | None) -> GroupForecast:
         node_id = None if binding is None else binding.node_id

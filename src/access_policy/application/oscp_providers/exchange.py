@@ -109,7 +109,9 @@ class OscpExchange:
         until = await self.forecasts.there_until(provider.key)
         if until is None or until <= self.change.clock.now():
             why = (
-                "You have not sent a handshake yet" if until is None else f"You are offline since {until:%H:%M:%S} UTC"
+                "You have not sent a handshake yet"
+                if until is None
+                else f"You have been offline since {until:%H:%M:%S} UTC"
             )
             raise HandshakeMissing(f"{why}; send a handshake first.")
 

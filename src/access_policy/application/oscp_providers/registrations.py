@@ -166,7 +166,7 @@ class OscpProviderRegistrations:
         for number, each in enumerate(settings.groups):
             if each.node_id not in known:
                 raise OscpNodeUnknown(
-                    f"There is no energy node {each.node_id}; put it first.", pointer=f"/groups/{number}/node_id"
+                    f"There is no energy node {each.node_id}; create it first.", pointer=f"/groups/{number}/node_id"
                 )
 
     def _check_peer(self, base_url: str, token: str) -> None:

@@ -75,7 +75,7 @@ class OscpWatch:
                 try:
                     await self.look()
                 except (StoreUnavailable, TooBusy, Refused) as trouble:
-                    log.warning("OSCP providers are not told: %s", trouble)
+                    log.warning("OSCP providers could not be notified: %s", trouble)
                 await asyncio.sleep(LOOK_S)
         finally:
             beating = [each.beating for each in self.states.values() if each.beating is not None]

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class PushLoops(Generic[Of]):
-    """Several processes may each run one; `lease` keeps all but one waiting. If two run at once, they repeat pushes but
-    lose none.
+    """Several processes may each run one; `lease` keeps all but one waiting. If two run at the same time, they repeat
+    pushes but lose none.
 
     `targets` returns the connected partners; `send` tries one delivery once; `tidy` runs once an hour. `on_enqueued`
     receives a function to call with the key of a queue that gets a row.

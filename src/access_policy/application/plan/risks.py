@@ -62,10 +62,12 @@ def risks_of(entry: Entry, facts: Facts, now: datetime) -> tuple[Reason, ...]:
 def _of_holder(reservation: Reservation, facts: Facts) -> Iterator[Reason]:
     holder = reservation.holder
     if holder.withheld:
-        left = "so nobody is admitted" if holder.admits_nobody else "so it does not admit; others of the booking do"
+        left = (
+            "so no one is admitted" if holder.admits_nobody else "so it does not admit; other tokens of the booking do"
+        )
         yield Reason(ReasonCode.TOKEN_NOT_VALID, f"The partner has declared a token of the booking invalid, {left}.")
     elif holder.admits_nobody:
-        yield Reason(ReasonCode.NO_TOKEN, "The booking names no token, so nobody is admitted until a change names one.")
+        yield Reason(ReasonCode.NO_TOKEN, "The booking names no token, so no one is admitted until a change names one.")
     for vehicle_id, vehicle in facts.vehicles.items():
         if vehicle is None:
             yield Reason(ReasonCode.VEHICLE_UNKNOWN, f"Vehicle {vehicle_id} is not in the registry.")
@@ -114,5 +116,5 @@ def _of_charger(charger: ChargerFacts, reservation: Reservation, now: datetime) 
             if not charge.is_by(reservation.holder):
                 yield Reason(
                     ReasonCode.CHARGE_OVERLAPS,
-                    f"A charge of another vehicle runs at {charger.charger_id} and may go on.",
+                    f"A charge of another vehicle is running at {charger.charger_id} and may continue.",
                 )

@@ -89,7 +89,7 @@ def _cancelled(entry: Entry) -> tuple[PlanStatus, tuple[Reason, ...]]:
 
 def _missed(entry: Entry) -> Reason:
     if entry.outcome is Outcome.NO_SHOW or (entry.lost_at is not None and entry.lost_at < entry.reservation.end):
-        return Reason(ReasonCode.NO_SHOW, "The holder did not come in time, and the reservation was lost.")
+        return Reason(ReasonCode.NO_SHOW, "The holder did not arrive in time, and the reservation was lost.")
     return Reason(ReasonCode.WINDOW_ENDED, "The window ended without a charge of the holder.")
 
 
@@ -104,7 +104,7 @@ def _of_charge(entry: Entry, charge: Charge | None) -> tuple[PlanStatus, tuple[R
     if is_running:
         return PlanStatus.CHARGING, ()
     if reached is None:
-        detail = "The charger did not report how much was charged, so nobody can say whether it was enough."
+        detail = "The charger did not report how much was charged, so it is not known whether it was enough."
         return PlanStatus.DONE, (Reason(ReasonCode.TARGET_NOT_MEASURED, detail),)
     return PlanStatus.SHORT, (Reason(ReasonCode.TARGET_NOT_REACHED, _shortfall(needed, charge)),)
 

@@ -110,7 +110,8 @@ class Streams(Protocol):
 
 
 class EventStore(Appends, Streams, Protocol):
-    """Atomic appends to any number of streams. No event appears in the log before a position that a reader has passed."""
+    """Atomic appends to any number of streams. A new event never appears in the log at or before a position that a
+    reader has already passed."""
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
         """Like `Streams.load`, but at most the first `limit` events."""

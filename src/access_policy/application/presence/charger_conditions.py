@@ -82,7 +82,7 @@ class ChargerConditions:
         try:
             return await self._recorder.stored(key)
         except StoreUnavailable as outage:
-            log.warning("the records of charger %s may lack the latest: %s", key[1], outage)
+            log.warning("the records of charger %s may be out of date: %s", key[1], outage)
             return self._view.condition(key)
 
     async def reservation_reported(self, key: ChargerKey, number: int, reported: ReservationOnCharger) -> None:

@@ -67,7 +67,7 @@ def _changes(depot_id: DepotId, rows: Sequence[Row]) -> list[Change]:
 
 async def past_site(views: Views, tenant_id: TenantId, depot_id: DepotId, at: datetime) -> SiteEnergy:
     """Return the site as it was recorded at `at`. The demand of a node is the last one of the minute of `at`, unless it
-    was measured again in that minute; then it is that of an earlier minute. Raises `StoreUnavailable`."""
+    was measured again later in that minute; then it is that of an earlier minute. Raises `StoreUnavailable`."""
     site = SiteEnergy(depot_id=depot_id)
     async for changes in site_changes(views, tenant_id, depot_id, at, at):
         await asyncio.to_thread(_fold, site, changes)

@@ -74,7 +74,8 @@ _Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class ModeCompliance:
-    """Reports on chargers whose profile can switch the mode. Raises `ReportInvalid`, `StoreUnavailable`."""
+    """Reports on all chargers except those whose profile cannot switch the mode at all. Raises `ReportInvalid`,
+    `StoreUnavailable`."""
 
     store: EventStore
     views: Views

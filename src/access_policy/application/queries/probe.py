@@ -142,7 +142,7 @@ def _candidate(profile: CapabilityProfile, seen: ChargerSettingsSeen, says: str)
     if is_vendors:
         because.append(f"It reports that it is a {says.strip()}.")
     if profile.evidence is Evidence.SECOND_HAND:
-        because.append("The key is known second-hand: verify it by plugging in.")
+        because.append("The key is known only from third parties: verify it by plugging in a vehicle.")
     if setting.value is None and mode is None:
         return Candidate(
             profile, ProfileMatch.UNREADABLE, (*because, "It cannot be read back, so no switching could be verified.")

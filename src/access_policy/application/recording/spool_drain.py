@@ -67,7 +67,7 @@ class SpoolDrain:
             if not missing:
                 return
             if append.expected_version != len(history):
-                log.warning("%s received events while some were in the spool; those follow", append.stream)
+                log.warning("%s received events while some were in the spool; the spooled ones follow", append.stream)
             rest = Append(append.stream, len(history), missing)
             try:
                 await self._store.append([rest])

@@ -116,7 +116,7 @@ def _taken(row: PlanRow, registry: VehicleRegistry, rows: Mapping[VehicleId, Pla
         key = (each.ref.kind, each.ref.pseudonym)
         holder = registry.holders.get(key)
         if holder is not None and holder != row.vehicle_id and not gives_up(rows, holder, key):
-            return f"{each.ref.masked} belongs to vehicle {holder}, which does not give it up; {_ANEW}."
+            return f"{each.ref.masked} belongs to vehicle {holder}, which does not release it; {_ANEW}."
     return None
 
 
@@ -145,7 +145,7 @@ def check_removals(removals: int, all_of_them: int, subjects: str, options: Appl
         return
     if options.confirm_removals != removals:
         raise RemovalsNotConfirmed(
-            f"{removals} of {all_of_them} {subjects} would be removed; if that is meant, send "
+            f"{removals} of {all_of_them} {subjects} would be removed; if that is intended, send "
             f'"confirm_removals": {removals}.',
             pointer="/confirm_removals",
         )

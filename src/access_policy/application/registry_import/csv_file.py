@@ -116,7 +116,7 @@ class _Lines:
             return begins, next(self._reader)
         except csv.Error as error:
             raise _unreadable(
-                f"The quotes of the row on line {begins} do not fit ({error}): a quoted value ends with a quote before the "
+                f"The quotes of the row on line {begins} do not match ({error}): a quoted value ends with a quote before the "
                 "next comma, and a quote within it is written twice."
             ) from error
 
@@ -141,7 +141,7 @@ def _utf_8(file: bytes) -> str:
     except UnicodeDecodeError as error:
         line = file.count(b"\n", 0, error.start) + 1
         raise _unreadable(
-            f"Line {line} is not UTF-8; the file was saved with other characters (Windows-1252, say). Save it as 'CSV UTF-8'."
+            f"Line {line} is not UTF-8; the file was saved in another encoding (such as Windows-1252). Save it as 'CSV UTF-8'."
         ) from error
 
 
@@ -166,9 +166,9 @@ def _columns(table: Table, line: int, cells: list[str]) -> list[str]:
         shown = ", ".join(repr(cell[:40]) for cell in unknown[:10])
         raise _unreadable(f"The file has unknown columns: {shown}. {table.known}")
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise _unreadable(f"The header names a column twice: {', '.join(twice)}.")
+        raise _unreadable(f"The header repeats a column: {', '.join(twice)}.")
     if table.key not in names:
-        raise _unreadable(f"The header has no column {table.key}, which says which {table.subject} a row is about.")
+        raise _unreadable(f"The header has no column {table.key}, which identifies the {table.subject} of a row.")
     return names
 
 

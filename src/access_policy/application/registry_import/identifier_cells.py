@@ -91,7 +91,7 @@ def _identifier(kind: IdentifierKind, text: str) -> Identifier:
         if kind is not IdentifierKind.PIN and len(text) > _DIGITS_KEPT and not text[_DIGITS_KEPT:].strip("0"):
             raise ValueError(
                 f"All digits beyond the {_DIGITS_KEPT}th are 0, as when a spreadsheet converts the value to a number. "
-                f"{ENTER_AS_TEXT} If the value is right, write it with colons."
+                f"{ENTER_AS_TEXT} If the value is correct, write it with colons."
             )
         if _zeros_lost(kind, text):
             if_right = " If it is a card's decimal number, write it with colons." if kind is IdentifierKind.RFID else ""

@@ -141,10 +141,10 @@ def _mask_of_nothing(draft: _Draft, kind: IdentifierKind, cell: IdentifierCell) 
     if not cell.masks:
         return None
     if draft.current is None:
-        return "The value is masked, as in an export, and the vehicle is new here; enter the value or empty the cell."
+        return "The value is masked, as in an export, and the vehicle is new here; enter the value or clear the cell."
     masked = {ref.masked for ref in draft.had if ref.kind is kind}
     if any(mask.strip("*•") and mask not in masked for mask in cell.masks):
-        return "The value is masked and fits none that the vehicle has; enter the whole value or empty the cell."
+        return "The value is masked and matches no identifier of the vehicle; enter the whole value or clear the cell."
     return None
 
 

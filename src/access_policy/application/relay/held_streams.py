@@ -26,7 +26,7 @@ REASON_LENGTH_MAX: Final = 500
 PUBLISHED_AT_A_TIME: Final = (
     20  # events in one iteration of the event loop, because the bus in this process never waits
 )
-LONG_RUN: Final = "a long run of its events is published by itself"
+LONG_RUN: Final = "a long run of its events is published separately"
 
 
 class HeldStreams:
@@ -93,7 +93,7 @@ class HeldStreams:
             except BusUnavailable:
                 pass  # the follower logs it
             except Exception:
-                log.exception("held streams are tried again later")
+                log.exception("held streams will be retried later")
 
     async def try_again(self) -> bool:
         """Publish a part of each stream that is due. Return True if one has more. Raises `BusUnavailable`,

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 BATCH: Final = 400  # events
 CALLS: Final = 4  # concurrent calls
 MADE_PUBLIC_AT_A_TIME: Final = 50  # events, in one iteration of the event loop
-BEHIND: Final = "behind an event of its stream that was not taken"
+BEHIND: Final = "after an event of its stream that the bus did not accept"
 
 
 class Relay:

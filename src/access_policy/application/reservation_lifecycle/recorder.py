@@ -1,9 +1,9 @@
 """Record the outcomes of reservations: fulfilled, missed, ended, in conflict.
 
 Level-triggered: a check of a depot compares its state with that of the last check, and a full check follows every half
-minute, so that a lost trigger, a restart or an outage of the store only costs time. Several processes may check at
-once: the book accepts each event once, and the second writer of a version checks again. Decisions never wait for the
-outcomes: they compare instants.
+minute, so that a lost trigger, a restart or an outage of the store only costs time. Several processes may check
+concurrently: the book accepts each event once, and the second writer of a version checks again. Decisions never wait
+for the outcomes: they compare instants.
 """
 
 from __future__ import annotations
@@ -167,9 +167,9 @@ class OutcomeRecorder:
             if await self.look(depot):
                 self.trigger(depot)
         except (StoreUnavailable, VersionConflict, NotCaughtUp) as trouble:
-            log.info("what became of reservations at depot %s is recorded later: %r", depot[1], trouble)
+            log.info("the outcomes of reservations at depot %s will be recorded later: %r", depot[1], trouble)
         except Exception:  # the edge of the loop: one depot's failure must not end it
-            log.exception("looking at the reservations of depot %s failed", depot[1])
+            log.exception("checking the reservations of depot %s failed", depot[1])
             self._siftings.pop(depot, None)  # it may have recorded changes as seen that were not processed
         else:
             self._backoffs.pop(depot, None)

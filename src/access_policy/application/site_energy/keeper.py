@@ -80,9 +80,9 @@ class EnergyKeeper:
         try:
             await self.look(depot)
         except (StoreUnavailable, VersionConflict) as trouble:
-            log.info("what energy did to access at depot %s is recorded later: %r", depot[1], trouble)
+            log.info("the changes of access at depot %s will be recorded later: %r", depot[1], trouble)
         except Exception:  # the edge of the loop: one depot's failure must not end it
-            log.exception("looking at the energy of depot %s failed", depot[1])
+            log.exception("checking the energy of depot %s failed", depot[1])
 
     async def _wait(self) -> None:
         """Wait until a change is notified, or until time alone may change a gate."""

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class WebhookDeliveries:
-    """Several processes may each run one; `lease` keeps all but one waiting. If two run at once, they repeat deliveries
-    but lose none."""
+    """Several processes may each run one; `lease` keeps all but one waiting. If two run at the same time, they repeat
+    deliveries but lose none."""
 
     def __init__(
         self,

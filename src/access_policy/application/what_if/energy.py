@@ -149,7 +149,7 @@ def check_work(watches: Sequence[Watch]) -> None:
     hours = round(sum((each.end - each.start for each in watches), timedelta()) / timedelta(hours=1))
     if hours > FOLLOWED_MAX_H:
         raise WhatIfInvalid(
-            f"The gates of this period's attempts would be followed for {hours:,} hours, and one answer covers "
+            f"The gates of this period's attempts would have to be followed for {hours:,} hours, and a what-if covers "
             f"{FOLLOWED_MAX_H:,}; choose a shorter period.",
             pointer="/from",
         )
