@@ -49,7 +49,7 @@ def driver_message_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamI
 
 
 def pin_lockout_stream(tenant_id: TenantId, attempt_id: AttemptId) -> StreamId:
-    """The stream of the lockout that the attempt caused."""
+    """The stream of the lock-out that the attempt caused."""
     return StreamId(f"{tenant_id}/pin_lockout/{attempt_id}")
 
 

@@ -331,7 +331,8 @@ class DecisionView:
             self._forget_tenant(event.tenant_id)
 
     def follow_book(self, tenant_id: TenantId, events: Iterable[tuple[int, ReservationEvent]]) -> None:
-        """Fold events of depots' reservations with their versions, from the log or ahead of it (port `BooksInMemory`)."""
+        """Fold events of depots' reservations with their versions, from the log or before the log's follower reads it
+        (port `BooksInMemory`)."""
         tenant = self._tenant(tenant_id)
         named: dict[DepotId, set[ChargerId]] = {}
         for version, event in events:
@@ -347,7 +348,7 @@ class DecisionView:
                 listener((tenant_id, depot_id))
 
     def follow_site(self, tenant_id: TenantId, event: SiteEnergyEvent, version: int, recorded_at: datetime) -> None:
-        """Fold an event of a depot's site, from the log or ahead of it (port `SitesInMemory`)."""
+        """Fold an event of a depot's site, from the log or before the log's follower reads it (port `SitesInMemory`)."""
         site = self._tenant(tenant_id).site(event.depot_id)
         if version != site.version + 1:
             return

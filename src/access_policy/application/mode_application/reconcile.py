@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 EVIDENCE_WITHOUT_SWITCH = {
     ControlWithoutSwitch.CENTRAL: "the charger always requests authorisation; the service decides",
-    ControlWithoutSwitch.REMOTE_START: "the charger always requests authorisation; the service starts freevend charges at plug-in",
+    ControlWithoutSwitch.REMOTE_START: "the charger always requests authorisation; the service starts freevend at plug-in",
 }
 
 

@@ -42,7 +42,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`detail` is a sentence for an operator."""
+    """`detail` is a sentence for the operator."""
 
     code: ReasonCode
     detail: str

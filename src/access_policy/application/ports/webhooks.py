@@ -68,8 +68,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """All unfinished deliveries and the dead letters, of all webhooks. `oldest_queued_at` is that of the oldest
-    unfinished delivery; None if there is none."""
+    """All unfinished deliveries and the dead letters, of all webhooks. `oldest_queued_at` is when the oldest unfinished
+    delivery was queued; None if there is none."""
 
     waiting: int
     queued: int

@@ -1,6 +1,6 @@
 """Follows other gateways' records that this process needs: open charges, PIN lock-outs, and chargers that moved.
 
-Each gateway decides from its own memory. But an identifier that charges at another gateway's charger is in use, a
+Each gateway decides from its own memory, but an identifier that charges at another gateway's charger is in use, a
 charger may reconnect here in the middle of a charge, and a charger that connected to another gateway no longer belongs
 to this one (ADR 0016).
 """
