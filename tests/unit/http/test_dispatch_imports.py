@@ -208,7 +208,7 @@ async def test_assignment_id_used_on_two_days_is_two_assignments(api: HttpApi) -
 @pytest.mark.parametrize(
     ("row", "column", "message"),
     [
-        ("a-1,,bus-7,bay-1,,2027-03-28 02:30,2027-03-28 06:00,,,,", "from", "03:30 is meant"),
+        ("a-1,,bus-7,bay-1,,2027-03-28 02:30,2027-03-28 06:00,,,,", "from", "03:30 is assumed"),
         ("a-1,,bus-7,bay-1,,2027-10-31 02:30,2027-10-31 06:00,,,,", "from", "occurs twice"),
         ("a-1,,bus-7,bay-1,,2027-03-27 22:00,2027-03-28 06:00,,,,", "until", "lasts 420 minutes"),
         (f"a-1,,bus-7,bay-1,,{EVENING},2026-12-01 19:00,,,", "departure", "before the end"),

@@ -95,7 +95,7 @@ def test_a_row_with_too_many_or_too_few_cells_is_said_and_the_others_are_read(ce
         (b"sep=;\nvehicle_id;name\na;A\n", "separated by ';'"),
         (b"a,A\nb,B\n", "Line 1 is not a header"),
         (b"vehicle_id,colour\na,red\n", "unknown columns: 'colour'. Known columns are vehicle_id, name"),
-        (b"vehicle_id,name,name\na,A,A\n", "twice: name"),
+        (b"vehicle_id,name,name\na,A,A\n", "repeats a column: name"),
         (b"name\nA\n", "no column vehicle_id"),
         ("vehicle_id,name\na,Bus\nb,Müller\n".encode("latin-1"), "Line 3 is not UTF-8"),
         (b"\xff\xfev\0e\0h", "UTF-16"),
