@@ -14,7 +14,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=Fals
 Plan = Annotated[str, typer.Argument(metavar="PLAN", help="Plan id that the import printed")]
 Partial = Annotated[bool, typer.Option("--partial", help="Skip rows with errors and apply the others")]
 Apply = Annotated[bool, typer.Option("--apply", "--yes", "-y", help="Apply without a prompt")]
-Bom = Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, by which Excel detects UTF-8")]
+Bom = Annotated[bool, typer.Option("--bom/--no-bom", help="Begin with a byte order mark, so that Excel detects UTF-8")]
 
 
 def import_commands(of: Imported) -> typer.Typer:

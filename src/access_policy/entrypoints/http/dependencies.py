@@ -1,8 +1,8 @@
 """Dependencies of routes: parts of the container in `app.state.container`, and of the serving process.
 
-The container's own wiring is not used: it binds a module to one container for the whole interpreter, while tests and
-single-process services have several, and it costs more for each request than all other dependencies together (ADR
-0022).
+The container's own wiring is not used: it binds a module to one container for the whole interpreter, while tests, and
+services side by side in one process, use several, and it costs more for each request than all other dependencies
+together (ADR 0022).
 """
 
 from __future__ import annotations

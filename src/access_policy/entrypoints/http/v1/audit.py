@@ -117,7 +117,7 @@ async def export_audit(
     wanted: Wanted,
     export: Annotated[AuditExport, provided(lambda c: c.queries.audit_export)],
     format: Annotated[Literal["csv", "jsonl"], Query(description="jsonl: one JSON object per line")] = "csv",
-    bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, by which Excel recognises UTF-8")] = True,
+    bom: Annotated[bool, Query(description="Begin CSV with a byte order mark, so that Excel recognises UTF-8")] = True,
 ) -> Response:
     """Export all entries that match, as `GET /v1/audit` lists them."""
     is_csv = format == "csv"

@@ -197,7 +197,7 @@ async def export_chargers(
     process: Process,
     views: Views,
     export: Annotated[ChargerExport, provided(lambda c: c.queries.charger_export)],
-    bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
+    bom: Annotated[bool, Query(description="Begin with a byte order mark, so that Excel recognises UTF-8")] = True,
 ) -> Response:
     """Export all chargers in service as a CSV file; importing it again changes nothing. The column `password` is
     empty."""

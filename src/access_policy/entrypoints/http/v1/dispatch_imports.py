@@ -231,7 +231,7 @@ async def export_reservations(
     depot_id: Annotated[Text, Query(description="The depot of the sheet")],
     since: Annotated[Instant | None, Query(alias="from", description="Default: now")] = None,
     until: Annotated[Instant | None, Query(description="Default: the end of the depot's horizon")] = None,
-    bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
+    bom: Annotated[bool, Query(description="Begin with a byte order mark, so that Excel recognises UTF-8")] = True,
 ) -> Response:
     """Export the depot's own reservations on the operating days that overlap the period as a CSV file, in the depot's
     time; importing it again changes nothing. The file leaves out partners' bookings and cancelled entries."""

@@ -22,8 +22,8 @@ Minutes = Annotated[int, Field(ge=0, le=MINUTES_MAX)]
 
 
 class PartnerTerms(RequestModel):
-    """The terms, in minutes. `no_show_after_min` null: a late holder never loses the booking; `late_stop_min` null: no
-    charging after the end."""
+    """The terms, in minutes. `no_show_after_min` null: a late holder never loses the booking; `late_stop_min` null: a
+    booking ends with its window."""
 
     early_start_min: Minutes = 0
     late_stop_min: Minutes | None = None

@@ -95,7 +95,7 @@ class Asked:
         depot_id: _Id = None,
         from_: Annotated[Instant | None, Query(alias="from")] = None,
         until: Annotated[End | None, Query()] = None,
-        status: Annotated[list[PlanStatus] | None, Query(description="May be given several times")] = None,
+        status: Annotated[list[PlanStatus] | None, Query(description="Repeatable")] = None,
         holder: Annotated[
             str | None, Query(max_length=300, description="A vehicle's id, or any spelling of an identifier")
         ] = None,

@@ -30,7 +30,7 @@ async def export_registry(
     call: CommandCall,
     process: Process,
     export: Annotated[RegistryExport, provided(lambda c: c.queries.registry_export)],
-    bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel recognises UTF-8")] = True,
+    bom: Annotated[bool, Query(description="Begin with a byte order mark, so that Excel recognises UTF-8")] = True,
 ) -> Response:
     """Export all vehicles with their identifiers as a CSV file; importing it again changes nothing. PINs are masked."""
     await export.ready(process.settled)

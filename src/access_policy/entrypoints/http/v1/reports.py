@@ -50,7 +50,7 @@ FILES: Final[Responses] = {
 From = Annotated[Instant, Query(alias="from")]
 Until = Annotated[Instant, Query()]
 Id = Annotated[str | None, Query(max_length=64)]
-OnTime = Annotated[int, Query(ge=0, le=86_400, description="Up to this lateness in seconds a transition is on time")]
+OnTime = Annotated[int, Query(ge=0, le=86_400, description="The greatest lateness in seconds that counts as on time")]
 Access = Annotated[AccessReports, provided(lambda c: c.queries.access_reports)]
 Compliance = Annotated[ModeCompliance, provided(lambda c: c.queries.mode_compliance)]
 ReservationsKept = Annotated[ReservationReports, provided(lambda c: c.queries.reservation_reports)]
@@ -95,7 +95,7 @@ async def report_access(
     answers: Answers,
     from_: From,
     until: Until,
-    group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(GroupBy))] = "day",
+    group_by: Annotated[str, Query(max_length=200, description="Comma-separated: " + ", ".join(GroupBy))] = "day",
     depot_id: Id = None,
     charger_id: Id = None,
     entrance_id: Id = None,
@@ -141,7 +141,9 @@ async def report_mode_compliance(
     answers: Answers,
     from_: From,
     until: Until,
-    group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(ComplianceGroup))] = "day",
+    group_by: Annotated[
+        str, Query(max_length=200, description="Comma-separated: " + ", ".join(ComplianceGroup))
+    ] = "day",
     depot_id: Id = None,
     charger_id: Id = None,
     on_time_s: OnTime = ON_TIME_S,
@@ -203,7 +205,9 @@ async def report_reservations(
     answers: Answers,
     from_: From,
     until: Until,
-    group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(ReservationGroupBy))] = "day",
+    group_by: Annotated[
+        str, Query(max_length=200, description="Comma-separated: " + ", ".join(ReservationGroupBy))
+    ] = "day",
     depot_id: Id = None,
     charger_id: Id = None,
 ) -> Response:
@@ -235,7 +239,7 @@ async def report_energy(
     from_: From,
     until: Until,
     part: EnergyReportPart = EnergyReportPart.STARTS,
-    group_by: Annotated[str, Query(max_length=200, description="Some of " + ", ".join(EnergyGroupBy))] = "day",
+    group_by: Annotated[str, Query(max_length=200, description="Comma-separated: " + ", ".join(EnergyGroupBy))] = "day",
     depot_id: Id = None,
     charger_id: Id = None,
 ) -> Response:

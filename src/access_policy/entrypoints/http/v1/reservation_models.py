@@ -38,8 +38,8 @@ class HolderBody(RequestModel):
 
 
 class TermsBody(RequestModel):
-    """Terms that differ from the depot's, or in a change, from the reservation's. `late_stop_min` null: no charging
-    after the end; `no_show_after_min` null: the reservation is never lost."""
+    """Terms that differ from the depot's, or in a change, from the reservation's. `late_stop_min` null: the reservation
+    ends with its window; `no_show_after_min` null: the reservation is never lost."""
 
     early_start_min: Minutes = 0
     late_stop_min: Minutes | None = None

@@ -106,7 +106,7 @@ async def _put(
 async def list_schedules(
     caller: Caller,
     view: DecisionView,
-    depot_id: Annotated[str | None, Query(description="Schedules of this depot only")] = None,
+    depot_id: Annotated[str | None, Query(description="Only schedules of this depot")] = None,
 ) -> Page[ScheduleSummary]:
     """List the schedules by depot and name."""
     if depot_id is not None:

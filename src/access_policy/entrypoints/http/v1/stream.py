@@ -37,7 +37,7 @@ async def stream(
     request: Request,
     caller: Caller,
     process: Process,
-    event: Annotated[list[Kind] | None, Query(description="Only these messages [all]")] = None,
+    event: Annotated[list[Kind] | None, Query(description="Only these messages; default: all")] = None,
     depot_id: Annotated[str | None, Query(max_length=64)] = None,
     charger_id: Annotated[str | None, Query(max_length=64)] = None,
     last_event_id: Annotated[
