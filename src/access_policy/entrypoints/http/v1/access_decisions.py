@@ -85,8 +85,9 @@ class DriverText(ResponseModel):
 
 
 class Decision(ResponseModel):
-    """`attempt_id` is null in a dry run. `entrance_id`, `deciding_charger_id` (the charger behind the entrance whose policy
-    gave the answer) and `driver_text` (of a denial, in the depot's language) are null for an attempt at a charger.
+    """A decision. `attempt_id` is null in a dry run. `entrance_id`, `deciding_charger_id` (the charger behind the
+    entrance whose policy gave the answer) and `driver_text` (of a denial, in the depot's language) are null for an
+    attempt at a charger.
     """
 
     decision: Literal["allowed", "denied"]

@@ -125,8 +125,8 @@ class SignalSent(Signal):
 
 
 class ExplainedDecision(ResponseModel):
-    """`cause_as_it_was`: the rule, exception or override as it was at the time of the decision. `charger_id`: the charger whose
-    policy decided; for an attempt at an entrance, one behind it."""
+    """A decision with its explanation. `cause_as_it_was`: the rule, exception or override at the time of the decision.
+    `charger_id`: the charger whose policy decided; for an attempt at an entrance, a charger behind it."""
 
     decision: Literal["allowed", "denied"]
     reason: Reason
@@ -189,7 +189,8 @@ class ExplainedDecision(ResponseModel):
 
 
 class AccessEventInFull(AccessEvent):
-    """`decisions` in the order in which they were made; `explanation` is that of the latest one."""
+    """An attempt in full. `decisions` are in the order in which they were made; `explanation` belongs to the latest
+    one."""
 
     valid_until: UtcInstant | None
     lineage: Lineage

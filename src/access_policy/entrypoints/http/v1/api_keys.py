@@ -50,7 +50,8 @@ class ApiKey(ResponseModel):
 
 
 class CreatedApiKey(ApiKey):
-    """`key` is the key itself; null in the response to a repeated request, because it is shown only once."""
+    """A new API key. `key` is the key itself; null in the response to a repeated request, because it is shown only
+    once."""
 
     key: str | None
 

@@ -45,8 +45,9 @@ class RequestMade(ResponseModel):
 
 
 class AuditEntry(ResponseModel):
-    """`kind` is `change`, or `read` for identifier values that were shown. `part` names the part of the subject that
-    changed, such as `rule r1`; null for the subject itself. `event_id` is also the id of a published event."""
+    """An audit entry. `kind` is `change`, or `read` for identifier values that were shown. `part` names the part of the
+    subject that changed, such as `rule r1`; null for the subject itself. `event_id` is also the id of a published
+    event."""
 
     event_id: str
     recorded_at: UtcInstant

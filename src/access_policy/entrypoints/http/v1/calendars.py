@@ -70,7 +70,7 @@ class TimedEventShown(ResponseModel):
 
 
 class CalendarPut(CalendarSettings):
-    """`left_out` counts the events of an .ics file that have no day in the requested years."""
+    """The stored calendar. `left_out` counts the events of an .ics file that have no day in the requested years."""
 
     left_out: int
     timed_events: list[TimedEventShown]

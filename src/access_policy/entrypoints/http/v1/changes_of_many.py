@@ -73,7 +73,8 @@ class PartsBody(RequestModel):
 
 
 class CopyPolicyBody(DryRunBody):
-    """`replace`: also remove what the other chargers have and this one does not."""
+    """What to copy, and to which chargers. `replace`: also remove what the other chargers have and this one does
+    not."""
 
     what: PartsBody = PartsBody()
     replace: bool = True
@@ -103,7 +104,8 @@ class TimelineChange(ResponseModel):
 
 
 class ForOneCharger(ResponseModel):
-    """`problem` is set if the change was refused. A dry run has the timeline before and after."""
+    """The result for one charger. `problem` is set if the change was refused. A dry run has the timeline before and
+    after."""
 
     charger_id: str
     ok: bool
@@ -117,13 +119,14 @@ class ForOneCharger(ResponseModel):
 
 
 class RuleForOne(ForOneCharger):
-    """`rule_id` is set if the rule was made."""
+    """The result for one charger. `rule_id` is set if the rule was made."""
 
     rule_id: Annotated[str | None, Field(default=None)]
 
 
 class CopiedToOne(ForOneCharger):
-    """`change_count`: the number of changes that were made, or in a dry run would be made."""
+    """The result for one charger. `change_count`: the number of changes that were made, or in a dry run would be
+    made."""
 
     change_count: Annotated[int, Field(default=None)]
 

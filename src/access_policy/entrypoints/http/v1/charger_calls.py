@@ -31,14 +31,14 @@ CallChargerCommand = Annotated[CallChargerHandler, provided(lambda c: c.commands
 
 
 class CallBody(RequestModel):
-    """`action` and `payload` as defined by OCPP, in the version that the charger uses."""
+    """A call: `action` and `payload` as defined by OCPP, in the version that the charger uses."""
 
     action: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     payload: dict[str, Any]
 
 
 class CallAnswer(ResponseModel):
-    """`answer` is the payload of the charger's answer, with identifiers masked and without secrets."""
+    """A charger's answer to a call. `answer` is its payload, with identifiers masked and without secrets."""
 
     call_id: str
     protocol: str
@@ -53,9 +53,9 @@ class FrameError(ResponseModel):
 
 
 class FrameShown(ResponseModel):
-    """`payload` has identifiers masked and no secrets. It is null for an error, for an unreadable frame, and for a
-    frame that was too long to keep; `size` is in bytes. `action` of an answer is the action of its call, as long as the
-    call is kept."""
+    """A frame. `payload` has identifiers masked and no secrets. It is null for an error, for an unreadable frame, and
+    for a frame that was too long to keep; `size` is in bytes. `action` of an answer is the action of its call, as long
+    as the call is kept."""
 
     at: UtcInstant
     direction: Direction

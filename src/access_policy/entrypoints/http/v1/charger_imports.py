@@ -41,7 +41,7 @@ class ChargerImportLeftOut(ResponseModel):
 
 
 class ChargerImportResult(ResponseModel):
-    """`left_out` names each charger that was not changed, and says why."""
+    """The result of an import. `left_out` names each charger that was not changed, and says why."""
 
     applied: dict[Literal["add", "change", "remove"], int]
     left_out: list[ChargerImportLeftOut]
@@ -59,8 +59,8 @@ class ChargerImportResult(ResponseModel):
 
 
 class ChargerImport(ResponseModel):
-    """`done` of `of` chargers are changed. If `confirm_removals` is a number, send it with the request that applies the
-    plan."""
+    """The plan of an import. `done` of `of` chargers are changed. If `confirm_removals` is a number, send it with the
+    request that applies the plan."""
 
     plan_id: str
     state: PlanState
@@ -96,7 +96,7 @@ class ChargerImport(ResponseModel):
 
 
 class ChargerImportRow(ResponseModel):
-    """`line` is null for a charger that is not in the file. A new password is shown as asterisks."""
+    """A row of a plan. `line` is null for a charger that is not in the file. A new password is shown as asterisks."""
 
     line: int | None
     action: Action

@@ -69,7 +69,7 @@ class KeptPermissions(ResponseModel):
 
 
 class ConditionShown(ResponseModel):
-    """`generation` counts the requests to switch the charger."""
+    """A condition of a charger. `generation` counts the requests to switch the charger."""
 
     type: Literal["Ready", "Reachable", "Applied", "Drifted", "Stalled"]
     status: ConditionStatus
@@ -143,4 +143,4 @@ class ChargerAsOf(ChargerSettings):
 
 
 class ChargerNowOrThen(RootModel[Charger | ChargerAsOf]):
-    """`ChargerAsOf` if the request has `as_of`."""
+    """The charger; `ChargerAsOf` if the request has `as_of`."""

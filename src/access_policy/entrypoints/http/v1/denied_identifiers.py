@@ -38,7 +38,7 @@ router = api_router(tags=["enrolment"])
 
 
 class DeniedIdentifier(ResponseModel):
-    """`value` is shown to callers who may enrol the identifier; null once it has been erased."""
+    """A denied identifier. `value` is shown to callers who may enrol it; null once it has been erased."""
 
     denied_id: str
     kind: IdentifierKind

@@ -46,9 +46,9 @@ class OverrideManyBody(OverrideBody):
 
 
 class OverriddenCharger(ResponseModel):
-    """`problem` is set if the change was refused. `from` and `until` are the instants after the change, if there are
-    any. `narrowings` are the windows of an override to freevend in which the energy gate still applies, if there are
-    any."""
+    """The result for one charger. `problem` is set if the change was refused. `from` and `until` are the instants after
+    the change, if there are any. `narrowings` are the windows of an override to freevend in which the energy gate still
+    applies, if there are any."""
 
     charger_id: str
     ok: bool
@@ -79,8 +79,8 @@ class OtherOverride(ResponseModel):
 
 
 class OverrideTriedAtOne(OverriddenCharger):
-    """`changes`: the parts of the period in which the charger would have another mode; empty if it already has this
-    mode. `other_overrides`: overrides over which the new one wins while it applies."""
+    """The effect on one charger. `changes`: the parts of the period in which it would have another mode; empty if it
+    already has this mode. `other_overrides`: overrides over which the new one wins while it applies."""
 
     time_zone: Annotated[str, Field(default=None)]
     changes: Annotated[list[TimelineChange], Field(default=None)]

@@ -39,7 +39,8 @@ Imports = Annotated[imports.DispatchImports, provided(lambda c: c.commands.dispa
 
 
 class DispatchApplyBody(ApplyBody):
-    """`entries`: reservations that the plan may change or remove although they are ad hoc or have begun."""
+    """How to apply a plan. `entries`: reservations that it may change or remove even if they are ad hoc or have
+    begun."""
 
     entries: Annotated[list[Text], Field(max_length=1_000)] = Field(default=[])
 
@@ -56,7 +57,7 @@ class DispatchImportLeftOut(ResponseModel):
 
 
 class DispatchImportResult(ResponseModel):
-    """`left_out` names each entry that was not changed, and says why."""
+    """The result of an import. `left_out` names each entry that was not changed, and says why."""
 
     applied: dict[Literal["add", "change", "remove"], int]
     left_out: list[DispatchImportLeftOut]
@@ -74,8 +75,8 @@ class DispatchImportResult(ResponseModel):
 
 
 class DispatchImport(ResponseModel):
-    """`done` of `of` rows are applied. If `confirm_removals` is a number, send it with the request that applies the
-    plan."""
+    """The plan of an import. `done` of `of` rows are applied. If `confirm_removals` is a number, send it with the
+    request that applies the plan."""
 
     plan_id: str
     depot_id: str
@@ -114,9 +115,9 @@ class DispatchImport(ResponseModel):
 
 
 class DispatchImportRow(ResponseModel):
-    """`line` is null for an entry that is not in the file. `guard` is set if the request that applies the plan must
-    name the entry in `entries`, because it is ad hoc or has begun. `bookings` are partners' bookings with which the row
-    collides."""
+    """A row of a plan. `line` is null for an entry that is not in the file. `guard` is set if the request that applies
+    the plan must name the entry in `entries`, because it is ad hoc or has begun. `bookings` are partners' bookings with
+    which the row collides."""
 
     line: int | None
     action: Action

@@ -95,7 +95,7 @@ class EnergyPolicyBody(RequestModel):
 
 
 class EnergyPolicyShown(ResponseModel):
-    """`version` 0: the policy was never set; the depot has not opted in."""
+    """The gate policy of a depot. `version` 0: it was never set; the depot has not opted in."""
 
     depot_id: str
     enabled: bool
@@ -144,7 +144,7 @@ class FallbackShown(ResponseModel):
 
 
 class OperatingEnvelopeShown(ResponseModel):
-    """`state` is the present state, by the service's clock and its knowledge of the source."""
+    """An envelope. `state` is its present state, by the service's clock and its knowledge of the source."""
 
     envelope_id: str
     depot_id: str
@@ -233,9 +233,9 @@ class EnvelopeOfNode(ResponseModel):
 
 
 class EnergyNodeState(ResponseModel):
-    """`demand_age_s` is null if the demand is not measured but the most that charges below may draw. `effective_w` is
-    the power that the node and the nodes above it leave; null without any limit. `level` is null if the depot has no
-    gates."""
+    """The state of a node. `demand_age_s` is null if the demand is not measured but the most that charges below may
+    draw. `effective_w` is the power that the node and the nodes above it leave; null without any limit. `level` is null
+    if the depot has no gates."""
 
     node_id: str
     parent_id: str | None
@@ -406,8 +406,8 @@ class NarrowingShown(ResponseModel):
 
 
 class ChargerEnergy(ResponseModel):
-    """`gate` is null if the charger has no gate, because its depot has not opted in or the charger has no energy
-    node."""
+    """The energy at a charger. `gate` is null if it has no gate, because its depot has not opted in or the charger has
+    no energy node."""
 
     charger_id: str
     depot_id: str

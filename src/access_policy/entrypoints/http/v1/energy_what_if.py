@@ -53,7 +53,7 @@ class EnergyWhatIfBody(RequestModel):
 
 
 class JudgedAttempt(ResponseModel):
-    """`was_refused` and `is_refused`: whether the attempt is refused because of energy, as recorded and under the
+    """An attempt. `was_refused` and `is_refused`: whether it is refused because of energy, as recorded and under the
     proposal, including refusals that are only recorded."""
 
     attempt_id: str
@@ -78,8 +78,8 @@ class JudgedAttempt(ResponseModel):
 
 
 class EnergyWhatIfAnswer(ResponseModel):
-    """`by_level`: attempts by the level that the gate would have had. `complete` false: the period has more attempts;
-    only the newest ones were judged."""
+    """The result. `by_level`: attempts by the level that the gate would have had. `complete` false: the period has more
+    attempts; only the newest ones were judged."""
 
     depot_id: str
     attempts: int

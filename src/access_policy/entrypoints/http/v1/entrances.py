@@ -46,7 +46,7 @@ class EntranceBody(RequestModel):
 
 
 class Entrance(ResponseModel):
-    """`leads_to` are the chargers in service behind it now."""
+    """An entrance. `leads_to` are the chargers in service behind it now."""
 
     depot_id: str
     entrance_id: str

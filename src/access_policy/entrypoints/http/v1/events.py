@@ -21,8 +21,8 @@ STATUS = {IntakeStatus.REFUSED: HTTPStatus.UNPROCESSABLE_ENTITY, IntakeStatus.NO
 
 
 class EventReceived(ResponseModel):
-    """`duplicate`: the event was received before. `outdated`: a newer event about the same thing was received before,
-    so this one has no effect."""
+    """The result of an event. `duplicate`: it was received before. `outdated`: a newer event about the same thing was
+    received before, so this one has no effect."""
 
     event_id: str
     outcome: Literal["applied", "duplicate", "outdated"]

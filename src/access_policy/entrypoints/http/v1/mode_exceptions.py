@@ -59,7 +59,7 @@ class ExceptionBody(RequestModel):
 
 
 class ExceptionAdded(ExceptionSettings):
-    """`version` is the version of the charger."""
+    """An added exception. `version` is the version of the charger."""
 
     version: Version
 

@@ -77,7 +77,7 @@ class RuleBody(RequestModel):
 
 
 class Rule(RuleSettings):
-    """`version` is the version of the charger."""
+    """A rule. `version` is the version of the charger."""
 
     version: Version
 

@@ -44,8 +44,8 @@ class BookableBody(RequestModel):
 
 
 class OcpiPartnerBody(RequestModel):
-    """`own_party` (such as DE-BTF) and `own_name`: the operator that this partner sees. Without `terms`, each depot's
-    defaults apply to the partner's bookings."""
+    """The settings of a partner. `own_party` (such as DE-BTF) and `own_name`: the operator that this partner sees.
+    Without `terms`, each depot's defaults apply to the partner's bookings."""
 
     name: Text
     own_party: Text
@@ -82,8 +82,8 @@ class RegisterBody(RequestModel):
 
 
 class OcpiPartner(ResponseModel):
-    """`versions_url` is the partner's URL; null until it is connected. `connected_modules` are the modules that the
-    partner offers."""
+    """A partner. `versions_url` is its URL; null until it is connected. `connected_modules` are the modules that it
+    offers."""
 
     partner_id: str
     name: str
@@ -126,14 +126,16 @@ class OcpiPartner(ResponseModel):
 
 
 class OcpiPartnerWithToken(OcpiPartner):
-    """`token` is the registration token (A). Give it to the partner with the URL of `/ocpi/versions`. It is shown only
-    here; null if the partner already has one, and in the response to a repeated request."""
+    """A partner with a token. `token` is the registration token (A). Give it to the partner with the URL of
+    `/ocpi/versions`. It is shown only here; null if the partner already has one, and in the response to a repeated
+    request."""
 
     token: str | None
 
 
 class RemovedOcpiPartner(ResponseModel):
-    """`cancelled_reservations` of the partner had not begun; `kept_reservations` had begun and run to their end."""
+    """A removed partner. Its `cancelled_reservations` had not begun; `kept_reservations` had begun and run to their
+    end."""
 
     partner_id: str
     cancelled_reservations: int

@@ -34,8 +34,8 @@ class OscpGroupBody(RequestModel):
 
 
 class OscpProviderBody(RequestModel):
-    """`heartbeat_interval_s` is the interval that you require of the provider: it counts as offline after three missed
-    heartbeats, or from the instant that its latest heartbeat names."""
+    """The settings of a provider. `heartbeat_interval_s` is the interval that you require of it: it counts as offline
+    after three missed heartbeats, or from the instant that its latest heartbeat names."""
 
     name: Text
     groups: list[OscpGroupBody] = Field(max_length=GROUPS_MAX)
@@ -65,7 +65,8 @@ class OscpRegisterBody(RequestModel):
 
 
 class ForecastedEnvelope(ResponseModel):
-    """`fallback_limit_w` applies while the provider is offline; null: the provider sent none for this time."""
+    """An envelope of a forecast. `fallback_limit_w` applies while the provider is offline; null: the provider sent none
+    for this time."""
 
     envelope_id: str
     valid_from: UtcInstant
@@ -115,8 +116,8 @@ class OscpGroup(ResponseModel):
 
 
 class OscpProvider(ResponseModel):
-    """`base_url` is the provider's URL; null until one side has registered. `there_until`: the provider is offline from
-    then on; null before its first handshake."""
+    """A provider. `base_url` is its URL; null until one side has registered. `there_until`: it is offline from then on;
+    null before its first handshake."""
 
     depot_id: str
     provider_id: str
@@ -159,7 +160,7 @@ class OscpProvider(ResponseModel):
 
 
 class OscpProviderWithToken(OscpProvider):
-    """`token` is the registration token. Give it to the provider with the URL of `/oscp/2.0`. It is shown only here;
-    null if the provider already has one, and in the response to a repeated request."""
+    """A provider with a token. `token` is the registration token. Give it to the provider with the URL of `/oscp/2.0`.
+    It is shown only here; null if the provider already has one, and in the response to a repeated request."""
 
     token: str | None

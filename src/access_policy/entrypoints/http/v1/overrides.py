@@ -53,8 +53,8 @@ class OverrideBody(RequestModel):
 
 
 class OverrideMade(ResponseModel):
-    """`version` is the version of the charger. `narrowings`: the windows of the override in which the energy gate still
-    applies; an override does not open the charger in them."""
+    """An override. `version` is the version of the charger. `narrowings`: the windows of the override in which the
+    energy gate still applies; an override does not open the charger in them."""
 
     override_id: str
     mode: AccessMode

@@ -100,7 +100,7 @@ class OverrideSettings(ResponseModel):
 
 
 class TimelineSegment(ResponseModel):
-    """`[start, end)` in UTC, and the same instants in the charger's local time."""
+    """A segment `[start, end)` in UTC, and the same instants in the charger's local time."""
 
     start: UtcInstant
     end: UtcInstant

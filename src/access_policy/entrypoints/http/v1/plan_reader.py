@@ -24,8 +24,8 @@ Spellings = Callable[[str], Collection[str]]
 
 
 class ReservationPage(Page[Reservation]):
-    """`computed_at`: the instant for which the statuses were computed. `horizon_until`: how far ahead a list without an
-    end reaches."""
+    """A page of reservations. `computed_at`: the instant for which the statuses were computed. `horizon_until`: how far
+    ahead a list without an end reaches."""
 
     computed_at: UtcInstant
     horizon_until: UtcInstant

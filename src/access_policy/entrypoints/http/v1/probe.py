@@ -43,8 +43,8 @@ class ProfileCandidate(ResponseModel):
 
 
 class SettingShown(ResponseModel):
-    """`value` is null if the charger does not reveal it or it is a secret. `writable` is null if the charger does not
-    report it."""
+    """A setting. `value` is null if the charger does not reveal it or it is a secret. `writable` is null if the charger
+    does not report it."""
 
     name: str
     value: str | None
@@ -52,7 +52,8 @@ class SettingShown(ResponseModel):
 
 
 class ProbedCharger(ResponseModel):
-    """`proposed` is the first of the candidates; `all_told`: all settings were read, not only those that profiles name."""
+    """The result of a probe. `proposed` is the first of the candidates; `all_told`: all settings were read, not only
+    those that profiles name."""
 
     protocol: str
     vendor: str | None

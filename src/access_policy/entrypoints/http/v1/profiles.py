@@ -39,7 +39,7 @@ class ControlShown(ResponseModel):
 
 
 class Profile(ResponseModel):
-    """`mode_control` is the kind of `control`."""
+    """A capability profile. `mode_control` is the kind of `control`."""
 
     name: str
     title: str

@@ -20,7 +20,7 @@ class RegistryImportError(ResponseModel):
 
 
 class RegistryImportRow(ResponseModel):
-    """`line` is null for a vehicle that is not in the file."""
+    """A row of a plan. `line` is null for a vehicle that is not in the file."""
 
     line: int | None
     action: Action

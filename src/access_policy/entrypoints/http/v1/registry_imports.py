@@ -79,8 +79,8 @@ class RegistryImportResult(ResponseModel):
 
 
 class RegistryImport(ResponseModel):
-    """`done` of `of` rows are applied. If `confirm_removals` is a number, send it with the request that applies the
-    plan."""
+    """The plan of an import. `done` of `of` rows are applied. If `confirm_removals` is a number, send it with the
+    request that applies the plan."""
 
     plan_id: str
     state: PlanState

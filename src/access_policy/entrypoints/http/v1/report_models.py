@@ -136,8 +136,8 @@ class ReservationReport(ReservationReportHead):
 
 
 class UnenrolledIdentifier(ResponseModel):
-    """`denied_id` is the id in `/v1/denied-identifiers`; `allowed` counts attempts that were allowed only under
-    `observe`."""
+    """An identifier without a vehicle. `denied_id` is the id in `/v1/denied-identifiers`; `allowed` counts attempts
+    that were allowed only under `observe`."""
 
     denied_id: str
     kind: IdentifierKind

@@ -111,8 +111,8 @@ class HolderIdentifierShown(ResponseModel):
 
 
 class HolderShown(ResponseModel):
-    """`withheld`: tokens that the partner has declared invalid; until it declares them valid again, they are not
-    accepted."""
+    """The holder. `withheld`: tokens that the partner has declared invalid; until it declares them valid again, they
+    are not accepted."""
 
     vehicle_id: str | None
     identifiers: list[HolderIdentifierShown]
@@ -199,9 +199,9 @@ def age_s(at: datetime | None, now: datetime) -> int | None:
 
 
 class Reservation(ResponseModel):
-    """`status` is the present status; only a reservation whose window has not begun can be `at_risk`. `based_on` names
-    the data behind the status and its age. `lasts_min` is the elapsed time between `start` and `end`. `ad_hoc`: made or
-    changed by hand after the plan of its day had been applied."""
+    """A reservation. `status` is the present status; only a reservation whose window has not begun can be `at_risk`.
+    `based_on` names the data behind the status and its age. `lasts_min` is the elapsed time between `start` and `end`.
+    `ad_hoc`: made or changed by hand after the plan of its day had been applied."""
 
     reservation_id: str
     depot_id: str

@@ -41,7 +41,7 @@ class NewHolderBody(RequestModel):
 
 
 class ReplacementBody(RequestModel):
-    """`reservation_id` is the id of the successor. Fields that are left out are copied from the reservation that it
+    """The successor. `reservation_id` is its id. Fields that are left out are copied from the reservation that it
     replaces."""
 
     holder: NewHolderBody
@@ -79,7 +79,8 @@ class ReplacementBody(RequestModel):
 
 
 class ReservationInHistory(ResponseModel):
-    """`reason` and `over_at` are null while the reservation is live; `replaced_by` is null for the last one."""
+    """A reservation in a history. `reason` and `over_at` are null while it is live; `replaced_by` is null for the last
+    one."""
 
     reservation: Reservation
     replaced_by: str | None

@@ -63,7 +63,7 @@ class DefaultTermsShown(ResponseModel):
 
 
 class ReservationSettingsShown(ResponseModel):
-    """`version` 0: the settings were never changed; the service's defaults apply."""
+    """The settings of a depot's reservations. `version` 0: they were never changed; the service's defaults apply."""
 
     depot_id: str
     terms: DefaultTermsShown

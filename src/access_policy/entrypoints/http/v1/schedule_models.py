@@ -47,8 +47,8 @@ class TriedBody(RequestModel):
 
 
 class ScheduledRuleBody(RuleBody):
-    """`rule_id` names a rule of the schedule; if it is left out, the body means the rule of the same name, or a new
-    rule."""
+    """A rule of a schedule. `rule_id` names an existing rule; without it, the body means the rule of the same name, or
+    a new rule."""
 
     rule_id: Text | None = None
 
@@ -114,13 +114,15 @@ class AttemptsCounted(ResponseModel):
 
 
 class FollowedByOne(ResultOfOne):
-    """`change_count`: the number of changes of the charger's policy that were made, or in a dry run would be made."""
+    """The result for one charger. `change_count`: the number of changes of its policy that were made, or in a dry run
+    would be made."""
 
     change_count: Annotated[int, Field(default=None)]
 
 
 class SchedulePutHead(ResponseModel):
-    """`version` is null in the dry run of a new schedule; `what_if` is null unless it was requested."""
+    """The result for a schedule. `version` is null in the dry run of a new schedule; `what_if` is null unless it was
+    requested."""
 
     dry_run: bool
     schedule_id: str

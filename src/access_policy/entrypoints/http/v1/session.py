@@ -11,7 +11,7 @@ router = api_router(tags=["session"])
 
 
 class Session(ResponseModel):
-    """`tenant_id` is null for the role `installation`; `depot_ids` null: all depots of the tenant."""
+    """The caller. `tenant_id` is null for the role `installation`; `depot_ids` null: all depots of the tenant."""
 
     subject: str
     tenant_id: str | None

@@ -20,7 +20,8 @@ router = api_router(tags=["access"])
 
 
 class SessionEnded(ResponseModel):
-    """`asked_to_stop` is the charger's answer to the request to stop; null if the charger is not connected."""
+    """An ended session. `asked_to_stop` is the charger's answer to the request to stop; null if the charger is not
+    connected."""
 
     attempt_id: str
     charger_id: str

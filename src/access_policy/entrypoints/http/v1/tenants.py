@@ -27,7 +27,7 @@ INSTALLATION = frozenset({Role.INSTALLATION})
 
 
 class TenantBody(RequestModel):
-    """`data_region` is a note for people: where the tenant's data is stored."""
+    """A tenant's settings. `data_region` is a note for people on where the tenant's data is stored."""
 
     name: Text
     data_region: Text = ""

@@ -77,7 +77,7 @@ class VehicleBody(RequestModel):
 
 
 class IdentifierShown(ResponseModel):
-    """`value` is shown to operators and admins until it is erased; a PIN's value is never shown."""
+    """An identifier. `value` is shown to operators and admins until it is erased; a PIN's value is never shown."""
 
     kind: IdentifierKind
     masked: str

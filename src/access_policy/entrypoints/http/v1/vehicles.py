@@ -36,7 +36,7 @@ class Note(ResponseModel):
 
 
 class VehiclePut(Vehicle):
-    """`hints` point out identifiers that may be mistaken."""
+    """The stored vehicle. `hints` point out identifiers that may be mistaken."""
 
     hints: list[Note]
 
@@ -47,7 +47,7 @@ class VehicleNote(ResponseModel):
 
 
 class VehiclesFound(Page[Vehicle]):
-    """`hints` lists vehicles that have the requested identifier with its bytes in reverse order."""
+    """A page of vehicles. `hints` lists vehicles that have the requested identifier with its bytes in reverse order."""
 
     hints: list[VehicleNote]
 

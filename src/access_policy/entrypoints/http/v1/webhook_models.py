@@ -26,7 +26,8 @@ Secret = Annotated[
 
 
 class WebhookBody(RequestModel):
-    """`pattern` is an EventBridge rule pattern, `preset` the name of a predefined one; send exactly one of them."""
+    """The settings of a webhook. `pattern` is an EventBridge rule pattern, `preset` the name of a predefined one; send
+    exactly one of them."""
 
     name: Text
     url: Url
@@ -63,7 +64,7 @@ class SecretBody(RequestModel):
 
 
 class Webhook(ResponseModel):
-    """`disabled_because` is set if the service disabled the webhook because the receiver answered 410 Gone."""
+    """A webhook. `disabled_because` is set if the service disabled it because the receiver answered 410 Gone."""
 
     webhook_id: str
     name: str
@@ -136,7 +137,8 @@ class DeliveryAttempt(ResponseModel):
 
 
 class WebhookDelivery(ResponseModel):
-    """`tries` counts since `queued_at`, `attempts` are the latest five, oldest first. `next_try_at` is null once it ended."""
+    """A delivery. `tries` counts since `queued_at`; `attempts` are the latest five, oldest first. `next_try_at` is null
+    once it ended."""
 
     event_id: str
     event_type: str

@@ -28,7 +28,8 @@ ChargerIds = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
 class RuleChange(RequestModel):
-    """`rule` without `rule_id` adds a rule; with `rule_id` it amends that rule; `rule_id` with `withdraw` withdraws it."""
+    """A proposed change of rules. `rule` without `rule_id` adds a rule; with `rule_id` it amends that rule; `rule_id`
+    with `withdraw` withdraws it."""
 
     charger_ids: ChargerIds | Literal["all"] = "all"
     rule_id: Text | None = None
@@ -61,8 +62,9 @@ class ScheduleContent(RequestModel):
 
 
 class ScheduleChangeBody(RequestModel):
-    """`schedule` with `schedule_id` amends that schedule for all chargers that follow it; with `depot_id` it is a new
-    schedule of that depot. `charger_ids` would begin to follow it. With `withdraw`, all followers would leave it."""
+    """A proposed change of a schedule. `schedule` with `schedule_id` amends that schedule for all chargers that follow
+    it; with `depot_id` it is a new schedule of that depot. `charger_ids` would begin to follow it. With `withdraw`, all
+    followers would leave it."""
 
     schedule_id: Text | None = None
     depot_id: Text | None = None
@@ -94,8 +96,8 @@ class ScheduleChangeBody(RequestModel):
 
 
 class VehicleChange(RequestModel):
-    """`vehicle` registers or changes the vehicle as `PUT /v1/vehicles` does; `remove` removes it; `suspended` suspends or
-    reinstates it."""
+    """A proposed change of a vehicle. `vehicle` registers or changes it as `PUT /v1/vehicles` does; `remove` removes
+    it; `suspended` suspends or reinstates it."""
 
     vehicle_id: Text
     vehicle: VehicleBody | None = None
