@@ -26,7 +26,7 @@ class ReusedService:
     def __init__(self) -> None:
         self.container = Container()
         self._providers: list[providers.Provider[Any]] = list(self.container.traverse())
-        self._wired = [len(provider.overridden) for provider in self._providers]  # nested containers' dependencies
+        self._wired = [provider.last_overriding for provider in self._providers]  # nested containers' dependencies
         self._remembering = [each for each in self._providers if isinstance(each, providers.BaseSingleton)]
         self._resources = [each for each in self._providers if isinstance(each, providers.Resource)]
         self._app: FastAPI | None = None
@@ -43,7 +43,7 @@ class ReusedService:
     async def empty(self) -> None:
         await close_initialised(self._resources)
         for provider, wired in zip(self._providers, self._wired, strict=True):
-            for _ in provider.overridden[wired:]:
+            while provider.last_overriding is not wired:
                 provider.reset_last_overriding()
         for provider in self._remembering:
             provider.reset()

@@ -4,13 +4,18 @@ goes without these imports, for which its workers would wait."""
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.support import lengths, ocpp_schemas, order
 from tests.support.octt import ids_of
+
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # httpx would search for it at each request to an app
 
 
 def pytest_configure(config: pytest.Config) -> None:
