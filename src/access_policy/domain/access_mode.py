@@ -1,4 +1,4 @@
-"""The access mode of a charger, why it holds, and how strictly it is applied."""
+"""The access mode of a charger, its cause, and how strictly it is enforced."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class CauseKind(StrEnum):
 class Cause:
     """Why a mode applies: the kind, the id of its rule, exception, reservation, override or envelope, and its name.
 
-    The id is None for the baseline, and where a static limit narrows access, not an envelope. The name of a narrowing is its
-    level.
+    The id is None for the baseline, and if a static limit instead of an envelope narrows access. The name of a narrowing
+    is its level.
     """
 
     kind: CauseKind
@@ -38,7 +38,7 @@ BASELINE_CAUSE = Cause(CauseKind.BASELINE, None, "baseline")
 
 class Enforcement(StrEnum):
     ENFORCE = "enforce"
-    OBSERVE = "observe"  # everyone charges; each decision records what enforcement would have done
+    OBSERVE = "observe"  # everyone may charge; each decision records what enforcement would have done
 
 
 class OnWindowStart(StrEnum):

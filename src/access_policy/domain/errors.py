@@ -1,4 +1,4 @@
-"""Refusals of commands: a command that the domain does not carry out raises one of these, and nothing is recorded.
+"""Refusals of commands: a command that the domain refuses raises one of these errors, and no event is recorded.
 
 A refused *command* is an error; a denied *attempt* is an answer and never an exception (see `access.decision`).
 """
@@ -9,10 +9,10 @@ from typing import ClassVar
 
 
 class Refused(Exception):
-    """A command was refused. `code` is stable; `detail` says in plain words what is wrong and what to do.
+    """A command was refused. `code` is stable; `detail` says what is wrong and what to do.
 
-    `pointer` is the RFC 6901 pointer of the wrong part of the command, if one part is wrong. `names_unknown`: the command names
-    something that does not exist, as far as this process knows.
+    `pointer` is the RFC 6901 pointer of the wrong part of the command, if one part is wrong. `names_unknown`: the command
+    names something that does not exist, as far as this process knows.
     """
 
     code: ClassVar[str] = "refused"
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 class Invalid(Refused):
-    """The command is malformed or meaningless; sending it again cannot succeed."""
+    """The command is malformed or meaningless; retrying it cannot succeed."""
 
     code = "invalid"
 
@@ -37,7 +37,7 @@ class Conflict(Refused):
 
 
 class Unknown(Refused):
-    """The subject of the command does not exist. A subject of another tenant gives the same answer."""
+    """The subject of the command does not exist, or belongs to another tenant."""
 
     code = "not-found"
     names_unknown = True

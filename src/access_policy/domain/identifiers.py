@@ -25,7 +25,7 @@ _PLATE = re.compile(r"[^\W_]{2,16}")
 _PIN = re.compile(r"[0-9]{4,12}")
 _HEX_UID_LENGTHS = (8, 12, 14, 16, 20)  # hex digits of 4, 6, 7, 8 and 10 bytes
 _DECIMAL_CARD = re.compile(r"[0-9]{8,20}")  # a card's number as a reader prints it; 20 digits hold 64 bits
-_MAYBE_PIN = re.compile(r"[0-9]{1,12}")  # also a PIN of which digits are missing: they give away the others
+_MAYBE_PIN = re.compile(r"[0-9]{1,12}")  # including a PIN with missing digits, which would reveal the others
 HIDDEN = "****"  # the masked form that shows nothing
 _EVCCID_PADDING = "0000"  # the two bytes before the MAC in an EVCCID of eight bytes (DIN 70121)
 
@@ -40,7 +40,7 @@ class IdentifierKind(StrEnum):
 
 
 class Assurance(StrEnum):
-    """How much an identifier proves: `low` can be read off or copied in seconds, `high` takes the owner's secret."""
+    """How much an identifier proves: `low` can be read or copied in seconds, `high` requires the owner's secret."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -65,11 +65,11 @@ class IdentifierInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """A kind and the value in that kind's normal form. It holds personal data: it never goes into an event.
+    """A kind and the value in that kind's normal form. It is personal data and must not be stored in events.
 
-    `spelling` is another spelling of the same value, kept where chargers compare texts themselves (local lists). `also` holds
-    other readings of the tag that was presented, in order: a vehicle registered by one of them has presented itself too.
-    Neither makes two identifiers different.
+    `spelling` is another spelling of the same value, kept for chargers that compare strings themselves (local lists).
+    `also` has the other readings of the presented tag, in order: a vehicle that is registered with one of them matches as
+    well. Neither field affects equality.
     """
 
     kind: IdentifierKind
@@ -85,7 +85,9 @@ class Identifier:
 
     @property
     def masked(self) -> str:
-        """The value as people may see it: nothing of a PIN, the last four characters of any value longer than six."""
+        """Return the value as people may see it: fully masked for a PIN, otherwise the last four characters of a value
+        longer than six.
+        """
         if self.kind is IdentifierKind.PIN:
             return HIDDEN
         shown = self.value[-4:] if len(self.value) > 6 else self.value[-1:]
@@ -93,12 +95,12 @@ class Identifier:
 
     @property
     def as_spelled(self) -> str:
-        """The value as a charger's local list should hold it."""
+        """Return the value as a charger's local list should contain it."""
         return self.spelling or self.value
 
     @property
     def readings(self) -> tuple[Identifier, ...]:
-        """Every form under which the registry may store the presented value, in order of precedence: the value
+        """Return every form under which the registry may store the presented value, in order of precedence: the value
         itself, its normal form in earlier releases, and the other readings of the tag.
         """
         if self.kind is IdentifierKind.MAC and len(self.value) == 12:
@@ -107,7 +109,7 @@ class Identifier:
 
     @property
     def may_be_a_pin(self) -> bool:
-        """Digits that somebody may have typed at a charger that does not know that they are a PIN."""
+        """Whether the value may be a PIN that was typed at a charger that reports PINs as cards."""
         if len(self.value) > PIN_DIGITS_MAX or not (
             self.kind is IdentifierKind.RFID or self.kind is IdentifierKind.OTHER
         ):
@@ -115,8 +117,8 @@ class Identifier:
         return _MAYBE_PIN.fullmatch(self.value) is not None
 
     def byte_reversed(self) -> Identifier | None:
-        """The RFID UID read in the other byte order: shown to the operator, never matched. None for other kinds, and
-        for a decimal number with an odd number of digits.
+        """Return the RFID UID in the reverse byte order, which is shown to the operator but never matched. None for other
+        kinds, and for a decimal number with an odd number of digits.
         """
         if self.kind is not IdentifierKind.RFID or len(self.value) % 2:
             return None
@@ -132,7 +134,7 @@ class IdentifierRef:
     masked: str
 
     def hidden(self) -> IdentifierRef:
-        """The same with nothing of its value shown."""
+        """Return the reference with its value fully masked."""
         return replace(self, masked=HIDDEN)
 
     @property
@@ -141,13 +143,13 @@ class IdentifierRef:
 
 
 def with_readings(readings: Iterable[Identifier | None]) -> Identifier | None:
-    """The first available reading, with the others attached; None without any."""
+    """Return the first available reading, with the others attached; None without any."""
     found = list(dict.fromkeys(each for each in readings if each is not None))
     return replace(found[0], also=tuple(found[1:])) if found else None
 
 
 def identifier(kind: IdentifierKind, raw: str) -> Identifier:
-    """The identifier that `raw` spells. Raises `IdentifierInvalid`."""
+    """Parse `raw` into an identifier. Raises `IdentifierInvalid`."""
     text = (raw if kind is IdentifierKind.OTHER else unicodedata.normalize("NFKC", raw)).strip()
     if not text:
         raise _invalid("The identifier is empty; give its value.")
@@ -163,8 +165,9 @@ def identifier(kind: IdentifierKind, raw: str) -> Identifier:
 
 
 def _vehicle_mac(text: str) -> Identifier:
-    """An EVCCID of eight bytes carries the MAC in its low six: with the other two bytes zero it is that MAC. With any other
-    bytes before the MAC it is an identifier of its own, and is matched whole."""
+    """Normalise a MAC or an EVCCID. An EVCCID of eight bytes has the MAC in its low six bytes: if the other two are zero,
+    the result is that MAC. With any other leading bytes it is a different identifier and is matched whole.
+    """
     digits = _mac(text)
     if len(digits) == 16 and digits.startswith(_EVCCID_PADDING):
         return Identifier(IdentifierKind.MAC, digits[len(_EVCCID_PADDING) :], spelling=digits)
@@ -183,8 +186,9 @@ def _without_vid_prefix(text: str) -> str:
 
 
 def _rfid(text: str) -> str:
-    """Never converted between decimal and hex: readers differ in byte order and in how many bytes they count, so that a
-    number does not say for certain which UID it is."""
+    """Normalise a card id without converting between decimal and hex: readers differ in byte order and length, so a number
+    does not determine a UID.
+    """
     digits = _SEPARATORS.sub("", text).upper()
     is_uid = _HEX.fullmatch(digits) is not None and len(digits) in _HEX_UID_LENGTHS
     if is_uid or _DECIMAL_CARD.fullmatch(digits):
@@ -245,7 +249,7 @@ _P3: _Matrix = ((0, 1), (1, 2))  # modulo 3, order 8
 
 
 def emaid_check_digit(contract_id: str) -> str:
-    """The check digit of a contract id of 14 characters in normal form."""
+    """Return the check digit of a contract id of 14 characters in normal form."""
     binary = _weighted_sum([divmod(_ALPHABET.index(c) // 9, 2) for c in contract_id], _P2, 2)
     ternary = _weighted_sum([divmod(_ALPHABET.index(c) % 9, 3) for c in contract_id], _P3, 3)
     # Solve x * P^15 = -sum. Modulo 2, P^15 is the identity; modulo 3 its inverse is P itself.

@@ -41,7 +41,7 @@ class InvalidName(Invalid):
 
 
 def checked_id(value: str, name: str) -> str:
-    """`value` itself, if it can be an identity: 1 to 64 printable characters without `/`, `?`, `#` or outer spaces.
+    """Return `value` if it can be an identity: 1 to 64 printable characters without `/`, `?`, `#` or outer spaces.
 
     Raises `InvalidId`; `name` is the field, for the message and the pointer.
     """
@@ -59,10 +59,10 @@ def checked_id(value: str, name: str) -> str:
 
 
 def checked_new_id(value: str, name: str, *, reserved: Collection[str] = ()) -> str:
-    """As `checked_id`, for an id that is given now: known ids stay valid.
+    """Like `checked_id`, but stricter, for newly assigned ids; existing ids stay valid.
 
-    Raises `InvalidId` also for `.` and `..`, which browsers and proxies remove from an address (RFC 3986, 5.2.4), and for
-    `reserved` words, which stand in place of an id in addresses of the API.
+    Also raises `InvalidId` for `.` and `..`, which browsers and proxies remove from URLs (RFC 3986, 5.2.4), and for
+    `reserved` words, which are used instead of an id in URLs of the API.
     """
     checked_id(value, name)
     if value in (".", ".."):
@@ -78,13 +78,14 @@ def checked_new_id(value: str, name: str, *, reserved: Collection[str] = ()) -> 
 
 
 def is_charge_point_id(value: str) -> bool:
-    """A charger can present it: 1 to 64 printable characters without spaces around them. Any character may be in it that a
-    URL path segment can carry percent-encoded (OCPP-J has the identity in the path)."""
+    """Whether a charger can present the id: 1 to 64 printable characters without leading or trailing spaces. It may
+    contain any character that a URL path segment can carry percent-encoded (OCPP-J has the identity in the path).
+    """
     return 1 <= len(value) <= ID_LENGTH_MAX and _is_printable(value) and value == value.strip()
 
 
 def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGTH_MAX) -> str:
-    """`value` itself, if it can be shown to people: 1 to `length_max` printable characters. Raises `InvalidName`."""
+    """Return `value` if it can be shown to people: 1 to `length_max` printable characters. Raises `InvalidName`."""
     if not value.strip():
         raise InvalidName(f"{name} is empty; enter the name that people will see.", pointer=f"/{name}")
     if len(value) > length_max:
@@ -95,7 +96,9 @@ def checked_name(value: str, name: str = "name", *, length_max: int = NAME_LENGT
 
 
 def _is_printable(text: str) -> bool:
-    """No control characters and the like; line and paragraph separators may be in it, which Python calls unprintable."""
+    """Whether the string has no control characters or the like; unlike in Python's definition, line and paragraph
+    separators are allowed.
+    """
     return text.isprintable() or not any(unicodedata.category(character).startswith("C") for character in text)
 
 

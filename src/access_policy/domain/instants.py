@@ -1,4 +1,4 @@
-"""Instants are aware datetimes in UTC; a datetime without an offset is refused, never guessed (company ADR 0009)."""
+"""Instants are aware datetimes in UTC; a datetime without an offset is refused, not interpreted (company ADR 0009)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class UnknownTimeZone(Invalid):
 
 
 def utc(instant: datetime, name: str = "instant") -> datetime:
-    """`instant` in UTC. Raises `NaiveInstant` if it has no offset, `InstantOutOfRange` if it is outside the supported years."""
+    """Return `instant` in UTC. Raises `NaiveInstant` if it has no offset, `InstantOutOfRange` if it is outside the
+    supported years.
+    """
     if instant.utcoffset() is None:
         raise NaiveInstant(
             f"{name} has no offset from UTC; write it as 2026-11-20T06:00:00Z or with +01:00.", pointer=f"/{name}"
@@ -34,8 +36,8 @@ def utc(instant: datetime, name: str = "instant") -> datetime:
 
 
 def utc_end(instant: datetime, name: str = "instant") -> datetime | None:
-    """Return `instant` in UTC as an end; None (no end) for an instant after the last supported year: systems without
-    a null write 9999-12-31. Raises as `utc`.
+    """Return `instant` in UTC as an end; None (no end) for an instant after the last supported year: systems without a
+    null write 9999-12-31. Raises the errors of `utc`.
     """
     if instant.utcoffset() is not None and is_far_future(instant):
         return None
@@ -48,7 +50,7 @@ def is_far_future(end: date) -> bool:
 
 
 def checked_year(year: int, name: str) -> None:
-    """Raise `InstantOutOfRange`, whose text names the range, for a year outside the supported range."""
+    """Raise `InstantOutOfRange`, whose message names the range, for a year outside the supported range."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         raise InstantOutOfRange(
             f"{name} is in the year {year}; use a year from {YEAR_MIN} to {YEAR_MAX}.", pointer=f"/{name}"
@@ -56,7 +58,7 @@ def checked_year(year: int, name: str) -> None:
 
 
 def zone(key: str, name: str = "time_zone") -> ZoneInfo:
-    """The IANA time zone called `key`. Raises `UnknownTimeZone`."""
+    """Return the IANA time zone named `key`. Raises `UnknownTimeZone`."""
     try:
         return ZoneInfo(key)
     except (ValueError, OSError, LookupError) as error:

@@ -1,4 +1,4 @@
-"""What another server that connects with this one has, by whatever protocol: settings, tokens, and the connection."""
+"""The common state of a server that connects to this service by some protocol: settings, tokens, and the connection."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ Connection = TypeVar("Connection")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partner(ABC, Generic[Settings, Connection]):
-    """`token` is the latest one issued. `former`, the one before, stays valid until the latest is first used: the message that
-    carried the latest may have been lost. Changes return a new value."""
+    """A connected server. `token` is the latest issued token. `former`, the previous token, stays valid until the latest
+    is first used, because the message with the latest may have been lost. Changes return a new value.
+    """
 
     tenant_id: TenantId
     settings: Settings
@@ -41,7 +42,7 @@ class Partner(ABC, Generic[Settings, Connection]):
     @property
     @abstractmethod
     def record_id(self) -> str:
-        """Unique in the tenant."""
+        """Return the record id, which is unique in the tenant."""
 
     @property
     def key(self) -> tuple[TenantId, str]:
@@ -56,12 +57,14 @@ class Partner(ABC, Generic[Settings, Connection]):
         return tuple(each.digest for each in (self.token, self.former) if each is not None)
 
     def put(self, settings: Settings, *, now: datetime) -> Self:
-        """Unchanged settings return the same partner. Raises what `check` of the settings raises."""
+        """Return the partner with these settings, or the same partner if they are unchanged. Raises the errors of the
+        settings' `check`.
+        """
         settings.check()
         return self if settings == self.settings else self.changed(now, settings=settings)
 
     def confirmed(self, *, now: datetime) -> Self:
-        """The latest token was used: the one before ends."""
+        """Return the partner after the latest token was used, which ends the previous one."""
         return self if self.former is None else self.changed(now, former=None)
 
     def changed(self, now: datetime, **changes: Any) -> Self:

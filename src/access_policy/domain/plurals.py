@@ -1,4 +1,4 @@
-"""Numbers with their noun, for texts that people read."""
+"""Numbers with their nouns, for messages that people read."""
 
 from __future__ import annotations
 

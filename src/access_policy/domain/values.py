@@ -1,4 +1,4 @@
-"""Dataclasses of which some are made for every attempt."""
+"""Cheap dataclasses for values that are created for every attempt."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ else:
     from dataclasses import dataclass
 
     def cheap_dataclass(*, frozen: bool, **options: bool):
-        """A dataclass that is frozen for the type checker and not at run time, where freezing triples the cost of making
-        one. Equal ones have equal hashes, as of a frozen dataclass."""
+        """Make a dataclass that is frozen for the type checker but not at run time, where freezing triples the cost of
+        creating an instance. Equal instances have equal hashes, as with a frozen dataclass.
+        """
         return dataclass(unsafe_hash=frozen, **options)
 
 

@@ -1,7 +1,7 @@
 """The decision table of design.md 3.3, row by row: a total, pure function of its inputs.
 
-`RULES` lists the rows in order, and `rules_at` those of a depot; the first row that answers decides. An attempt
-that cannot be decided raises an exception and is never a denial: no rule catches anything.
+`RULES` lists the rows in order, and `rules_at` returns the rows of a depot; the first row that answers decides. An attempt
+that cannot be decided raises an exception and is never denied: the rules do not catch exceptions.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.domain.vehicle_registry.registry import Vehicle
 
-PERMISSION_HORIZON = timedelta(hours=24)  # no permission is promised further ahead
+PERMISSION_HORIZON = timedelta(hours=24)  # permissions are not given further ahead
 
 
 @dataclass(slots=True, kw_only=True)
 class DecisionInputs:
-    """Everything that a decision depends on. `identifier` is None when none was presented or it is malformed for its
-    kind.
+    """All inputs of a decision. `identifier` is None if none was presented or it is malformed for its kind.
 
-    `zone` is the zone of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an
-    identifier of this kind identifies a vehicle here, for this depot and this agreement. `ad_hoc`: the permission of the
-    vehicle or the identifier at this depot, in force or not. `reservations`: None where the depot has none. `gate`: None where
-    the depot has no energy policy. In a freevend window that the gate narrows, the cause of `expected` is `envelope`.
+    `zone` is the zone of the charger's depot. `agreement` is the vehicle's, if it has one. `kind_counts`: an identifier of
+    this kind identifies a vehicle at this depot and for this agreement. `ad_hoc`: the permission of the vehicle or the
+    identifier at this depot, whether or not in force. `reservations`: None if the depot has none. `gate`: None if the
+    depot has no energy policy. In a freevend window that the gate narrows, the cause of `expected` is `envelope`.
     """
 
     at: datetime
@@ -55,10 +54,11 @@ class DecisionInputs:
     gate: Gate | None = None
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: one is made for every attempt, and freezing triples the cost
+@dataclass(slots=True, kw_only=True)  # not frozen: one is created for every attempt, and freezing triples the cost
 class Decision:
-    """`would_deny` is given under `observe` and an advisory gate only. `valid_until`: see `permission_holds_until`; None on a
-    denial. `restricted_as`: see `row_of_restriction`; None where energy refuses nothing.
+    """The result of a decision. `would_deny` is set only under `observe` and an advisory gate. `valid_until`: see
+    `permission_holds_until`; None for a denial. `restricted_as`: see `row_of_restriction`; None unless energy refuses the
+    attempt.
     """
 
     allowed: bool
@@ -74,7 +74,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One row of an explanation: the row's name, whether it decided, and the reason it gave if it did."""
+    """One row of an explanation: the row's name, whether it decided, and its reason if it did."""
 
     rule: str
     decided: bool
@@ -120,7 +120,7 @@ def reservation_admits(inputs: DecisionInputs) -> Reason | None:
 
 
 def charger_must_not_be_reserved_for_another(inputs: DecisionInputs) -> Reason | None:
-    """Freevend keeps no promise of a group, so that a gate that narrows it refuses nobody for one."""
+    """Freevend does not enforce promises of groups, so a gate that narrows it does not refuse because of one."""
     here = inputs.reservations
     keeps_out = here is not None and not _is_narrowed_freevend(inputs) and here.keeps_others_out(inputs.at)
     return Reason.RESERVED_FOR_OTHER if keeps_out else None
@@ -135,11 +135,11 @@ def ad_hoc_permission_admits(inputs: DecisionInputs) -> Reason | None:
 
 
 def reservation_must_be_in_force(inputs: DecisionInputs) -> Reason | None:
-    """Where the charger is usable with a reservation only, and for a holder whom the registry does not know."""
+    """Applies if the charger requires a reservation, and to a holder whom the registry does not know."""
     here = inputs.reservations
     if here is None:
         return None
-    is_required = here.is_required and not _is_narrowed_freevend(inputs)  # freevend requires none
+    is_required = here.is_required and not _is_narrowed_freevend(inputs)  # freevend does not require a reservation
     if _is_registered(inputs) and not is_required:
         return None
     if here.earliest_start(inputs.at) is not None:
@@ -223,7 +223,7 @@ _RULES_AT: dict[tuple[bool, bool], tuple[Rule, ...]] = {
 
 
 def rules_at(*, with_reservations: bool, with_energy: bool) -> tuple[Rule, ...]:
-    """The rows at a depot that has reservations and an energy policy, or has them not."""
+    """Return the rows of a depot, with or without those for reservations and for energy."""
     return _RULES_AT[with_reservations, with_energy]
 
 
@@ -232,7 +232,7 @@ def rules_for(inputs: DecisionInputs) -> tuple[Rule, ...]:
 
 
 def reason_for(inputs: DecisionInputs) -> Reason:
-    """The reason of the first row that answers. An advisory gate changes nothing (`as_advised`)."""
+    """Return the reason of the first row that answers. An advisory gate has no effect (see `as_advised`)."""
     for rule in rules_for(inputs):
         reason = rule(inputs)
         if reason is not None:
@@ -241,8 +241,9 @@ def reason_for(inputs: DecisionInputs) -> Reason:
 
 
 def as_advised(inputs: DecisionInputs) -> DecisionInputs:
-    """The inputs with their advisory gate as if it were enforced, where it would refuse an attempt that is allowed without it;
-    else the inputs themselves."""
+    """Return the inputs with their advisory gate enforced if it would refuse an attempt that is allowed without it;
+    otherwise return the inputs unchanged.
+    """
     gate = inputs.gate
     if gate is None or not gate.is_advisory or gate.level is GateLevel.OPEN or reason_for(inputs) not in ALLOWING:
         return inputs
@@ -251,14 +252,16 @@ def as_advised(inputs: DecisionInputs) -> DecisionInputs:
 
 
 def row_of_restriction(inputs: DecisionInputs) -> Reason:
-    """The reason that the row of an energy refusal gives under managed access without a gate. It names the row: several give
-    `energy_restricted`. None of them is a row of reservations, which freevend does not keep."""
+    """Return the reason that the row of an energy refusal gives under managed access without a gate. It identifies the
+    row, because several rows give `energy_restricted`. Rows for reservations are never among them, because freevend does
+    not enforce reservations.
+    """
     segment = inputs.expected._replace(mode=AccessMode.MANAGED)
     return reason_for(replace(inputs, gate=None, expected=segment, reservations=None))
 
 
 def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
-    """Make exactly one decision. `timeline` is the charger's and covers the inputs' `at`; it limits how long the
+    """Decide the attempt. `timeline` is the charger's timeline and covers the inputs' `at`; it limits how long the
     permission is valid.
     """
     judged = as_advised(inputs)
@@ -283,8 +286,9 @@ def decide(inputs: DecisionInputs, timeline: Timeline) -> Decision:
 
 
 def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
-    """The rows that were gone through, in order, up to and including the one that decided. Where an advisory gate would have
-    refused, they are those of the refusal."""
+    """Return the evaluated rows in order, up to and including the one that decided. If an advisory gate would have
+    refused, return the rows of that refusal.
+    """
     judged = as_advised(inputs)
     steps: list[Step] = []
     for rule in rules_for(judged):
@@ -296,7 +300,7 @@ def explain(inputs: DecisionInputs) -> tuple[Step, ...]:
 
 
 def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> datetime:
-    """The first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `inputs.at`."""
+    """Return the first instant at which the same attempt could be refused, at most `PERMISSION_HORIZON` after `inputs.at`."""
     horizon = min(inputs.at + PERMISSION_HORIZON, timeline.end)
     if inputs.enforcement is Enforcement.OBSERVE:
         return horizon
@@ -310,12 +314,12 @@ def permission_holds_until(inputs: DecisionInputs, timeline: Timeline) -> dateti
 
 
 def inputs_at(instant: datetime, inputs: DecisionInputs, timeline: Timeline) -> DecisionInputs:
-    """The inputs of the same attempt at a later instant that the timeline covers, as far as it is known now."""
+    """Return the inputs of the same attempt at a later instant that the timeline covers, as far as they are known now."""
     return replace(inputs, at=instant, expected=timeline.at(instant), gate=_gate_at(inputs.gate, instant))
 
 
 def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: datetime) -> list[datetime]:
-    """Ascending instants in `(inputs.at, horizon)` at which one of the rows may begin to answer otherwise."""
+    """Return the ascending instants in `(inputs.at, horizon)` at which the answer of a row may change."""
     soon = takewhile(lambda segment: segment.start < horizon, timeline.transitions(inputs.at))
     instants = {segment.start for segment in soon}
     if inputs.vehicle is not None and inputs.vehicle.description.valid_until is not None:
@@ -334,8 +338,9 @@ def _instants_that_matter(inputs: DecisionInputs, timeline: Timeline, horizon: d
 
 
 def _only_reservations_can_end_it(inputs: DecisionInputs) -> bool:
-    """Allowed under managed access as an own vehicle without an end: no instant brings a row that refuses it, except that of
-    another holder's reservation."""
+    """Whether the attempt is allowed under managed access as an own vehicle whose validity has no end: only another
+    holder's reservation can refuse it later.
+    """
     description = None if inputs.vehicle is None else inputs.vehicle.description
     is_required = inputs.reservations is not None and inputs.reservations.is_required
     return (
@@ -350,36 +355,38 @@ def _only_reservations_can_end_it(inputs: DecisionInputs) -> bool:
 
 
 def _gate_at(gate: Gate | None, at: datetime) -> Gate | None:
-    """From the instant on at which the gate can change by itself, the narrowest: what it may come to."""
+    """Return the gate at `at`: from the instant at which it can change by itself, assume the narrowest level."""
     if gate is None or gate.changes_at is None or at < gate.changes_at:
         return gate
     return replace(gate, level=GateLevel.OWN_ONLY)
 
 
 def _level(inputs: DecisionInputs) -> GateLevel:
-    """The level that is enforced."""
+    """Return the enforced level."""
     gate = inputs.gate
     return GateLevel.OPEN if gate is None or gate.is_advisory else gate.level
 
 
 def _is_freevend(inputs: DecisionInputs) -> bool:
-    """The charger is in freevend, or would be but for energy."""
+    """Whether the charger is in freevend, or would be without energy limits."""
     expected = inputs.expected
     return expected.mode is AccessMode.FREEVEND or expected.cause.kind is CauseKind.ENVELOPE
 
 
 def _is_narrowed_freevend(inputs: DecisionInputs) -> bool:
-    """Without the gate, the charger would admit anyone; asked behind row 1."""
+    """Whether the charger would admit anyone without the gate; used after row 1."""
     return inputs.gate is not None and _is_freevend(inputs)
 
 
 def _or_restricted(inputs: DecisionInputs, reason: Reason) -> Reason:
-    """In a freevend window that the gate narrows, the vehicle would have been admitted without the gate."""
+    """Give `energy_restricted` in a freevend window that the gate narrows, because without the gate the vehicle would be
+    admitted.
+    """
     return Reason.ENERGY_RESTRICTED if _is_narrowed_freevend(inputs) else reason
 
 
 def _is_of_the_level(inputs: DecisionInputs) -> bool:
-    """The vehicle is of a class that the gate lets start."""
+    """Whether the gate lets the vehicle's class start."""
     access_class = AccessClass.UNKNOWN if inputs.vehicle is None else inputs.vehicle.description.access_class
     match _level(inputs):
         case GateLevel.OPEN:

@@ -12,8 +12,9 @@ from access_policy.domain.ids import TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """Why the attempt was denied, and until when access is managed here, for a text in the depot's language and zone.
-    `begins_at`: from when on the driver's own reservation admits, where it has not begun."""
+    """Why the attempt was denied, and until when access is managed here, for a message in the depot's language and time
+    zone. `begins_at`: when the driver's own reservation begins to admit, if it has not begun yet.
+    """
 
     tenant_id: TenantId
     reason: Reason

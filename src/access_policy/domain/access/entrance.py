@@ -1,6 +1,7 @@
 """The decision at an entrance: the decision table for each charger behind it, and the best of their answers.
 
-An attempt is admitted if it would be at some charger behind the entrance. The answer is the best one of these chargers:
+An attempt is admitted if at least one charger behind the entrance would admit it. The answer is the best answer of these
+chargers:
 
 1. Allowed before denied. A reservation says most about the party that enters, then its vehicle, an operator's permission, and
    an open charger. A charger that only observes, or whose energy gate only advises, comes last.
@@ -51,12 +52,12 @@ class Behind:
 
 
 def best_of(behind: Iterable[Behind]) -> Behind:
-    """The charger whose answer is that of the entrance. Raises `ValueError` without a charger."""
+    """Return the charger whose answer the entrance gives. Raises `ValueError` without a charger."""
     return min(behind, key=lambda each: rank_of(each.inputs))
 
 
 def rank_of(inputs: DecisionInputs) -> tuple[int, int]:
-    """The smallest is the best answer."""
+    """Return the rank of the answer; the smallest rank is the best answer."""
     judged = as_advised(inputs)
     is_observed = inputs.enforcement is Enforcement.OBSERVE or judged is not inputs
     for row, rule in enumerate(RULES):
@@ -69,8 +70,9 @@ def rank_of(inputs: DecisionInputs) -> tuple[int, int]:
 
 
 def entry_holds_until(behind: Sequence[Behind], chosen: Behind) -> datetime:
-    """The first instant at which no charger behind the entrance would admit the same attempt, at most `PERMISSION_HORIZON`
-    ahead. `chosen` is one that admits it now."""
+    """Return the first instant at which no charger behind the entrance would admit the same attempt, at most
+    `PERMISSION_HORIZON` ahead. `chosen` is a charger that admits it now.
+    """
     at = chosen.inputs.at
     horizon = min(at + PERMISSION_HORIZON, *(each.timeline.end for each in behind))
     until = permission_holds_until(chosen.inputs, chosen.timeline)

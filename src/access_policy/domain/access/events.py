@@ -36,7 +36,7 @@ class Stage(StrEnum):
 
 
 class SessionDecision(StrEnum):
-    """The decision under which a charge began; `none` where no authorisation is needed."""
+    """The decision under which a charge began; `none` if no authorisation was needed."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
@@ -45,7 +45,7 @@ class SessionDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenialSignal:
-    """What the driver can see of the refusal: the protocol's status and, where it can carry one, a text."""
+    """What the driver can see of the refusal: the protocol's status and, if the protocol supports it, a message."""
 
     status: str
     message: str | None = None
@@ -75,14 +75,14 @@ class DecisionLineage:
     agreement_id: AgreementId | None
     ad_hoc: AdHocPermission | None = None  # the permission that decided
     reservation_id: ReservationId | None = None  # the reservation that admitted
-    reservations_version: int | None = None  # of the depot's book; None where no reservation matters
-    gate: Gate | None = None  # None where the depot has no energy policy
-    restricted_as: Reason | None = None  # the row that refuses for energy, by its reason without a gate
+    reservations_version: int | None = None  # of the depot's book; None if no reservation matters
+    gate: Gate | None = None  # None if the depot has no energy policy
+    restricted_as: Reason | None = None  # the row that refuses because of energy, named by its reason without a gate
 
 
 @cheap_dataclass(frozen=True, slots=True, kw_only=True)
 class AccessAllowed:
-    """`valid_until` is the first instant at which the same attempt could be refused."""
+    """An attempt may charge. `valid_until` is the first instant at which the same attempt could be refused."""
 
     TYPE: ClassVar = "access.access_allowed.v1"
     lineage: DecisionLineage
@@ -101,7 +101,7 @@ class AccessDenied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntranceAllowed:
-    """An attempt at an entrance may enter. `lineage` is that of the charger behind the entrance whose answer it is (ADR 0058);
+    """An attempt at an entrance may enter. `lineage` is the lineage of the charger that gave the answer (ADR 0058);
     `valid_until` is the first instant at which no charger behind it would admit the same attempt.
     """
 
@@ -126,7 +126,9 @@ class EntranceDenied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingStarted:
-    """A charge began at `started_at` (the charger's own time). `transaction_id` is the protocol's, as text."""
+    """A charge began at `started_at` (the charger's own time). `transaction_id` is the protocol's transaction id, as a
+    string.
+    """
 
     TYPE: ClassVar = "access.charging_started.v1"
     attempt_id: AttemptId
@@ -143,16 +145,16 @@ class ChargingStarted:
     offline: bool
 
 
-LOST = "lost"  # `ChargingEnded.reason`: the charger reported no end, and the session cannot be under way any more
+LOST = "lost"  # `ChargingEnded.reason`: the charger reported no end, and the session cannot be running any more
 BY_OPERATOR = "operator"  # an operator ended the session on record; `SessionEndedByOperator` has the reason
-ASSUMED_ENDS = frozenset({LOST, BY_OPERATOR})  # concluded by the service; the charger's own report corrects them
+ASSUMED_ENDS = frozenset({LOST, BY_OPERATOR})  # concluded by the service; a later report by the charger corrects them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingEnded:
-    """`energy_wh` is None if unknown. `reason` is the charger's own, or one of `ASSUMED_ENDS`: then `ended_at` is the
-    instant at which the service concluded it, `energy_wh` covers the meter values received until then, and a later
-    `ChargingEnded` of the same attempt is the charger's own report, which replaces this one.
+    """`energy_wh` is None if unknown. `reason` is the charger's reason or one of `ASSUMED_ENDS`. In the latter case
+    `ended_at` is the instant at which the service concluded the end, `energy_wh` covers the meter values received until
+    then, and a later `ChargingEnded` of the same attempt is the charger's own report, which replaces this one.
     """
 
     TYPE: ClassVar = "access.charging_ended.v1"
@@ -189,13 +191,15 @@ class DenialNotHonoured:
 
 
 class StopCause(StrEnum):
-    DENIAL_NOT_HONOURED = "denial_not_honoured"  # it was refused and draws energy all the same
+    DENIAL_NOT_HONOURED = "denial_not_honoured"  # it was refused but draws energy
     WINDOW_START = "window_start"  # managed access began, and the charger's policy stops unauthorised sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStopRequested:
-    """The charger is asked to stop the charge, again and again until it has ended; recorded the first time."""
+    """The service asks the charger to stop the charge and repeats the request until the charge has ended; only the first
+    request is recorded.
+    """
 
     TYPE: ClassVar = "access.session_stop_requested.v1"
     attempt_id: AttemptId
@@ -251,7 +255,7 @@ class PinsLockedOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntrancePinsLockedOut:
-    """As `PinsLockedOut`, at an entrance."""
+    """Like `PinsLockedOut`, but at an entrance."""
 
     TYPE: ClassVar = "access.entrance_pins_locked_out.v1"
     entrance_id: EntranceId
@@ -264,7 +268,7 @@ class EntrancePinsLockedOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionOpened:
-    """The protocol's transaction belongs to the attempt; in the transaction's own stream (ADR 0003)."""
+    """The protocol's transaction belongs to the attempt. Stored in the transaction's own stream (ADR 0003)."""
 
     TYPE: ClassVar = "access.transaction_opened.v1"
     charger_id: ChargerId
@@ -274,8 +278,9 @@ class TransactionOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionAnnounced:
-    """The charger reported a transaction that has neither a token nor energy yet (OCPP 2.x, E02: cable first). In the
-    transaction's own stream, so that a session that starts later has its connector and first meter value (Wh)."""
+    """The charger reported a transaction that has neither a token nor energy yet (OCPP 2.x, E02: cable first). Stored in
+    the transaction's own stream, so that a session that starts later has its connector and first meter value (Wh).
+    """
 
     TYPE: ClassVar = "access.transaction_announced.v1"
     charger_id: ChargerId
@@ -287,8 +292,9 @@ class TransactionAnnounced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionEnded:
-    """The charger reported the end of a transaction that has no session (yet): its start may still be delivered. In the
-    transaction's own stream."""
+    """The charger reported the end of a transaction that has no session (yet): its start may still be delivered. Stored in
+    the transaction's own stream.
+    """
 
     TYPE: ClassVar = "access.transaction_ended.v1"
     charger_id: ChargerId

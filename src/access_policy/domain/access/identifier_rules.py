@@ -9,17 +9,17 @@ from access_policy.domain.vehicle_registry.registry import VehicleRegistry
 
 
 def kind_counts(kind: IdentifierKind, depot: Depot | None, agreement: Agreement | None) -> bool:
-    """An identifier of this kind identifies a vehicle at the depot and, where it has one, for its agreement."""
+    """Whether an identifier of this kind identifies a vehicle at the depot and for the vehicle's agreement, if it has one."""
     here = depot is None or not depot.settings.identifier_kinds or kind in depot.settings.identifier_kinds
     return here and (agreement is None or agreement.counts(kind))
 
 
 def uses_pins(depot: Depot | None, registry: VehicleRegistry) -> bool:
-    """Drivers type PINs at the depot: its settings name the kind, or they name no kind and a vehicle has a PIN."""
+    """Whether drivers type PINs at the depot: its settings name the kind, or name no kind while a vehicle has a PIN."""
     kinds = frozenset() if depot is None else depot.settings.identifier_kinds
     return IdentifierKind.PIN in kinds or (not kinds and registry.uses_pins())
 
 
 def is_exclusive(kind: IdentifierKind, depot: Depot | None) -> bool:
-    """An identifier of this kind charges at one charger at a time."""
+    """Whether an identifier of this kind may charge at only one charger at a time."""
     return kind in (EXCLUSIVE_KINDS if depot is None else depot.settings.exclusive_kinds)

@@ -1,7 +1,7 @@
 """PIN lock-out: five wrong PINs within ten minutes lock PINs at a charger for ten minutes (api.md, fine print).
 
-A value per charger and source (the charger itself, or a service that sends attempts over HTTP); the caller passes
-`now`. The lock applies to the charger and source, not to a PIN: every driver who types a PIN there has to wait.
+There is one value per charger and source (the charger itself, or a service that sends attempts over HTTP); the caller
+passes `now`. The lock applies to the charger and source, not to a PIN: every driver who types a PIN there has to wait.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class PinLockout:
         return self.locked_until is not None and now < self.locked_until
 
     def after_wrong_pin(self, at: datetime) -> PinLockout:
-        """The fifth wrong PIN starts the lock and resets the count."""
+        """Return the lock-out after a wrong PIN at `at`. The fifth wrong PIN starts the lock and resets the count."""
         if self.is_locked(at):
             return self
         recent = (*(earlier for earlier in self.wrong if at - earlier < WITHIN), at)

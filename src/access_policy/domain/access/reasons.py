@@ -27,7 +27,7 @@ class Reason(StrEnum):
     AGREEMENT_ENDED = "agreement_ended"
     AGREEMENT_NOT_HERE = "agreement_not_here"
     AGREEMENT_NOT_NOW = "agreement_not_now"
-    ENERGY_RESTRICTED = "energy_restricted"  # power is short, and the start is not of those that come first
+    ENERGY_RESTRICTED = "energy_restricted"  # power is short, and the start does not have priority
 
 
 ALLOWING = frozenset(

@@ -11,7 +11,7 @@ Decided = AccessAllowed | AccessDenied | AtEntrance
 
 
 def refused_for(decided: Decided) -> Reason | None:
-    """The reason of the refusal, or of the refusal that `observe` suppressed; None if the attempt is allowed either
+    """Return the reason of the refusal, or of the refusal that `observe` suppressed; None if the attempt is allowed either
     way.
     """
     if isinstance(decided, AccessAllowed):
@@ -20,7 +20,7 @@ def refused_for(decided: Decided) -> Reason | None:
 
 
 def row_of(decided: Decided) -> Reason:
-    """The row of the table that answered: under `observe` the one that would have denied."""
+    """Return the row of the table that answered; under `observe`, the row that would have denied."""
     return refused_for(decided) or decided.reason
 
 
@@ -32,7 +32,7 @@ def is_wrong_pin(decided: Decided) -> bool:
 
 
 def is_unknown(decided: Decided) -> bool:
-    """An identifier was presented that no vehicle has, and it is not a PIN: a wrong PIN cannot be enrolled."""
+    """Whether an identifier that no vehicle has was presented. A wrong PIN does not count, because it cannot be enrolled."""
     lineage = decided.lineage
     return (
         refused_for(decided) is Reason.UNKNOWN_IDENTIFIER
@@ -43,6 +43,6 @@ def is_unknown(decided: Decided) -> bool:
 
 
 def is_enrollable(decided: Decided) -> bool:
-    """As `is_unknown`, and its digits cannot be a PIN that was typed at a charger which does not know that it is one."""
+    """Like `is_unknown`, but also false if the digits may be a PIN that was typed at a charger that reports PINs as cards."""
     identifier = decided.lineage.identifier
     return is_unknown(decided) and identifier is not None and not identifier.is_hidden

@@ -1,7 +1,7 @@
 """The trace of a recorded decision: the rows of the table in order, up to the row that decided.
 
-The first row that answers decides, so the reason and the class determine the whole trace: it needs no earlier state
-and shows what happened. The rows of reservations and of energy are those of depots that have them. Several rows refuse for
+The first row that answers decides, so the reason and the class determine the whole trace: it needs no earlier state and
+shows what happened. Rows for reservations and energy appear only for depots that have them. Several rows refuse because of
 energy: `restricted_as` names the one that did.
 """
 
@@ -36,7 +36,7 @@ _ROW_OF: dict[Reason, Rule] = {
 
 
 def trace(decided: Decided) -> tuple[Step, ...]:
-    """The rows that were gone through. Under `observe`: those of the denial that would have been."""
+    """Return the evaluated rows; under `observe`, the rows of the denial that was suppressed."""
     lineage = decided.lineage
     rules = rules_at(with_reservations=lineage.reservations_version is not None, with_energy=lineage.gate is not None)
     return trace_of(row_of(decided), lineage.access_class, rules, lineage.restricted_as)
@@ -45,7 +45,9 @@ def trace(decided: Decided) -> tuple[Step, ...]:
 def trace_of(
     reason: Reason, access_class: AccessClass, rules: tuple[Rule, ...], restricted_as: Reason | None = None
 ) -> tuple[Step, ...]:
-    """`restricted_as` is that of `energy_restricted`. Raises `KeyError` for `observed`, which is not a row's answer."""
+    """Return the rows up to the one with `reason`. `restricted_as` belongs to `energy_restricted`. Raises `KeyError` for
+    `observed`, which no row answers.
+    """
     deciding = _restricting_row(restricted_as, access_class) or _deciding_row(reason, access_class)
     passed = rules[: rules.index(deciding)]
     return (*(Step(rule.__name__, False, None) for rule in passed), Step(deciding.__name__, True, reason))

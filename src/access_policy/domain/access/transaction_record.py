@@ -10,8 +10,10 @@ from access_policy.domain.ids import AttemptId
 
 @dataclass(frozen=True, slots=True)
 class TransactionRecord:
-    """`version` is that of the transaction's stream. `meter_wh` is the first reading announced, `ended` an end that was
-    reported before any start. `earlier` counts the transactions for which the charger used the id before."""
+    """The state of one transaction. `version` is the version of the transaction's stream, `meter_wh` the first announced
+    reading, and `ended` an end that was reported before any start. `earlier` counts the earlier transactions for which the
+    charger used the same id.
+    """
 
     version: int = 0
     attempt_id: AttemptId | None = None
@@ -21,7 +23,7 @@ class TransactionRecord:
     earlier: int = 0
 
     def used_again(self) -> TransactionRecord:
-        """The charger has taken the id for another transaction: nothing is on record of that one yet."""
+        """Return an empty record for another transaction for which the charger uses the same id."""
         return TransactionRecord(version=self.version, earlier=self.earlier + 1)
 
     def after(self, event: object) -> TransactionRecord:

@@ -1,4 +1,4 @@
-"""The events of an API key. None contains the key or a hash of it (ADR 0034)."""
+"""The events of an API key. They contain neither the key nor its hash (ADR 0034)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from access_policy.domain.ids import DepotId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKeyGrant:
-    """`depots` are sorted; None: all depots of the tenant. `expires_at` is exclusive."""
+    """What a key allows. `depots` are sorted; None means all depots of the tenant. `expires_at` is exclusive."""
 
     name: str
     role: str

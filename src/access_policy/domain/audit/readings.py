@@ -1,4 +1,4 @@
-"""A reading: somebody was shown identifier values in plain text."""
+"""A reading of values: a person was shown identifier values in plain text."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class ShownIn(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierValuesShown:
-    """The envelope's actor was about to be shown `values` identifier values: those of the vehicles, and those with the
-    pseudonyms, which no vehicle has. Recorded before the values leave the service (ADR 0029)."""
+    """The envelope's actor was about to be shown `values` identifier values: those of the vehicles, and those of the
+    pseudonyms, which belong to no vehicle. Recorded before the values leave the service (ADR 0029).
+    """
 
     TYPE: ClassVar = "identifier_reading.values_shown.v1"
     reading_id: str

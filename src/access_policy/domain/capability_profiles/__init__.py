@@ -1,1 +1,1 @@
-"""Capability profiles that operators have put."""
+"""Capability profiles that operators define."""

@@ -1,6 +1,6 @@
 """What a charger model can do: how freevend is switched on it, how its tags are read, what follows a refusal (design 2).
 
-Profiles are data: adapters read them from files, operators put their own. Nothing here is protocol code.
+Profiles are data: adapters read them from files, and operators add their own. This module contains no protocol code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from access_policy.domain.capability_profiles.charger_values import same_value, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceVariable:
-    """OCPP 2.x: a variable of the device model, `AuthCtrlr.Enabled` by standard. Values are compared without case."""
+    """OCPP 2.x: a variable of the device model, `AuthCtrlr.Enabled` in the standard. Values are compared
+    case-insensitively.
+    """
 
     component: str
     variable: str
@@ -25,8 +27,10 @@ class DeviceVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationKey:
-    """OCPP 1.6: a vendor's key. `tag_key` is the key of the tag that freevend sessions carry, `tag` what we set it to.
-    `also_called` and `tag_also_called` are names of the same keys in other firmwares: the one the charger has is used."""
+    """OCPP 1.6: a vendor's key. `tag_key` is the key for the tag that freevend sessions carry, `tag` the value that the
+    service sets. `also_called` and `tag_also_called` are names of the same keys in other firmware versions; the service
+    uses the name that the charger has.
+    """
 
     key: str
     managed_value: str
@@ -46,7 +50,9 @@ class ConfigurationKey:
         return () if self.tag_key is None else (self.tag_key, *self.tag_also_called)
 
 
-REMOTE_START_TAG = "FREEVEND"  # of charges that we start at plug-in; no card's, since those are hexadecimal
+REMOTE_START_TAG = (
+    "FREEVEND"  # for charges that we start at plug-in; cannot be a card's tag, because those are hexadecimal
+)
 
 
 class ControlWithoutSwitch(StrEnum):
@@ -60,10 +66,10 @@ ModeControl = Switch | ControlWithoutSwitch
 
 
 def mode_of(value: object, switch: Switch) -> AccessMode | None:
-    """The mode that a value read back stands for; None where that is unknown, as of an absent or empty value.
+    """Return the mode for a value that was read back; None if it is unknown, as for an absent or empty value.
 
-    Where the empty value is one of the two (a key that holds the freevend tag), it is the switch: absent means empty, as
-    OCPP 1.6 leaves out the value of a key that is not set, and any other value stands for the other mode.
+    If the empty value is one of the two (a key that contains the freevend tag), emptiness is the switch: an absent value
+    counts as empty, because OCPP 1.6 omits the value of a key that is not set, and any other value means the other mode.
     """
     values = {AccessMode.MANAGED: switch.managed_value, AccessMode.FREEVEND: switch.freevend_value}
     for mode, wanted in values.items():
@@ -90,8 +96,8 @@ def mode_control_name(control: ModeControl) -> str:
 class Evidence(StrEnum):
     STANDARD = "standard"  # OCPP itself says so
     VERIFIED = "verified"  # the vendor's own text or source code was read
-    SECOND_HAND = "second_hand"  # somebody else's account: try it on a real charger first
-    OPERATOR = "operator"  # put by an operator
+    SECOND_HAND = "second_hand"  # another person's report: try it on a real charger first
+    OPERATOR = "operator"  # added by an operator
 
 
 class Autocharge(StrEnum):
@@ -99,7 +105,7 @@ class Autocharge(StrEnum):
 
     YES = "yes"
     NO = "no"
-    UNKNOWN = "unknown"  # by charger, or not known of the family
+    UNKNOWN = "unknown"  # differs by charger, or unknown for the family
 
 
 class Reserves(StrEnum):
@@ -113,7 +119,9 @@ class Reserves(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityProfile:
-    """What each field means for operators stands in the schema of profile files (`adapters.ocpp.profiles.schema`)."""
+    """The capabilities of a charger family. The schema of profile files (`adapters.ocpp.profiles.schema`) explains each
+    field for operators.
+    """
 
     name: str
     title: str
@@ -122,7 +130,9 @@ class CapabilityProfile:
     vendors: tuple[str, ...] = ()
     tags_are: str = "rfid"
     base32_macs: bool = False
-    has_cache: bool = True  # False: ClearCache is not sent, since it has nothing to clear and may delete other things
+    has_cache: bool = (
+        True  # False: ClearCache is not sent, because there is no cache and the call may delete other data
+    )
     autocharge: Autocharge = Autocharge.UNKNOWN
     personal_message: bool = False
     display_message: bool = False
@@ -138,7 +148,7 @@ class CapabilityProfile:
 
     @property
     def freevend_tag(self) -> str | None:
-        """The tag that such a charger's freevend sessions carry. It identifies nobody."""
+        """Return the tag that such a charger's freevend sessions carry. It does not identify a vehicle."""
         if self.mode_control is ControlWithoutSwitch.REMOTE_START:
             return REMOTE_START_TAG
         return self.mode_control.tag if isinstance(self.mode_control, ConfigurationKey) else None

@@ -1,8 +1,8 @@
-"""Values that chargers read back, in one reading for everything that compares them: the switch, the offline settings, the
+"""Interpret values that chargers report, in the same way wherever they are compared: the switch, the offline settings, the
 probe, drift reports and monitored variables.
 
-OCPP writes booleans as `true` and `false` and compares them without case; chargers also write `1`, `"False "`, `on`, or JSON
-`false`. An absent or empty value is unknown: a charger that says nothing has confirmed nothing.
+OCPP writes booleans as `true` and `false` and compares them case-insensitively; chargers also write `1`, `"False "`, `on`,
+or JSON `false`. An absent or empty value is unknown, because it confirms nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PAIRS: Final = {  # the word for true and the word for false, by either
 
 
 def value_text(value: object) -> str | None:
-    """The text of a value that JSON may also carry as a boolean or a number; None where there is none, or an empty one."""
+    """Return the value as a string, although JSON may carry it as a boolean or a number; None if it is absent or empty."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -34,13 +34,13 @@ def value_text(value: object) -> str | None:
 
 
 def truth(value: object) -> bool | None:
-    """The boolean that a charger's value says; None for anything else."""
+    """Return the boolean that a charger's value means; None if it is not a boolean."""
     text = value_text(value)
     return None if text is None else _TRUTHS.get(text.lower())
 
 
 def same_value(found: object, wanted: str) -> bool:
-    """`found` says what `wanted` does: the same text without case, or the same boolean in another word."""
+    """Whether `found` means the same as `wanted`: equal strings ignoring case, or the same boolean in another spelling."""
     text = value_text(found)
     if text is None:
         return False
@@ -49,8 +49,10 @@ def same_value(found: object, wanted: str) -> bool:
 
 
 def spellings(reported: object, wanted: str) -> tuple[str, ...]:
-    """How to write `wanted` to a charger that reports `reported`, the first to be tried first: booleans in the case that the
-    charger uses, and then in its own word where that is another one. Anything else is written as it is."""
+    """Return the spellings of `wanted` for a charger that reports `reported`, in the order in which to try them: booleans
+    first in the letter case that the charger uses, then in the charger's own word if it differs. Other values are
+    unchanged.
+    """
     text = value_text(reported)
     word = _PAIRS.get((text or "").lower())
     meant = truth(wanted)

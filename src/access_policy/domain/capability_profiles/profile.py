@@ -20,7 +20,7 @@ class ProfileUnknown(Unknown):
 
 
 class ProfileNameTaken(Conflict):
-    """It is the name of a profile that always exists."""
+    """The name belongs to a built-in profile."""
 
     code = "profile-name-taken"
 
@@ -34,14 +34,16 @@ class ProfileNameInvalid(Invalid):
 
 
 class ProfileFieldWithoutEffect(Invalid):
-    """A profile sets something that could change nothing."""
+    """A profile sets a field that has no effect."""
 
     code = "profile-field-without-effect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityProfilePut:
-    """`definition` is JSON by the schema of profiles, checked before it was recorded."""
+    """An operator added or changed a profile. `definition` is JSON in the schema of profiles, validated before it was
+    recorded.
+    """
 
     TYPE: ClassVar = "capability_profile.capability_profile_put.v1"
     name: str
@@ -59,7 +61,7 @@ CapabilityProfileEvent = CapabilityProfilePut | CapabilityProfileRemoved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorsProfile:
-    """`definition` is None before the first put and after a removal."""
+    """An operator's profile. `definition` is None before the first put and after a removal."""
 
     name: str
     definition: str | None = None

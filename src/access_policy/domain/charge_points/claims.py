@@ -1,5 +1,6 @@
 """The claim on a charge point id. It is appended together with the charger's own event, so that two chargers, even of
-two tenants, can never hold the same id."""
+different tenants, can never have the same id.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ ClaimEvent = ChargePointClaimed | ChargePointReleased
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`holder` is None while the id is free."""
+    """The state of one charge point id. `holder` is None while the id is free."""
 
     charge_point_id: ChargePointId
     holder: tuple[TenantId, ChargerId] | None = None

@@ -14,17 +14,17 @@ from access_policy.domain.charger_access_policy.events import (
     ModeDriftDetected,
 )
 
-REBOOT_REQUIRED: Final = "reboot_required"  # why a mode that was written is not in force yet
+REBOOT_REQUIRED: Final = "reboot_required"  # why a written mode is not in force yet
 
 ApplicationEvent = ModeChangeRequested | ModeApplied | ModeApplicationFailed | ModeDriftDetected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplication:
-    """`generation` is that of the latest request, `due_at` the instant at which its mode was due; `applied_*`
-    describe the latest verified mode; `failure` says why the latest request is not verified yet; `drift_found` is
-    the mode the charger was seen in instead of the applied one. A boot after `reboot_awaited_since` makes the
-    written value take effect: earlier readings prove nothing.
+    """The state of mode application. `generation` is that of the latest request, `due_at` the instant at which its mode
+    was due; `applied_*` describe the latest verified mode; `failure` says why the latest request is not verified yet;
+    `drift_found` is the mode in which the charger was found instead of the applied one. The written value takes effect
+    with a boot after `reboot_awaited_since`; earlier readings prove nothing.
     """
 
     generation: int = 0

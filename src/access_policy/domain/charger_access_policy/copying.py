@@ -19,8 +19,8 @@ AnyException = ModeException | CalendarException
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The parts of a policy to copy. Overrides are never copied: an override records one person's decision for one
-    charger and period, and is quickly made again where it is needed.
+    """The parts of a policy to copy. Overrides are never copied: an override records one person's decision for one charger
+    and period, and is easy to repeat where needed.
     """
 
     rules: bool = True
@@ -32,10 +32,10 @@ class Parts:
 def copy_policy(
     source: ChargerAccessPolicy, target: ChargerAccessPolicy, parts: Parts, *, replaces: bool, now: datetime
 ) -> tuple[PolicyEvent, ...]:
-    """Return the events that make `target` read like `source` in `parts`. Copies keep their ids: copying again
-    produces no event, and copying after an amendment of the source amends the copy. With `replaces`, everything
-    else at the target is removed. Entries that are already over stay untouched on both sides. Raises the error
-    that makes a part impossible at the target, and `ChargerRetired`.
+    """Return the events that make `target` equal to `source` in `parts`. Copies keep their ids: copying again produces no
+    event, and copying after an amendment of the source amends the copy. With `replaces`, everything else at the target is
+    removed. Entries that are already over are ignored on both sides. Raises the error that makes a part impossible at the
+    target, or `ChargerRetired`.
     """
     target.must_be_in_service()
     draft = _Draft(target)
@@ -53,7 +53,7 @@ def copy_policy(
 
 
 class _Draft:
-    """The target as it becomes."""
+    """The target while the copy is being built."""
 
     def __init__(self, policy: ChargerAccessPolicy) -> None:
         self.policy = policy
@@ -66,7 +66,7 @@ class _Draft:
 
 
 def _copy_schedules(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool) -> None:
-    """The target follows the schedules that the source follows; both must be of one depot."""
+    """Make the target follow the schedules that the source follows; both must belong to the same depot."""
     if source.schedules and source.settings.depot_id != draft.policy.settings.depot_id:
         names = ", ".join(sorted(each.name for each in source.schedules.values()))
         raise ScheduleElsewhere(
@@ -94,7 +94,7 @@ def _copy_rules(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool, n
 
 
 def _copy_exceptions(source: ChargerAccessPolicy, draft: _Draft, *, replaces: bool, now: datetime) -> None:
-    """In the order of their making, which is their precedence."""
+    """Copy the exceptions in the order in which they were made, which is their precedence."""
     wanted = sorted(_to_come(source, now).values(), key=lambda each: each.made)
     of_target = _to_come(draft.policy, now)
     kept = {each.exception_id for each in wanted}

@@ -22,7 +22,7 @@ class ChargerRetired(Conflict):
 
 
 class IdTaken(Conflict):
-    """The id of a new rule, exception or override belongs to another one of the charger's."""
+    """The id of a new rule, exception or override is already used at this charger."""
 
     code = "id-taken"
 

@@ -1,4 +1,4 @@
-"""Events of a charger's policy. The envelope holds the ids of tenant and actor, positions and correlation."""
+"""Events of a charger's policy. The envelope has the ids of tenant and actor, positions and correlation."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerSettings:
-    """All of a charger that an operator sets at once. `profile` names a capability profile, `connectors` is a count.
-    `reservation_only`: under managed access it admits holders of reservations only."""
+    """All settings that an operator sets on a charger at once. `profile` names a capability profile, `connectors` is a
+    count. `reservation_only`: under managed access the charger admits only holders of reservations.
+    """
 
     charge_point_id: ChargePointId
     depot_id: DepotId
@@ -80,7 +81,7 @@ class ModeScheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeScheduleAmended:
-    """The rule of the same id reads like this from now on."""
+    """The rule with the same id is replaced by this one."""
 
     TYPE: ClassVar = "charger_access_policy.mode_schedule_amended.v1"
     charger_id: ChargerId
@@ -109,7 +110,7 @@ class ModeExceptionAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeCalendarExceptionAdded:
-    """On all days of the calendar, as it reads at any time, the charger has `mode`. `ModeExceptionRemoved` ends it."""
+    """On all days that the calendar contains at any time, the charger has `mode`. `ModeExceptionRemoved` ends it."""
 
     TYPE: ClassVar = "charger_access_policy.mode_calendar_exception_added.v1"
     charger_id: ChargerId
@@ -128,7 +129,7 @@ class ModeExceptionRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolidayCalendarTaken:
-    """The depot's calendar reads like this; the charger's policy keeps its own copy (ADR 0013)."""
+    """The charger's policy stores its own copy of the depot's calendar (ADR 0013)."""
 
     TYPE: ClassVar = "charger_access_policy.holiday_calendar_taken.v1"
     charger_id: ChargerId
@@ -146,7 +147,7 @@ class HolidayCalendarDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleTaken:
-    """The charger follows the depot's schedule, which reads like this; its policy keeps its own copy (ADR 0040)."""
+    """The charger follows the depot's schedule; its policy stores its own copy (ADR 0040)."""
 
     TYPE: ClassVar = "charger_access_policy.schedule_taken.v1"
     charger_id: ChargerId
@@ -205,7 +206,7 @@ class ModeChangeRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplied:
-    """The charger was seen to be in `mode`: `evidence` says how, `late_s` how many seconds after it was due."""
+    """The charger was verified to be in `mode`: `evidence` says how, `late_s` how many seconds after the mode was due."""
 
     TYPE: ClassVar = "charger_access_policy.mode_applied.v1"
     charger_id: ChargerId
@@ -220,7 +221,7 @@ class ModeApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeApplicationFailed:
-    """One try to switch the charger ended without the mode being seen; the controller tries again after a backoff."""
+    """A try to switch the charger ended without verifying the mode; the controller tries again after a backoff."""
 
     TYPE: ClassVar = "charger_access_policy.mode_application_failed.v1"
     charger_id: ChargerId
@@ -233,7 +234,7 @@ class ModeApplicationFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeDriftDetected:
-    """The charger was seen in `found` although `expected` had been applied."""
+    """The charger was found in mode `found` although `expected` had been applied."""
 
     TYPE: ClassVar = "charger_access_policy.mode_drift_detected.v1"
     charger_id: ChargerId

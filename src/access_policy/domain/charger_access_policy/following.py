@@ -1,4 +1,4 @@
-"""Decisions of a charger's policy about the schedules of its depot: to follow one, to leave it, and to keep up (ADR 0040)."""
+"""Decisions of a charger's policy about the schedules of its depot: following, leaving and updating them (ADR 0040)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from access_policy.domain.mode_schedule.schedules import Schedule
 
 
 def follow_schedule(policy: ChargerAccessPolicy, schedule_id: ScheduleId, depot: Depot) -> tuple[PolicyEvent, ...]:
-    """Follow the depot's schedule as it reads now; following it again produces no event. Raises `ScheduleUnknown`,
-    `ScheduleElsewhere`, `TooManyRules` or `ChargerRetired`.
+    """Follow the depot's schedule with its present content; following it again produces no event. Raises
+    `ScheduleUnknown`, `ScheduleElsewhere`, `TooManyRules` or `ChargerRetired`.
     """
     policy.must_be_in_service()
     schedule = depot.schedule(schedule_id)
@@ -29,7 +29,7 @@ def follow_schedule(policy: ChargerAccessPolicy, schedule_id: ScheduleId, depot:
 
 
 def take_schedule(policy: ChargerAccessPolicy, schedule: Schedule) -> tuple[PolicyEvent, ...]:
-    """The schedule as its depot has it, which was checked there. Raises `TooManyRules`."""
+    """Copy the depot's present schedule, which the depot has checked. Raises `TooManyRules`."""
     had = policy.schedules.get(schedule.schedule_id)
     count = policy.rule_count - (0 if had is None else len(had.rules)) + len(schedule.rules)
     if count > RULES_MAX:
@@ -41,7 +41,7 @@ def take_schedule(policy: ChargerAccessPolicy, schedule: Schedule) -> tuple[Poli
 
 
 def leave_schedule(policy: ChargerAccessPolicy, schedule_id: ScheduleId) -> tuple[PolicyEvent, ...]:
-    """A charger that does not follow the schedule produces no event. Raises `ChargerRetired`."""
+    """Stop following the schedule. A charger that does not follow it produces no event. Raises `ChargerRetired`."""
     policy.must_be_in_service()
     if schedule_id not in policy.schedules:
         return ()
@@ -49,9 +49,9 @@ def leave_schedule(policy: ChargerAccessPolicy, schedule_id: ScheduleId) -> tupl
 
 
 def keep_up(policy: ChargerAccessPolicy, depot: Depot) -> tuple[tuple[PolicyEvent, ...], Refused | None]:
-    """Return the events after which the charger has the zone, the calendars and the schedules of its depot as they are
-    now, and the first refusal: a schedule that does not fit stays as the charger has it, and everything else follows.
-    A charger that is retired or of another depot, and one that is level, produce no event.
+    """Return the events that bring the charger's zone, calendars and schedules up to date with its depot, and the first
+    refusal: if a schedule does not fit, the charger keeps its old copy, and everything else is updated. A charger that is
+    retired, belongs to another depot or is up to date produces no event.
     """
     if policy.retired_at is not None or policy.settings.depot_id != depot.depot_id:
         return (), None

@@ -21,7 +21,7 @@ from access_policy.domain.charger_access_policy.policy import ChargerAccessPolic
 
 
 def is_applied(policy: ChargerAccessPolicy, mode: AccessMode) -> bool:
-    """`mode` was verified last, and nothing was seen or asked since that speaks against it."""
+    """Whether `mode` was the last verified mode, without drift or another request since."""
     application = policy.application
     return (
         application.applied_mode is mode
@@ -34,8 +34,8 @@ def is_applied(policy: ChargerAccessPolicy, mode: AccessMode) -> bool:
 def request_mode(
     policy: ChargerAccessPolicy, *, mode: AccessMode, cause: Cause, due_at: datetime, mode_control: str, trigger: str
 ) -> tuple[PolicyEvent, ...]:
-    """No event for a retired charger or a mode that is already applied; a request after a failure starts a new
-    generation.
+    """Request that the charger be switched to `mode`. A retired charger, or a mode that is already applied, produces no
+    event; a request after a failure starts a new generation.
     """
     if policy.retired_at is not None or is_applied(policy, mode):
         return ()
@@ -103,8 +103,9 @@ def record_failed(
 def record_drift(
     policy: ChargerAccessPolicy, *, found: AccessMode, evidence: str, now: datetime
 ) -> tuple[PolicyEvent, ...]:
-    """The charger was seen in another mode than the one applied. The same drift seen again changes nothing, nor does
-    the mode that is being asked for."""
+    """Record that the charger was found in a mode other than the applied one. Repeated observations of the same drift, and
+    the mode that is being requested, produce no event.
+    """
     application = policy.application
     if application.applied_mode is None or found in (application.applied_mode, application.requested_mode):
         return ()

@@ -1,6 +1,6 @@
 """ChargerAccessPolicy: decides changes to a charger's access and folds their events.
 
-A value: every decision returns events and changes nothing; `evolve` folds one event and decides nothing. The caller
+The policy is a value: every decision only returns events; `evolve` folds one event and makes no decisions. The caller
 passes `now` and new ids, so that replay is exact.
 """
 
@@ -85,14 +85,14 @@ class ChargerAccessPolicy:
     overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
     never_begun: frozenset[OverrideId] = frozenset()  # overrides lifted before their time
     calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
-    calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)  # the depot's, copied
-    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those it follows, copied
+    calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)  # copied from the depot
+    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # copies of the schedules that it follows
     application: ModeApplication = field(default_factory=ModeApplication)
     retired_at: datetime | None = None
     reserved: tuple[ReservedWindow, ...] = ()  # by reservations of the depot's book (ADR 0048), not by its own events
     narrowed: tuple[NarrowedWindow, ...] = ()  # by the energy of the depot's site (ADR 0055), not by its own events
     version: int = 0  # the number of events folded, which is the stream's version
-    changed_at: int = 0  # the version at the last change that a command made; switching the charger is none
+    changed_at: int = 0  # the version at the last change made by a command; switching the charger does not count
 
     @property
     def plan(self) -> ModePlan:
@@ -111,26 +111,28 @@ class ChargerAccessPolicy:
 
     @property
     def plan_without_energy(self) -> ModePlan:
-        """The plan as people and reservations make it."""
+        """Return the plan without narrowings by energy."""
         return replace(self.plan, narrowed=()) if self.narrowed else self.plan
 
     def narrowed_between(self, start: datetime, end: datetime) -> tuple[NarrowedWindow, ...]:
-        """The narrowed windows that meet `[start, end)`."""
+        """Return the narrowed windows that overlap `[start, end)`."""
         return tuple(each for each in self.narrowed if each.starts_at < end and each.ends_at > start)
 
     def plan_known_at(self, at: datetime) -> ModePlan:
-        """The plan without the rest of reservations that were lost by `at`, whether or not that is recorded yet."""
+        """Return the plan without the remainder of reservations that were lost by `at`, whether or not the loss is
+        recorded yet.
+        """
         if not self.reserved:
             return self.plan
         return replace(self.plan, reservations=[each.as_known_at(at) for each in self.reserved])
 
     @property
     def rule_count(self) -> int:
-        """Its own rules and those of the schedules it follows."""
+        """Return the number of its own rules plus those of the schedules that it follows."""
         return len(self.rules) + sum(len(schedule.rules) for schedule in self.schedules.values())
 
     def has_entry(self, id_: str) -> bool:
-        """A rule, an exception or an override has this id, or an override had it and was lifted before it began."""
+        """Whether a rule, an exception or an override has this id, including an override that was lifted before it began."""
         entries: tuple[Collection[str], ...] = (
             self.rules,
             self.exceptions,
@@ -181,15 +183,15 @@ class ChargerAccessPolicy:
             )
 
     def move_to_time_zone(self, time_zone: str) -> tuple[PolicyEvent, ...]:
-        """The depot's zone was corrected; rules without a zone of their own and exceptions follow it."""
+        """Adopt the corrected time zone of the depot; it also applies to exceptions and to rules without their own zone."""
         if self.retired_at is not None or self.settings.time_zone == time_zone:
             return ()
         zone(time_zone)
         return (ChargerAmended(charger_id=self.charger_id, settings=replace(self.settings, time_zone=time_zone)),)
 
     def follow_calendars(self, of_depot: Mapping[CalendarId, HolidayCalendar]) -> tuple[PolicyEvent, ...]:
-        """Adopt the depot's calendars; an unchanged calendar produces no event. A calendar that the depot removed
-        stays while this charger uses it, so that its schedule stays as planned.
+        """Adopt the depot's calendars; an unchanged calendar produces no event. A calendar that the depot removed stays
+        while this charger uses it, so that the charger's plan does not change.
         """
         if self.retired_at is not None:
             return ()
@@ -204,7 +206,7 @@ class ChargerAccessPolicy:
         )
 
     def sharing_calendars(self) -> ChargerAccessPolicy:
-        """The same policy, holding its calendars and schedules in common with others that have equal ones."""
+        """Return the same policy, sharing calendar and schedule objects with other policies that have equal ones."""
         return replace(
             self,
             calendars={key: shared(each) for key, each in self.calendars.items()},
@@ -212,7 +214,7 @@ class ChargerAccessPolicy:
         )
 
     def retire(self, *, now: datetime) -> tuple[PolicyEvent, ...]:
-        """Retiring twice changes nothing."""
+        """Take the charger out of service for good; retiring it again produces no event."""
         if self.retired_at is not None:
             return ()
         return (ChargerRetired(charger_id=self.charger_id, retired_at=now),)
@@ -239,7 +241,7 @@ class ChargerAccessPolicy:
         return (ModeScheduled(charger_id=self.charger_id, rule=rule),)
 
     def amend_rule(self, rule: ModeRule) -> tuple[PolicyEvent, ...]:
-        """Replace the rule of the same id; the same rule again changes nothing."""
+        """Replace the rule with the same id; an unchanged rule produces no event."""
         self._must_be_in_service()
         current = self.rule(rule.rule_id)
         self.check_rule(rule)
@@ -253,7 +255,7 @@ class ChargerAccessPolicy:
         return (ModeScheduleWithdrawn(charger_id=self.charger_id, rule_id=rule_id),)
 
     def rule(self, rule_id: RuleId) -> ModeRule:
-        """The charger's own rule. Raises `RuleUnknown`, or `RuleOfSchedule`."""
+        """Return the charger's own rule. Raises `RuleUnknown` or `RuleOfSchedule`."""
         if rule_id not in self.rules:
             for schedule in self.schedules.values():
                 if any(each.rule_id == rule_id for each in schedule.rules):
@@ -272,7 +274,7 @@ class ChargerAccessPolicy:
         rule.check(self._zone_of(rule), self._holidays_of(rule))
 
     def occurs_after(self, rule: ModeRule, now: datetime) -> bool:
-        """Whether the rule, which names calendars of this charger's only, has a window at `now` or later."""
+        """Whether the rule has a window at `now` or later. It may name only calendars of this charger."""
         return rule.occurs_after(now, self._zone_of(rule), self._holidays_of(rule))
 
     def _zone_of(self, rule: ModeRule) -> ZoneInfo:
@@ -294,7 +296,9 @@ class ChargerAccessPolicy:
     def add_exception(
         self, exception_id: ExceptionId, *, first: date, last: date, mode: AccessMode, reason: str, now: datetime
     ) -> tuple[PolicyEvent, ...]:
-        """Whole local days `first` to `last`, both included. The same exception again changes nothing."""
+        """Add an exception for the whole local days `first` to `last`, both inclusive. The same exception again produces
+        no event.
+        """
         self._must_be_in_service()
         if (known := self.exceptions.get(exception_id)) is not None:
             same = (known.first, known.last, known.mode, known.reason) == (first, last, mode, reason)
@@ -317,7 +321,9 @@ class ChargerAccessPolicy:
     def add_calendar_exception(
         self, exception_id: ExceptionId, *, calendar_id: CalendarId, mode: AccessMode, reason: str
     ) -> tuple[PolicyEvent, ...]:
-        """All days of the calendar, also those it will get later. The same exception again changes nothing."""
+        """Add an exception for all days of the calendar, including days added later. The same exception again produces no
+        event.
+        """
         self._must_be_in_service()
         if (known := self.calendar_exceptions.get(exception_id)) is not None:
             return self._repeated(
@@ -353,8 +359,8 @@ class ChargerAccessPolicy:
     ) -> tuple[PolicyEvent, ...]:
         """Put the charger into `mode` for `[starts_at, ends_at)`.
 
-        `starts_at` None means now; `ends_at` None means the next instant at which the timeline changes the mode, but for
-        energy. The same override again produces no event.
+        `starts_at` None means now; `ends_at` None means the next instant at which the timeline without energy changes the
+        mode. The same override again produces no event.
         """
         self._must_be_in_service()
         if (known := self.overrides.get(override_id)) is not None:
@@ -391,7 +397,7 @@ class ChargerAccessPolicy:
         )
 
     def lift_override(self, override_id: OverrideId, *, now: datetime) -> tuple[PolicyEvent, ...]:
-        """End an override now. One that is over or lifted already stays as it was: lifting it changes nothing."""
+        """End an override now. Lifting an override that is over or already lifted produces no event."""
         self._must_be_in_service()
         match self.overrides.get(override_id):
             case None if override_id in self.never_begun:
@@ -418,7 +424,7 @@ class ChargerAccessPolicy:
         return ()
 
     def must_be_in_service(self) -> None:
-        """Raises `ChargerRetired`."""
+        """Raise `ChargerRetired` if the charger is retired."""
         self._must_be_in_service()
 
     def _must_be_in_service(self) -> None:
@@ -432,7 +438,7 @@ def register(
     enforcement: Enforcement,
     calendars: Mapping[CalendarId, HolidayCalendar] = _NO_CALENDARS,
 ) -> tuple[PolicyEvent, ...]:
-    """`calendars` are the depot's. Raises `InvalidId` and `SettingsInvalid`."""
+    """Register a charger; `calendars` are its depot's calendars. Raises `InvalidId` or `SettingsInvalid`."""
     checked_new_id(charger_id, "charger_id", reserved=RESERVED_IDS)
     check_settings(settings)
     return (
@@ -453,7 +459,7 @@ def check_settings(settings: ChargerSettings) -> None:
 
 
 def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAccessPolicy:
-    """The policy after `event`. The first event is always `ChargerRegistered`."""
+    """Return the policy after `event`. The first event is always `ChargerRegistered`."""
     if isinstance(event, ChargerRegistered):
         return ChargerAccessPolicy(
             charger_id=event.charger_id, settings=event.settings, enforcement=event.enforcement, version=1, changed_at=1
@@ -465,7 +471,7 @@ def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAcc
 
 
 def fold(events: Iterable[PolicyEvent], policy: ChargerAccessPolicy | None = None) -> ChargerAccessPolicy | None:
-    """The policy after `events`, which follow those that made `policy`."""
+    """Return the policy after `events`, which follow the events already folded into `policy`."""
     for event in events:
         policy = evolve(policy, event)
     return policy
@@ -538,7 +544,7 @@ def _after(policy: ChargerAccessPolicy, event: PolicyEvent) -> ChargerAccessPoli
 
 
 def _lifted(overrides: Mapping[OverrideId, Override], event: ModeOverrideLifted) -> dict[OverrideId, Override]:
-    """A lifted override keeps its elapsed part; one that had not started leaves no trace in the timeline."""
+    """Keep the elapsed part of a lifted override; one that had not started leaves no trace in the timeline."""
     kept = dict(overrides)
     override = kept.pop(event.override_id)
     if override.starts_at < event.lifted_at:

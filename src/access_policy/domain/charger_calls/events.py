@@ -1,5 +1,6 @@
-"""A call of a person to a charger, each in a stream of its own. Payloads are JSON texts without secrets and with identifiers
-masked."""
+"""Events of calls that people send to chargers; each call has its own stream. Payloads are JSON strings without secrets
+and with masked identifiers.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ from access_policy.domain.ids import ChargerId
 class CallOutcome(StrEnum):
     ANSWERED = "answered"
     REFUSED = "refused"  # the charger answered with an error of the protocol
-    NO_ANSWER = "no_answer"  # in time; the charger may have carried it out
+    NO_ANSWER = "no_answer"  # no answer in time; the charger may have carried the call out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCallRequested:
-    """Recorded before the call is sent: nothing reaches a charger without a record."""
+    """A person requested a call. Recorded before the call is sent, so that every call that reaches a charger has a record."""
 
     TYPE: ClassVar = "charger_call.charger_call_requested.v1"
     call_id: str

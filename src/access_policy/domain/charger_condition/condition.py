@@ -22,10 +22,10 @@ Error = tuple[str, str | None]  # the protocol's code and the vendor's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCondition:
-    """`version` counts the stream's events. `gateway` recorded the latest connection (None: never connected), and
-    `is_connected` is true until a disconnection follows, at `disconnected_at`. `errors` are the open ones by connector,
-    and `after_denials` the connectors whose error is a consequence of a denial: no fault.
-    `reservations` are those on the charger by their number there, up to their end.
+    """The condition of a charger. `version` counts the stream's events. `gateway` recorded the latest connection (None:
+    never connected), and `is_connected` is true until a disconnection follows, at `disconnected_at`. `errors` are the open
+    errors by connector; at the connectors in `after_denials` the error follows from a denial and is not a fault.
+    `reservations` are those kept on the charger, by their number there, until they end.
     """
 
     version: int = 0
@@ -39,7 +39,7 @@ class ChargerCondition:
 
     @property
     def faults(self) -> Mapping[int, Error]:
-        """The open errors that nothing but the charger explains."""
+        """Return the open errors that are not the consequence of a denial."""
         return {number: error for number, error in self.errors.items() if number not in self.after_denials}
 
     def is_connected_to(self, gateway: str) -> bool:
@@ -47,7 +47,7 @@ class ChargerCondition:
 
 
 def evolve(condition: ChargerCondition, event: ConditionEvent) -> ChargerCondition:
-    """The condition after the next event of its stream."""
+    """Return the condition after the next event of its stream."""
     seen = replace(condition, version=condition.version + 1)
     match event:
         case ChargerConnected():

@@ -13,7 +13,9 @@ from access_policy.domain.ids import AttemptId, ChargerId, ReservationId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerConnected:
-    """`gateway` names the process that holds the connection; the latest one recorded owns the charger (ADR 0016)."""
+    """The charger connected. `gateway` names the process that has the connection; the latest recorded gateway owns the
+    charger (ADR 0016).
+    """
 
     TYPE: ClassVar = "charger_condition.charger_connected.v1"
     charger_id: ChargerId
@@ -24,7 +26,9 @@ class ChargerConnected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerDisconnected:
-    """`found_by` names the process that found `gateway` gone; empty where that gateway said so itself."""
+    """The connection ended. `found_by` names the process that detected that `gateway` was gone; it is empty if that
+    gateway recorded the end itself.
+    """
 
     TYPE: ClassVar = "charger_condition.charger_disconnected.v1"
     charger_id: ChargerId
@@ -48,8 +52,8 @@ class ChargerBooted:
 class ConnectorFaulted:
     """The charger reported an error on a connector (0: the charger as a whole).
 
-    `caused_by` is the denied attempt that it follows by this charger's habit; then it is shown with the denial and is
-    not a fault.
+    `caused_by` is the denied attempt after which this charger usually reports such an error; the error is then shown with
+    the denial and is not a fault.
     """
 
     TYPE: ClassVar = "charger_condition.connector_faulted.v1"
@@ -74,7 +78,7 @@ class ConnectorRecovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordSent:
-    """The charger took a new password, which holds alone once it has connected with it."""
+    """The charger accepted a new password; the old one becomes invalid once the charger has connected with the new one."""
 
     TYPE: ClassVar = "charger_condition.password_sent.v1"
     charger_id: ChargerId
@@ -83,7 +87,7 @@ class PasswordSent:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SettingTold:
-    """A setting of the charger, by the protocol's name: its value, or why it is not as it should be."""
+    """A setting of the charger, by the protocol's name: its value, or why it differs from the intended value."""
 
     name: str
     value: str
@@ -107,14 +111,16 @@ class ReservationState(StrEnum):
     """The state of a reservation on the charger itself, apart from the service's own decisions."""
 
     RESERVED = "reserved"
-    WAITING = "waiting"  # the connector is occupied or out of service, or the charger does not answer: sent again later
+    WAITING = "waiting"  # the connector is occupied or out of service, or the charger does not answer; sent again later
     REFUSED = "refused"  # not sent again on this connection
     GONE = "gone"  # cancelled, used, expired, or removed by the charger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationOnCharger:
-    """`connector_id` 0 is the charger as a whole. `until` (exclusive) is the end that the charger was given."""
+    """A reservation that the charger keeps. `connector_id` 0 means the charger as a whole. `until` (exclusive) is the end
+    that was sent to the charger.
+    """
 
     reservation_id: ReservationId
     connector_id: int

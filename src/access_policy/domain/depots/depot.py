@@ -118,7 +118,7 @@ class DepotAmended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolidayCalendarPut:
-    """The depot's calendar of this id reads like this from now on."""
+    """The depot's calendar with this id is replaced by this one."""
 
     TYPE: ClassVar = "depot.holiday_calendar_put.v1"
     depot_id: DepotId
@@ -134,7 +134,7 @@ class HolidayCalendarRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePut:
-    """The depot's schedule of this id reads like this from now on."""
+    """The depot's schedule with this id is replaced by this one."""
 
     TYPE: ClassVar = "depot.schedule_put.v1"
     depot_id: DepotId
@@ -150,7 +150,7 @@ class ScheduleRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntrancePut:
-    """The depot's entrance of this id reads like this from now on."""
+    """The depot's entrance with this id is replaced by this one."""
 
     TYPE: ClassVar = "depot.entrance_put.v1"
     depot_id: DepotId
@@ -179,8 +179,8 @@ DepotEvent = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depot:
     """`version` is the stream's version; `changed_at`, `calendar_changed_at`, `schedule_changed_at` and
-    `entrance_changed_at` are its values at the last change of the settings, of each calendar, of each schedule and of each
-    entrance: the versions that callers compare (ADR 0011).
+    `entrance_changed_at` are the versions at the last change of the settings, of each calendar, of each schedule and of
+    each entrance: the versions that callers compare (ADR 0011).
     """
 
     depot_id: DepotId
@@ -211,7 +211,7 @@ class Depot:
         return () if settings == self.settings else (DepotAmended(depot_id=self.depot_id, settings=settings),)
 
     def put_calendar(self, calendar: HolidayCalendar) -> tuple[DepotEvent, ...]:
-        """`calendar` was made by `HolidayCalendar.of`. One that reads as before changes nothing."""
+        """Create or replace a calendar made by `HolidayCalendar.of`. An unchanged calendar produces no event."""
         if self.calendars.get(calendar.calendar_id) == calendar:
             return ()
         if calendar.calendar_id not in self.calendars:
@@ -221,7 +221,7 @@ class Depot:
         return (HolidayCalendarPut(depot_id=self.depot_id, calendar=calendar),)
 
     def add_holiday(self, calendar_ids: Iterable[CalendarId], day: Holiday) -> tuple[DepotEvent, ...]:
-        """One entry more in each of these calendars. Raises `CalendarUnknown`, or what `HolidayCalendar.with_day` raises."""
+        """Add one entry to each of these calendars. Raises `CalendarUnknown` and the errors of `HolidayCalendar.with_day`."""
         calendars = [self.calendar(each) for each in dict.fromkeys(calendar_ids)]
         return tuple(event for each in calendars for event in self.put_calendar(each.with_day(day)))
 
@@ -240,7 +240,7 @@ class Depot:
         return self.calendars[calendar_id]
 
     def put_schedule(self, schedule: Schedule) -> tuple[DepotEvent, ...]:
-        """A schedule that reads as before changes nothing. Raises what `Schedule.check` raises."""
+        """Create or replace a schedule; an unchanged one produces no event. Raises the errors of `Schedule.check`."""
         if self.schedules.get(schedule.schedule_id) == schedule:
             return ()
         schedule.check(self.settings.time_zone, self.calendars)
@@ -265,7 +265,9 @@ class Depot:
         return self.schedules[schedule_id]
 
     def put_entrance(self, entrance: Entrance) -> tuple[DepotEvent, ...]:
-        """An entrance that reads as before changes nothing. Raises `TooManyEntrances`, or what `Entrance.check` raises."""
+        """Create or replace an entrance; an unchanged one produces no event. Raises `TooManyEntrances` and the errors of
+        `Entrance.check`.
+        """
         if self.entrances.get(entrance.entrance_id) == entrance:
             return ()
         entrance.check()

@@ -42,22 +42,24 @@ class TooManyEntrances(Conflict):
 
 
 class EntranceIdTaken(Conflict):
-    """Another depot of the tenant has an entrance with this id: requests for decisions name the entrance only."""
+    """Another depot of the tenant has an entrance with this id; ids must be unique because decision requests name only the
+    entrance.
+    """
 
     code = "entrance-id-taken"
 
 
 class EntranceWithoutChargers(Conflict):
-    """The entrance leads to no charger in service, so that nothing can be decided there."""
+    """The entrance leads to no charger in service, so no attempt can be decided there."""
 
     code = "entrance-without-chargers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
-    """`charger_ids` and `group_ids` are the chargers and reservation groups that it leads to; without any, it leads to the
-    whole depot. The holder of a reservation may enter from `early_entry_min` minutes before its window on, or from the
-    reservation's own early start on, whichever is earlier.
+    """An entrance. `charger_ids` and `group_ids` are the chargers and reservation groups behind it; without any, it leads
+    to the whole depot. The holder of a reservation may enter from `early_entry_min` minutes before its window on, or from
+    the reservation's own early start on, whichever is earlier.
     """
 
     entrance_id: EntranceId
@@ -93,8 +95,9 @@ class Entrance:
     def behind(
         self, of_depot: Iterable[ChargerId], groups: Mapping[ReservationGroupId, frozenset[ChargerId]]
     ) -> list[ChargerId]:
-        """The chargers that it leads to, in order of their ids. `of_depot` are the depot's chargers in service, and `groups`
-        the chargers of its reservation groups: a charger or a group that is gone leads nowhere."""
+        """Return the chargers behind the entrance, ordered by id. `of_depot` are the depot's chargers in service, and
+        `groups` the chargers of its reservation groups; chargers and groups that no longer exist are left out.
+        """
         if self.leads_to_all:
             return sorted(of_depot)
         named = self.charger_ids.union(*(groups.get(each, frozenset()) for each in self.group_ids))

@@ -49,7 +49,7 @@ EnrolmentEvent = EnrolmentArmed | EnrolmentCancelled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentSession:
-    """`session_id` is None for a charger that was never armed."""
+    """The enrolment session of a charger. `session_id` is None if the charger was never armed."""
 
     charger_id: ChargerId
     session_id: EnrolmentSessionId | None = None
@@ -58,7 +58,7 @@ class EnrolmentSession:
     version: int = 0
 
     def arm(self, session_id: EnrolmentSessionId, minutes: int, *, now: datetime) -> tuple[EnrolmentEvent, ...]:
-        """The same session again changes nothing."""
+        """Arm the charger; the same session again produces no event."""
         if session_id == self.session_id:
             return ()
         if not 1 <= minutes <= MINUTES_MAX:

@@ -1,4 +1,4 @@
-"""A holiday calendar: named local days, each with the reason why it is one."""
+"""A holiday calendar: named local days, each with its reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.domain.ids import CalendarId, checked_id, checked_name
 from access_policy.domain.instants import checked_year
 
 ENTRIES_MAX = 1_000
-DATES_MAX = 4_000  # of one calendar, all its entries together
+DATES_MAX = 4_000  # of one calendar, over all its entries
 
 
 class CalendarInvalid(Invalid):
@@ -30,7 +30,9 @@ class Holiday:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolidayCalendar:
-    """Of a depot, shared by its chargers (ADR 0013). `days` ascend (see `of`); on a day of two entries the first counts."""
+    """A calendar of a depot, shared by its chargers (ADR 0013). `days` are in ascending order (see `of`); if two entries
+    contain a day, the first counts.
+    """
 
     calendar_id: CalendarId
     name: str
@@ -38,7 +40,7 @@ class HolidayCalendar:
 
     @staticmethod
     def of(calendar_id: CalendarId, name: str, days: Collection[Holiday]) -> HolidayCalendar:
-        """Raises `CalendarInvalid`, `InvalidId`, `InvalidName` or `InstantOutOfRange`."""
+        """Make a calendar. Raises `CalendarInvalid`, `InvalidId`, `InvalidName` or `InstantOutOfRange`."""
         checked_id(calendar_id, "calendar_id")
         checked_name(name)
         if not 1 <= len(days) <= ENTRIES_MAX:
@@ -51,14 +53,16 @@ class HolidayCalendar:
         return calendar
 
     def with_day(self, day: Holiday) -> HolidayCalendar:
-        """The calendar with one entry more; itself if it has this entry. Raises as `of`, with pointers into the entry."""
+        """Return the calendar with one more entry, or the calendar itself if it has this entry. Raises the errors of `of`,
+        with pointers into the entry.
+        """
         if day in self.days:
             return self
         _check(day)
         return HolidayCalendar.of(self.calendar_id, self.name, (*self.days, day))
 
     def reasons(self, first: date = date.min, last: date = date.max) -> Mapping[date, str]:
-        """The reason of each day in `[first, last]`, both included."""
+        """Return the reason of each holiday in `[first, last]`, both inclusive."""
         reasons: dict[date, str] = {}
         for each in self.days:
             if each.first > last:
@@ -84,5 +88,5 @@ def _check(day: Holiday, within: str = "") -> None:
 
 @lru_cache(maxsize=256)
 def shared(calendar: HolidayCalendar) -> HolidayCalendar:
-    """`calendar`, or an equal one: the chargers of a depot hold the same one in memory, not a copy each."""
+    """Return `calendar` or an equal object, so that the chargers of a depot share one object in memory."""
     return calendar

@@ -10,7 +10,7 @@ from access_policy.domain.mode_schedule.timeline import Segment, Timeline
 
 
 class Difference(NamedTuple):
-    """In `[start, end)` another mode or another cause holds; `before` and `after` are the segments that hold there."""
+    """A part `[start, end)` in which the mode or the cause differs; `before` and `after` are the segments that contain it."""
 
     start: datetime
     end: datetime
@@ -19,7 +19,7 @@ class Difference(NamedTuple):
 
 
 def differences(before: Timeline, after: Timeline) -> Iterator[Difference]:
-    """In order, of two timelines over the same `[start, end)`."""
+    """Return the differences of two timelines over the same `[start, end)`, in order."""
     olds, news = iter(before.segments), iter(after.segments)
     old, new = next(olds, None), next(news, None)
     while old is not None and new is not None:

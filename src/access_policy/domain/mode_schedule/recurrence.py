@@ -1,8 +1,7 @@
 """The local dates on which a rule's windows begin: an RFC 5545 RRULE, read strictly and expanded by dateutil.
 
-Dates are the rule's own, in its own zone; no instant and no clock change is in play here. INTERVAL and COUNT count
-from an anchor date. Where plain dateutil departs from RFC 5545 (BYSETPOS in the first week, BYDAY=MO,1TU), we
-hold to the RFC.
+Dates are local dates in the rule's zone; instants and clock changes do not matter here. INTERVAL and COUNT count from an
+anchor date. Where dateutil deviates from RFC 5545 (BYSETPOS in the first week, BYDAY=MO,1TU), this module follows the RFC.
 """
 
 from __future__ import annotations
@@ -76,10 +75,10 @@ class Recurrence:
         return parsed
 
     def dates(self, anchor: date, *, start: date, end: date) -> Iterator[date]:
-        """The dates of the recurrence in `[start, end]` (both inclusive), ascending; no date is before `anchor`.
+        """Return the dates of the recurrence in `[start, end]` (both inclusive), ascending; no date is before `anchor`.
 
-        The cost is bounded by the number of periods (months, weeks, years) in the range, whether they have dates or
-        not.
+        The cost is proportional to the number of periods (months, weeks, years) in the range, whether or not they have
+        dates.
         """
         last = min(end, self.until or end)
         if self.count is not None and (last - anchor).days >= self.count:
@@ -101,8 +100,10 @@ class Recurrence:
         return any(select.days(begin) for begin in (_YEARS if self.freq == "YEARLY" else _MONTHS))
 
     def _periods(self, anchor: date, first: date, last: date) -> Iterator[tuple[int, Sequence[int]]]:
-        """The first day (its ordinal) of each period that meets `[first, last]`, and the days selected in it, counted
-        from there. Whole periods, so that BYSETPOS counts in each as RFC 5545 says; a rule's past is not expanded."""
+        """Yield the first day (its ordinal) of each period that overlaps `[first, last]`, and the days selected in the
+        period, counted from its first day. Periods are always whole, so that BYSETPOS counts as RFC 5545 says; a rule's
+        past is not expanded.
+        """
         select = self._selector(anchor)
         begin = self._period_start(anchor, first)
         while begin <= last:
@@ -117,8 +118,9 @@ class Recurrence:
             begin = following
 
     def _period_start(self, anchor: date, first: date) -> date:
-        """The first day of the latest period, counted from the anchor's, that begins at or before `first`. The days of
-        a daily recurrence are taken month by month."""
+        """Return the first day of the latest period that begins at or before `first`, counting periods from the anchor's.
+        The periods of a daily recurrence are months.
+        """
         match self.freq:
             case "DAILY":
                 return first.replace(day=1)
@@ -133,7 +135,7 @@ class Recurrence:
                 return date(anchor.year + (first.year - anchor.year) // self.interval * self.interval, 1, 1)
 
     def _following(self, begin: date) -> date | None:
-        """The first day of the period after the one that starts on `begin`; None past the end of the calendar."""
+        """Return the first day of the period after the one that starts on `begin`; None past the end of the calendar."""
         if self.freq == "WEEKLY":
             return _after(begin, 7 * self.interval)
         months = {"DAILY": 1, "MONTHLY": self.interval}.get(self.freq, 12 * self.interval)
@@ -141,7 +143,7 @@ class Recurrence:
         return date(month // 12, month % 12 + 1, 1) if month // 12 <= MAXYEAR else None
 
     def _selector(self, anchor: date) -> _Selector:
-        """The days that the BY… parts select in a period; without any, the anchor's own day (RFC 5545)."""
+        """Return the selector for the BY… parts in a period; without any, it selects the anchor's own day (RFC 5545)."""
         by_day, by_month, by_month_day = tuple(self._uniform_days()), self.by_month, self.by_month_day
         if not by_day and not by_month_day:
             match self.freq:
@@ -157,8 +159,8 @@ class Recurrence:
         return _selector(freq, by_day, by_month_day, by_month, self.by_set_pos, self.week_start)
 
     def _uniform_days(self) -> Iterator[tuple[int, str]]:
-        """BYDAY with either all weekdays numbered or none: a mixture such as MO,1TU means the union of both kinds,
-        but dateutil intersects them. A plain weekday is every numbered occurrence in its month or year.
+        """Rewrite BYDAY so that all weekdays are numbered, or none. A mixture such as MO,1TU means the union of both
+        kinds, but dateutil intersects them. A plain weekday becomes every numbered occurrence in its month or year.
         """
         is_mixed = len({bool(n) for n, _ in self.by_day}) > 1
         most = 53 if self.freq == "YEARLY" and not self.by_month else 5
@@ -167,8 +169,8 @@ class Recurrence:
 
 
 class _Selector:
-    """The days that dateutil selects in one month, week or year. Periods of the same shape (length and first weekday)
-    have the same days, so one dateutil call per shape suffices and no search crosses periods: a dateutil search
+    """The days that dateutil selects in one month, week or year. Periods of the same shape (length and first weekday) have
+    the same days, so one dateutil call per shape is enough. A search never leaves its period, because a dateutil search
     without a match continues to the year 9999.
     """
 
@@ -177,7 +179,7 @@ class _Selector:
         self._known: dict[Hashable, tuple[int, ...]] = {}
 
     def days(self, begin: date) -> tuple[int, ...]:
-        """The selected days of the period that begins on `begin`, counted from it, ascending."""
+        """Return the selected days of the period that begins on `begin`, counted from it, ascending."""
         shape = self._shape(begin)
         if shape is None:
             return ()
@@ -187,7 +189,7 @@ class _Selector:
         return days
 
     def _shape(self, begin: date) -> Hashable | None:
-        """The shape of the period; None for a period in which BYMONTH names no month."""
+        """Return the shape of the period; None if BYMONTH names no month in it."""
         if self._freq == "YEARLY":
             return begin.weekday(), isleap(begin.year)
         length = monthrange(begin.year, begin.month)[1]
@@ -243,7 +245,7 @@ def _after(day: date, days: int) -> date | None:
 
 @lru_cache(maxsize=4096)
 def _nth_date(recurrence: Recurrence, anchor: date, count: int, horizon: date) -> date | None:
-    """The `count`-th date counting from `anchor`; None if it is after `horizon`. Counts whole periods at a time."""
+    """Return the `count`-th date counting from `anchor`; None if it is after `horizon`. Counts whole periods at a time."""
     left, first = count, anchor.toordinal()
     for begin, days in recurrence._periods(anchor, anchor, horizon):
         counted = days if begin >= first else [day for day in days if begin + day >= first]
@@ -329,7 +331,9 @@ def _refuse_combinations(parsed: Recurrence) -> None:
 
 
 def _refuse_impossible_days(parsed: Recurrence) -> None:
-    """Found here and not by searching: dateutil looks for 30 February day by day until the year 9999."""
+    """Raise `RecurrenceInvalid` for days that no month has. dateutil would search for 30 February day by day until the
+    year 9999.
+    """
     months = parsed.by_month or range(1, 13)
     longest = max(29 if month == 2 else monthrange(2024, month)[1] for month in months)
     if parsed.by_month_day and min(abs(day) for day in parsed.by_month_day) > longest:

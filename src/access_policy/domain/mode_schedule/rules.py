@@ -21,7 +21,7 @@ from access_policy.domain.mode_schedule.recurrence import Recurrence
 
 END_DAY_OFFSET_MAX = 31
 PRIORITY_MAX = 1_000_000
-SEARCH_YEARS = 40  # a rule that has no window within this time of its anchor is taken never to occur
+SEARCH_YEARS = 40  # a rule without a window within this time of its anchor counts as never occurring
 OVERLAP_CHECK_DATES = 1_000
 DATES_MAX = 1_000  # exception dates, and extra dates
 CALENDARS_MAX = 20  # of each kind
@@ -55,7 +55,7 @@ class RuleOverlapsItself(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One end of an applicability period: the local midnight of a date in the rule's zone, or else an instant."""
+    """One end of an applicability period: either the local midnight of a date in the rule's zone, or an instant."""
 
     on: date | None = None
     at: datetime | None = None
@@ -67,12 +67,12 @@ class Edge:
         return self._date() if self.at is None else self.at.astimezone(zone).date()
 
     def _date(self) -> date:
-        assert self.on is not None  # one of the two is always given
+        assert self.on is not None  # exactly one of the two is set
         return self.on
 
 
 class Window(NamedTuple):
-    """`[start, end)` in UTC, from the local date on which it began."""
+    """A window `[start, end)` in UTC, with the local date on which it began."""
 
     start: datetime
     end: datetime
@@ -113,8 +113,9 @@ class ModeRule:
         return self.except_calendars | self.extra_calendars
 
     def on_days_of(self, calendars: DatesOf) -> ModeRule:
-        """The rule with the days of its calendars as dates. Its own dates count more than those of calendars, and of the
-        same kind an extra day counts more than an exception."""
+        """Return the rule with the days of its calendars as dates. Its own dates take precedence over those of calendars;
+        otherwise an extra day takes precedence over an exception.
+        """
         if not self.calendars:
             return self
         except_days = frozenset[date]().union(*(calendars[each] for each in self.except_calendars))
@@ -128,8 +129,9 @@ class ModeRule:
         )
 
     def windows(self, zone: ZoneInfo, start: datetime, end: datetime) -> list[Window]:
-        """The windows that meet `[start, end)`, by start; an instant is UTC. A window that a clock change leaves
-        without any real time is left out."""
+        """Return the windows that overlap `[start, end)`, ordered by start; instants are UTC. A window that a clock change
+        leaves without any real time is omitted.
+        """
         opens, closes = self._period(zone)
         earliest, latest = max(start, opens or start), min(end, closes or end)
         if latest <= earliest:
@@ -148,12 +150,12 @@ class ModeRule:
         return opens, closes
 
     def _dates_around(self, zone: ZoneInfo, earliest: datetime, latest: datetime) -> tuple[date, date]:
-        """The first and the last date on which a window that meets `[earliest, latest)` can begin."""
+        """Return the first and the last date on which a window that overlaps `[earliest, latest)` can begin."""
         first = earliest.astimezone(zone).date() - timedelta(days=self.end_day_offset) - _DAY
         return first, latest.astimezone(zone).date() + _DAY
 
     def _begun(self, zone: ZoneInfo, first: date, last: date) -> list[Window]:
-        """At least the windows that begin on the dates in `[first, last]`, whole ones, by start and by end."""
+        """Return at least the untruncated windows that begin on the dates in `[first, last]`, ordered by start and by end."""
         found: list[Window] = []
         for block in range(first.toordinal() // BLOCK_DAYS, last.toordinal() // BLOCK_DAYS + 1):
             found += _windows(self.recurrence, self.anchor, self.start, self.end, self.end_day_offset, zone, block)
@@ -167,7 +169,7 @@ class ModeRule:
         return found
 
     def dates(self, first: date, last: date) -> Iterator[date]:
-        """The local dates in `[first, last]` on which a window starts, ascending."""
+        """Return the local dates in `[first, last]` on which a window starts, ascending."""
         recurring = parsed(self.recurrence).dates(self.anchor, start=first, end=last)
         if self.except_dates:
             recurring = (d for d in recurring if d not in self.except_dates)
@@ -231,7 +233,7 @@ class ModeRule:
             )
 
     def _check_can_occur(self, recurrence: Recurrence) -> None:
-        """Extra dates do not make up for a recurrence without dates: its author intended it to have some."""
+        """Raise an error if the recurrence never occurs, even if there are extra dates: its author intended it to occur."""
         if not recurrence.can_occur(self.anchor):
             raise RuleNeverOccurs(
                 "The recurrence never occurs: no month or year has a day that all its BY… parts select. Correct "
@@ -283,7 +285,7 @@ class ModeRule:
             )
 
     def _has_window(self, zone: ZoneInfo, begin: datetime, horizon: datetime) -> bool:
-        """Iterate over the dates once and stop at the first whose window is in `[begin, horizon)` and in the period."""
+        """Whether a date has a window in `[begin, horizon)` and in the applicability period; iterates over the dates once."""
         opens, closes = self._period(zone)
         earliest, latest = max(begin, opens or begin), min(horizon, closes or horizon)
         if latest <= earliest:
@@ -317,8 +319,9 @@ class ModeRule:
 
 
 def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """The UTC instant at which `zone` shows `day clock` (RFC 5545, 3.3.5): a time that a clock change skips is read
-    with the offset before the gap, a time that occurs twice is its first occurrence."""
+    """Return the UTC instant at which `zone` shows `day clock` (RFC 5545, 3.3.5). A time that a clock change skips is read
+    with the offset before the gap; a time that occurs twice means its first occurrence.
+    """
     return datetime.combine(day, clock, zone).astimezone(UTC)  # fold=0 means exactly these two readings (PEP 495)
 
 
@@ -326,14 +329,14 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
 def _windows(
     recurrence: str, anchor: date, start: time, end: time, end_day_offset: int, zone: ZoneInfo, block: int
 ) -> tuple[Window, ...]:
-    """The windows that start in one block of local dates. Equal rules share them, whichever charger they belong to."""
+    """Return the windows that start in one block of local dates. Equal rules share them, whatever charger they belong to."""
     first = date.fromordinal(block * BLOCK_DAYS)
     dates = parsed(recurrence).dates(anchor, start=first, end=first + timedelta(days=BLOCK_DAYS - 1))
     return tuple(filter(None, (_window(day, start, end, end_day_offset, zone) for day in dates)))
 
 
 def _window(began_on: date, start: time, end: time, end_day_offset: int, zone: ZoneInfo) -> Window | None:
-    """The window of one date; None if a clock change leaves it without any real time."""
+    """Return the window of one date; None if a clock change leaves it without any real time."""
     begins = local_instant(began_on, start, zone)
     ends = local_instant(began_on + timedelta(days=end_day_offset), end, zone)
     return Window(begins, ends, began_on) if begins < ends else None
@@ -345,7 +348,7 @@ def parsed(recurrence: str) -> Recurrence:
 
 
 def _stretches(days: Collection[date]) -> Iterator[tuple[date, date]]:
-    """The first and last of consecutive days that are at most a year apart: the days expanded together."""
+    """Yield the first and last day of each run of days that are at most a year apart; a run is expanded together."""
     ascending = sorted(days)
     ends = [index for index, (day, following) in enumerate(pairwise(ascending)) if following - day > _YEAR]
     for begin, end in pairwise([-1, *ends, len(ascending) - 1]):

@@ -22,7 +22,9 @@ class ScheduleInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Of a depot, copied into the policies of the chargers that follow it. The names and ids of `rules` are unique."""
+    """A schedule of a depot, copied into the policies of the chargers that follow it. The names and ids of `rules` are
+    unique.
+    """
 
     schedule_id: ScheduleId
     name: str
@@ -30,7 +32,7 @@ class Schedule:
 
     @property
     def calendars(self) -> frozenset[CalendarId]:
-        """Those that a rule names."""
+        """Return the ids of the calendars that the rules name."""
         return frozenset[CalendarId]().union(*(rule.calendars for rule in self.rules))
 
     def check(self, time_zone: str, calendars: Mapping[CalendarId, HolidayCalendar]) -> None:
@@ -86,5 +88,5 @@ def _named(rule: ModeRule) -> Iterator[tuple[str, CalendarId]]:
 
 @lru_cache(maxsize=256)
 def shared(schedule: Schedule) -> Schedule:
-    """`schedule`, or an equal one: the chargers that follow a schedule hold the same one in memory, not a copy each."""
+    """Return `schedule` or an equal object, so that the chargers that follow a schedule share one object in memory."""
     return schedule

@@ -1,8 +1,8 @@
 """The timeline of a charger: the one answer to "what happens when" (design 3.2).
 
 Precedence, highest first: override, reservation, dated exception, rule by priority (greater wins; equal: managed wins),
-baseline. Of two overrides, and of two exceptions, the later-made one holds. Narrowed windows come last: they make freevend
-managed, and never the other way round (ADR 0055).
+baseline. Of two overrides, and of two exceptions, the one made later applies. Narrowed windows are applied last: they make
+freevend managed, never the reverse (ADR 0055).
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from access_policy.domain.site_energy.gate import GateEnvelope, GateLevel
 HORIZON_MAX = timedelta(days=400)
 _LOOK_AHEAD = timedelta(days=4)
 _DAY = timedelta(days=1)
-_REACH = timedelta(days=END_DAY_OFFSET_MAX + 3)  # a window that meets the horizon begins within this time of it
+_REACH = timedelta(days=END_DAY_OFFSET_MAX + 3)  # a window that overlaps the horizon begins within this time of it
 
 Rank = tuple[int, int, int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeException:
-    """Whole local days `first` to `last`, both included, in the charger's zone. `made` orders them by their making."""
+    """Whole local days `first` to `last`, both inclusive, in the charger's zone. `made` is the order in which exceptions
+    were made.
+    """
 
     exception_id: ExceptionId
     first: date
@@ -44,7 +46,7 @@ class ModeException:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarException:
-    """All days of a holiday calendar, as it reads now, in the charger's zone. `made` as in `ModeException`."""
+    """All present days of a holiday calendar, in the charger's zone. `made` as in `ModeException`."""
 
     exception_id: ExceptionId
     calendar_id: CalendarId
@@ -55,7 +57,7 @@ class CalendarException:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """An operator's ad-hoc mode for `[starts_at, ends_at)`. `made` orders overrides by their making."""
+    """An operator's ad-hoc mode for `[starts_at, ends_at)`. `made` is the order in which overrides were made."""
 
     override_id: OverrideId
     mode: AccessMode
@@ -81,7 +83,7 @@ class ReservedWindow:
     lost_at: datetime | None = None
 
     def as_known_at(self, at: datetime) -> ReservedWindow:
-        """Shorter where the reservation was lost by `at`."""
+        """Return the window, cut short if the reservation was lost by `at`."""
         if self.lost_at is None or at < self.lost_at:
             return self
         return replace(self, ends_at=min(self.ends_at, self.lost_at))
@@ -89,8 +91,9 @@ class ReservedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NarrowedWindow:
-    """In `[starts_at, ends_at)` energy leaves the charger to `level`, which is not `open`. `envelope`: the one that binds; None
-    for a static limit."""
+    """In `[starts_at, ends_at)` a shortage of power limits new starts at the charger to `level`, which is not `open`.
+    `envelope` is the binding one; None for a static limit.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -113,7 +116,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModePlan:
-    """All that decides a charger's expected mode."""
+    """All inputs of a charger's expected mode."""
 
     time_zone: str
     baseline: AccessMode
@@ -122,13 +125,13 @@ class ModePlan:
     overrides: Mapping[OverrideId, Override] = field(default_factory=dict)
     calendar_exceptions: Mapping[ExceptionId, CalendarException] = field(default_factory=dict)
     calendars: Mapping[CalendarId, HolidayCalendar] = field(default_factory=dict)
-    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # those that the charger follows
+    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)  # schedules that the charger follows
     reservations: Sequence[ReservedWindow] = ()
-    narrowed: Sequence[NarrowedWindow] = ()  # in order, and none overlaps another
+    narrowed: Sequence[NarrowedWindow] = ()  # in order and without overlaps
 
     @property
     def calendars_in_use(self) -> frozenset[CalendarId]:
-        """Those that a rule, a rule of a schedule, or an exception names."""
+        """Return the ids of the calendars that a rule, a rule of a schedule, or an exception names."""
         by_rules = (rule.calendars for rule in self.rules.values())
         by_schedules = (schedule.calendars for schedule in self.schedules.values())
         by_exceptions = frozenset(each.calendar_id for each in self.calendar_exceptions.values())
@@ -136,7 +139,7 @@ class ModePlan:
 
 
 class Timeline:
-    """The segments of one plan over `[start, end)`: without hole or overlap, neighbours differ in mode or cause."""
+    """The segments of one plan over `[start, end)`, without gaps or overlaps; neighbours differ in mode or cause."""
 
     __slots__ = ("_starts", "end", "segments", "start")
 
@@ -147,31 +150,31 @@ class Timeline:
         self.end = self.segments[-1].end
 
     def at(self, instant: datetime) -> Segment:
-        """The segment that holds `instant`. Raises `LookupError` outside `[start, end)`."""
+        """Return the segment that contains `instant`. Raises `LookupError` outside `[start, end)`."""
         if not self.start <= instant < self.end:
             raise LookupError(f"{instant} is outside the timeline")
         return self.segments[bisect_right(self._starts, instant) - 1]
 
     def transitions(self, after: datetime) -> Iterator[Segment]:
-        """The segments that begin after `after` with another mode than the one before them."""
+        """Return the segments that begin after `after` and have a different mode than the segment before them."""
         for position in range(max(bisect_right(self._starts, after), 1), len(self.segments)):
             if self.segments[position].mode is not self.segments[position - 1].mode:
                 yield self.segments[position]
 
 
 def timeline(plan: ModePlan, start: datetime, end: datetime) -> Timeline:
-    """The timeline of `plan` over `[start, end)`, UTC instants with `start < end`."""
+    """Return the timeline of `plan` over `[start, end)`, UTC instants with `start < end`."""
     segments = _swept(_layers(plan, start, end), plan.baseline, start, end)
     return Timeline(_narrowed(segments, plan.narrowed) if plan.narrowed else segments)
 
 
 def expected_at(plan: ModePlan, at: datetime) -> Segment:
-    """The segment that contains `at`; its ends are exact if they are within some days of `at`."""
+    """Return the segment that contains `at`; its ends are exact if they are within a few days of `at`."""
     return timeline(plan, at - _LOOK_AHEAD, at + _LOOK_AHEAD).at(at)
 
 
 def next_transition(plan: ModePlan, after: datetime, horizon: timedelta = HORIZON_MAX) -> Segment | None:
-    """The first segment with another mode that starts after `after`; None if there is none within `horizon`."""
+    """Return the first segment with a different mode that starts after `after`; None if there is none within `horizon`."""
     reach = _LOOK_AHEAD
     while True:
         reach = min(reach, horizon)
@@ -182,7 +185,7 @@ def next_transition(plan: ModePlan, after: datetime, horizon: timedelta = HORIZO
 
 
 class _Layer(NamedTuple):
-    """The spans of time that meet the horizon, in which one rule, exception or override would have its way."""
+    """The spans of time within the horizon in which one rule, exception or override would determine the mode."""
 
     rank: Rank
     mode: AccessMode
@@ -191,8 +194,8 @@ class _Layer(NamedTuple):
 
 
 def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
-    """Spans by rank, highest first. Only spans that intersect `[start, end)`, so that expired ones cost almost
-    nothing.
+    """Return the layers by rank, highest first, with only the spans that overlap `[start, end)`, so that expired ones cost
+    almost nothing.
     """
     zone = ZoneInfo(plan.time_zone)
     near = start.date() - _REACH, end.date() + _REACH
@@ -214,7 +217,7 @@ def _layers(plan: ModePlan, start: datetime, end: datetime) -> list[_Layer]:
 
 
 def _of_rule(rule: ModeRule, name: str, zone: ZoneInfo, start: datetime, end: datetime) -> _Layer:
-    """`name` is what the cause shows: that of the rule, or those of the schedule and its rule."""
+    """Return the layer of a rule. `name` is shown by the cause: the rule's name, or the schedule's and the rule's names."""
     windows = rule.windows(ZoneInfo(rule.time_zone) if rule.time_zone else zone, start, end)
     rank = (1, rule.priority, int(rule.mode is AccessMode.MANAGED), rule.rule_id)
     cause = Cause(CauseKind.RULE, rule.rule_id, name)
@@ -232,7 +235,7 @@ def _of_exceptions(plan: ModePlan, zone: ZoneInfo, start: datetime, end: datetim
 def _of_calendar_exceptions(
     plan: ModePlan, holidays: Mapping[CalendarId, Mapping[date, str]], zone: ZoneInfo, start: datetime, end: datetime
 ) -> Iterator[_Layer]:
-    """A layer for each reason, since the cause names it."""
+    """Return one layer for each reason, because the cause names the reason."""
     for exception in plan.calendar_exceptions.values():
         rank = (2, exception.made, 0, exception.exception_id)
         by_reason: dict[str, list[tuple[datetime, datetime]]] = {}
@@ -243,8 +246,8 @@ def _of_calendar_exceptions(
 
 
 def _days(first: date, last: date, zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """The span of the local days `first` to `last` (both inclusive); empty if it is outside `[start, end)`, or if the
-    zone skipped the days.
+    """Return the span of the local days `first` to `last` (both inclusive); empty if it is outside `[start, end)`, or if
+    the zone skipped the days.
     """
     if first > end.date() + _DAY or last < start.date() - _DAY:  # in any zone
         return []
@@ -253,7 +256,9 @@ def _days(first: date, last: date, zone: ZoneInfo, start: datetime, end: datetim
 
 
 def _of_reservation(window: ReservedWindow) -> _Layer:
-    """Two of them, of two connectors, need no order: both make the charger managed."""
+    """Return the layer of a reserved window. The windows of two connectors need no order, because both make the charger
+    managed.
+    """
     cause = Cause(CauseKind.RESERVATION, window.reservation_id)
     rank = (3, 0, 0, window.reservation_id)
     return _Layer(rank, AccessMode.MANAGED, cause, [(window.starts_at, window.ends_at)])
@@ -266,12 +271,14 @@ def _of_override(override: Override) -> _Layer:
 
 
 def _swept(layers: Sequence[_Layer], baseline: AccessMode, start: datetime, end: datetime) -> list[Segment]:
-    """Go through all spans by their start. `held` is the layer that has its way from `since` on, up to `until` unless a
-    higher one begins before; `opened` are the spans below it that are still open (a heap, the highest layer first)."""
+    """Sweep over all spans in the order of their starts. `held` is the layer that determines the mode from `since` until
+    `until`, unless a higher one begins earlier; `opened` are the lower spans that are still open (a heap, the highest
+    layer first).
+    """
     below_all = len(layers)
     held, since, until = below_all, start, end
     opened: list[tuple[int, datetime]] = []
-    drawn: list[tuple[datetime, int]] = []  # the winner from each instant on
+    drawn: list[tuple[datetime, int]] = []  # the layer that applies from each instant on
     arriving = [(begins, place, ends) for place, layer in enumerate(layers) for begins, ends in layer.spans]
     arriving.sort()
     arriving.append((end, below_all, end))
@@ -300,7 +307,7 @@ def _swept(layers: Sequence[_Layer], baseline: AccessMode, start: datetime, end:
 def _merged(
     drawn: Sequence[tuple[datetime, int]], holders: Sequence[tuple[AccessMode, Cause]], end: datetime
 ) -> list[Segment]:
-    """Segments that touch with the same mode and cause become one."""
+    """Merge adjacent segments with the same mode and cause."""
     segments: list[Segment] = []
     since, held = drawn[0]
     for begins, place in drawn:
@@ -312,7 +319,7 @@ def _merged(
 
 
 def _narrowed(segments: Sequence[Segment], windows: Sequence[NarrowedWindow]) -> list[Segment]:
-    """The segments, with freevend made managed inside the windows."""
+    """Return the segments, with freevend replaced by managed access inside the windows."""
     narrowed: list[Segment] = []
     for segment in segments:
         for part in _parts(segment, windows) if segment.mode is AccessMode.FREEVEND else (segment,):
@@ -323,7 +330,7 @@ def _narrowed(segments: Sequence[Segment], windows: Sequence[NarrowedWindow]) ->
 
 
 def _parts(segment: Segment, windows: Sequence[NarrowedWindow]) -> Iterator[Segment]:
-    """A segment of freevend, divided at the edges of the windows."""
+    """Split a freevend segment at the edges of the windows."""
     since = segment.start
     for window in windows:
         begins, ends = max(window.starts_at, segment.start), min(window.ends_at, segment.end)

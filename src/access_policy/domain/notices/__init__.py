@@ -1,1 +1,1 @@
-"""Notices: what becomes noteworthy because time passes and something does not happen."""
+"""Notices: events about something that did not happen in time or that will end soon."""

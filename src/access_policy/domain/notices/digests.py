@@ -1,5 +1,5 @@
-"""Digests of depots: once a day, what happened since the last one. The stream's name contains the end of the day that a digest
-is about: it is recorded once, by whichever process makes it first.
+"""Digests of depots: a daily summary of what happened. The stream's name contains the end of the day that the digest
+covers, so that it is recorded only once, by the process that makes it first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import ChargerId, DepotId
 from access_policy.domain.mode_schedule.rules import local_instant
 
-MADE_WITHIN: Final = timedelta(hours=6)  # after the day's end; a later digest would be old news
+MADE_WITHIN: Final = timedelta(hours=6)  # after the day's end; a later digest would be out of date
 PROBLEMS_MAX: Final = 50
 
 
@@ -25,7 +25,7 @@ class DenialCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerProblem:
-    """A charger that entered a mode late or not at all; `pending`: not yet, and the mode is still expected."""
+    """A charger that entered a mode late or not at all; `pending`: not yet, while the mode is still expected."""
 
     charger_id: ChargerId
     late: int
@@ -36,8 +36,8 @@ class ChargerProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepotDigestMade:
-    """Counts of `[since, until)` at the depot. `problems` has at most `PROBLEMS_MAX` chargers, those that missed most first;
-    `problem_count` is the number of all.
+    """Counts for `[since, until)` at the depot. `problems` has at most `PROBLEMS_MAX` chargers, those with the most missed
+    transitions first; `problem_count` is the total number.
     """
 
     TYPE: ClassVar = "notice.depot_digest_made.v1"
@@ -62,7 +62,9 @@ class DepotDigestMade:
 
 
 def day_to_digest(depot: Depot, now: datetime) -> tuple[datetime, datetime] | None:
-    """The 24 local hours that ended at the depot's latest `digest_at`; None without that setting, and `MADE_WITHIN` later."""
+    """Return the 24 local hours that ended at the depot's latest `digest_at`; None without that setting, or if they ended
+    more than `MADE_WITHIN` ago.
+    """
     at = depot.settings.digest_at
     if at is None:
         return None

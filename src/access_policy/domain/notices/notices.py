@@ -1,7 +1,7 @@
 """Notices for people: a charger that could not be reached at a transition, and an agreement that ends soon.
 
-Each has a stream of its own, whose name contains the instant that it is about: it is recorded once, by whichever process
-looks first.
+Each notice has its own stream, whose name contains the instant that it is about, so that it is recorded only once, by the
+process that checks first.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from access_policy.domain.ids import AgreementId, ChargerId, DepotId
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.domain.vehicle_registry.agreements import Agreement
 
-GRACE = timedelta(minutes=1)  # after a transition, for a charger that is just reconnecting
+GRACE = timedelta(minutes=1)  # after a transition, to allow for a charger that is just reconnecting
 NOTED_WITHIN = timedelta(minutes=30)  # after a transition; the notice of an older one would come too late to help
 ENDS_WITHIN = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerUnreachableAtTransition:
-    """From `due_at` on the charger should have `mode`; at `noted_at` it was not connected, and not verified in that mode."""
+    """From `due_at` on the charger should have `mode`; at `noted_at` it was neither connected nor verified in that mode."""
 
     TYPE: ClassVar = "notice.charger_unreachable_at_transition.v1"
     charger_id: ChargerId
@@ -39,7 +39,7 @@ class ChargerUnreachableAtTransition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementEndsSoon:
-    """The agreement covers nothing from `ends_at` on; noted when that was at most `ENDS_WITHIN` ahead."""
+    """The agreement ends at `ends_at`; noted when that was at most `ENDS_WITHIN` ahead."""
 
     TYPE: ClassVar = "notice.agreement_ends_soon.v1"
     agreement_id: AgreementId
@@ -53,8 +53,9 @@ Notice = ChargerUnreachableAtTransition | AgreementEndsSoon
 def unreachable_at_transition(
     policy: ChargerAccessPolicy, condition: ChargerCondition, timeline: Timeline, now: datetime
 ) -> ChargerUnreachableAtTransition | None:
-    """The notice of the latest transition in `[now - NOTED_WITHIN, now - GRACE]`. None for a charger that is connected, that
-    never was, that is retired, or that was verified in the mode already."""
+    """Return the notice for the latest transition in `[now - NOTED_WITHIN, now - GRACE]`. None for a charger that is
+    connected, was never connected, is retired, or is already verified in the mode.
+    """
     if policy.retired_at is not None or condition.is_connected or condition.gateway is None:
         return None
     latest = None
@@ -75,7 +76,7 @@ def unreachable_at_transition(
 
 
 def ending_soon(agreements: Iterable[Agreement], now: datetime) -> Iterator[AgreementEndsSoon]:
-    """Notices of the agreements that end in `(now, now + ENDS_WITHIN]`."""
+    """Return notices for the agreements that end in `(now, now + ENDS_WITHIN]`."""
     for agreement in agreements:
         ends_at = agreement.ends_at
         if ends_at is not None and now < ends_at <= now + ENDS_WITHIN:

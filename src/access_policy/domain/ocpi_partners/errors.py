@@ -34,7 +34,7 @@ class NotRegistered(Conflict):
 
 
 class PartnerNotReached(Conflict):
-    """The partner's interface could not be used: no answer, an error, or no module that is needed."""
+    """The partner's interface could not be used: no answer, an error, or a required module is missing."""
 
     code = "ocpi-partner-not-reached"
 
@@ -50,7 +50,7 @@ class DriverTokenUnknown(Unknown):
 
 
 class LocationUnknown(Unknown):
-    """The partner may book no such place."""
+    """The location does not exist, or the partner may not book it."""
 
     code = "ocpi-location-unknown"
 

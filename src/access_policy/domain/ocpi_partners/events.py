@@ -1,4 +1,6 @@
-"""The events of an OCPI partner. None contains a token or a hash of one, or the path of a URL, which may contain one."""
+"""The events of an OCPI partner. They do not contain tokens, hashes of tokens, or the path of a URL, which may contain a
+token.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ class OcpiConnectionChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcpiPartnerRemoved:
-    """`settings` are those that the partner had until then."""
+    """The partner was removed. `settings` are its last settings."""
 
     TYPE: ClassVar = "ocpi_partner.ocpi_partner_removed.v1"
     partner_id: str

@@ -1,4 +1,6 @@
-"""An OCPI partner of a tenant: the places that it may book, and the state of the connection. Changes return a new value."""
+"""An OCPI partner of a tenant: the chargers and groups that it may book, and the state of the connection. Changes return a
+new value.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from access_policy.domain.partners import Partner
 from access_policy.domain.reservations.terms import ReservationTerms
 
 DEPOTS_MAX: Final = 200
-PLACES_MAX: Final = 500  # chargers, and groups, of one depot
+PLACES_MAX: Final = 500  # chargers or groups of one depot
 _PARTY = re.compile(r"([A-Z]{2})-([A-Z0-9]{3})")
 
 
@@ -37,7 +39,7 @@ class Party:
 
 
 def party_of(text: str, name: str = "partner_id") -> Party:
-    """The party that the text spells, in any case. Raises `OcpiPartnerInvalid`."""
+    """Parse a party in upper or lower case. Raises `OcpiPartnerInvalid`."""
     found = _PARTY.fullmatch(text.upper()) if text.isascii() else None
     if found is None:
         raise OcpiPartnerInvalid(
@@ -49,7 +51,7 @@ def party_of(text: str, name: str = "partner_id") -> Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookablePlaces:
-    """Chargers and reservation groups of a depot that may be booked. With neither, all of both."""
+    """Chargers and reservation groups of a depot that may be booked. If neither is given, all may be booked."""
 
     depot_id: DepotId
     charger_ids: tuple[ChargerId, ...] = ()
@@ -71,8 +73,9 @@ class BookablePlaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerSettings:
-    """`own_party` and `own_name`: the operator (CPO) as which the tenant appears to the partner. `terms` are those of the
-    partner's bookings; None: the defaults of each depot."""
+    """`own_party` and `own_name`: the operator (CPO) as which the tenant appears to the partner. `terms` apply to the
+    partner's bookings; None: the defaults of each depot.
+    """
 
     name: str
     own_party: Party
@@ -102,7 +105,7 @@ class PartnerSettings:
 class ConnectionState(StrEnum):
     INVITED = "invited"  # has a registration token, or waits for the operator to register with it
     CONNECTED = "connected"
-    DISCONNECTED = "disconnected"  # one of both has ended the connection
+    DISCONNECTED = "disconnected"  # one side has ended the connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,9 @@ class PartnerEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerConnection:
-    """The partner's side: `token` authenticates this service there (B, or C where this service registered)."""
+    """The connection to the partner. `token` authenticates this service at the partner (B, or C if this service
+    registered).
+    """
 
     versions_url: str
     version: str
@@ -145,14 +150,14 @@ class OcpiPartner(Partner[PartnerSettings, PartnerConnection]):
         return issued_of(digest, self.token, self.former)
 
     def invited(self, digest: str, *, now: datetime) -> OcpiPartner:
-        """With a new registration token: every earlier token, and the connection, end."""
+        """Return the partner with a new registration token; every earlier token and the connection end."""
         token = IssuedToken(digest=digest, registers=True)
         return self.changed(now, state=ConnectionState.INVITED, token=token, former=None, connection=None)
 
     def connected(
         self, connection: PartnerConnection, digest: str, *, now: datetime, former: IssuedToken | None = None
     ) -> OcpiPartner:
-        """With the credentials of both sides."""
+        """Return the partner with the credentials of both sides."""
         token = IssuedToken(digest=digest, registers=False)
         return self.changed(now, state=ConnectionState.CONNECTED, token=token, former=former, connection=connection)
 

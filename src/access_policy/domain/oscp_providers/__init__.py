@@ -1,1 +1,1 @@
-"""OSCP capacity providers: who may send limits of a depot's energy nodes by OSCP, and what their messages mean."""
+"""OSCP capacity providers, which send limits for a depot's energy nodes, and the meaning of their messages."""

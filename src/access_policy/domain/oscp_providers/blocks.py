@@ -1,4 +1,4 @@
-"""Blocks of a forecast, and the power that they leave to a node: a series of limits in whole watts."""
+"""Blocks of a forecast, and the resulting series of limits of a node in whole watts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from access_policy.domain.oscp_providers.errors import ForecastInvalid
 from access_policy.domain.oscp_providers.provider import GroupBinding
 from access_policy.domain.site_energy.watts import WATTS_MAX
 
-BLOCKS_MAX: Final = 1_000  # of a forecast: ten days of quarters of an hour
+BLOCKS_MAX: Final = 1_000  # of a forecast: ten days in quarter-hour blocks
 _HOUR_S: Final = 3600
 
 
@@ -27,7 +27,7 @@ class Unit(StrEnum):
 
 
 class Phase(StrEnum):
-    """UNKNOWN reads as ALL."""
+    """The phase of a block. UNKNOWN means the same as ALL."""
 
     UNKNOWN = "UNKNOWN"
     ONE = "ONE"
@@ -49,8 +49,9 @@ _SINGLE: Final = (Phase.ONE, Phase.TWO, Phase.THREE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityBlock:
-    """In `[start, end)`, UTC, the group may use `capacity`: on each of its phases for A, on all of them together for other
-    units; of one phase alone where `phase` names one. WH and KWH are energy over the whole block."""
+    """In `[start, end)`, UTC, the group may use `capacity`: per phase for A, for all phases together for other units, or
+    for one phase only if `phase` names one. WH and KWH are energy over the whole block.
+    """
 
     capacity: Decimal
     phase: Phase
@@ -60,7 +61,7 @@ class CapacityBlock:
 
 
 class Piece(NamedTuple):
-    """The node may import `watts` in `[start, end)`."""
+    """In `[start, end)` the node may import `watts`."""
 
     start: datetime
     end: datetime
@@ -71,8 +72,8 @@ Series = tuple[Piece, ...]  # in order, without overlaps
 
 
 def series_of(blocks: Sequence[CapacityBlock], binding: GroupBinding) -> Series:
-    """The limits of the whole node. A limit of one phase counts for each phase, because a charge may be on any of them; where
-    blocks of several phases meet, the least counts. Neighbours with the same limit are one piece.
+    """Return the limits of the whole node. A limit of one phase counts for each phase, because a charge may use any of them;
+    where blocks of several phases overlap, the lowest counts. Adjacent pieces with the same limit are merged.
 
     Raises `ForecastInvalid`, with a pointer to the block.
     """
@@ -103,7 +104,7 @@ def joined(pieces: Sequence[Piece]) -> Series:
 
 
 def replaced(before: Series, newer: Series) -> Series:
-    """A forecast says everything about the time from its first start to its last end; what was known outside stays."""
+    """Replace the series from the forecast's first start to its last end; pieces outside that period stay."""
     first, last = newer[0].start, newer[-1].end
     ahead = [each._replace(end=min(each.end, first)) for each in before if each.start < first]
     behind = [each._replace(start=max(each.start, last)) for each in before if each.end > last]
@@ -111,12 +112,12 @@ def replaced(before: Series, newer: Series) -> Series:
 
 
 def from_now(series: Series, now: datetime) -> Series:
-    """Without what is over."""
+    """Return the series without the part before `now`."""
     return tuple(each for each in series if each.end > now)
 
 
 def _check_overlaps(blocks: Sequence[CapacityBlock]) -> None:
-    """Blocks of one phase must not overlap, nor one of all phases any other."""
+    """Raise `ForecastInvalid` if blocks of the same phase overlap, or if a block of all phases overlaps another one."""
     ordered = sorted(enumerate(blocks), key=lambda each: (each[1].start, each[1].end))
     ends: dict[Phase, datetime] = {}
     for number, block in ordered:
@@ -129,7 +130,7 @@ def _check_overlaps(blocks: Sequence[CapacityBlock]) -> None:
 
 
 def _watts(block: CapacityBlock, binding: GroupBinding, pointer: str) -> int:
-    """Rounded down: a limit never reads higher than it was sent."""
+    """Return the capacity in watts, rounded down so that a limit is never higher than it was sent."""
     if block.end <= block.start:
         raise ForecastInvalid("The block ends before it starts.", pointer=f"{pointer}/end_time")
     if not block.capacity.is_finite() or block.capacity < 0:

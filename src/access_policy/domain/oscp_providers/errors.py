@@ -32,13 +32,13 @@ class OscpProviderNotReached(Conflict):
 
 
 class OscpVersionUnsupported(Invalid):
-    """The provider offers no version that this service speaks; OSCP answers HTTP 501."""
+    """The provider offers no version that this service supports; OSCP answers HTTP 501."""
 
     code = "oscp-version-unsupported"
 
 
 class HandshakeMissing(Conflict):
-    """The provider has not shaken hands since it registered, or since it went offline."""
+    """The provider has not sent a handshake since it registered, or since it went offline."""
 
     code = "oscp-handshake-missing"
 

@@ -1,5 +1,6 @@
-"""The events of an OSCP provider. None contains a token or a hash of one, a group id, or the path of a URL, which may contain
-a token."""
+"""The events of an OSCP provider. They do not contain tokens, hashes of tokens, group ids, or the path of a URL, which may
+contain a token.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from access_policy.domain.oscp_providers.provider import ConnectionState, OscpPr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTerms:
-    """The settings of a provider; of its groups the nodes alone, since the ids of groups stay in the adapter."""
+    """The settings of a provider. They contain only the nodes of its groups, because group ids stay in the adapter."""
 
     name: str
     node_ids: tuple[EnergyNodeId, ...]
@@ -58,7 +59,7 @@ class OscpConnectionChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OscpProviderRemoved:
-    """`settings` are those that the provider had until then."""
+    """The provider was removed. `settings` are its last settings."""
 
     TYPE: ClassVar = "oscp_provider.oscp_provider_removed.v1"
     depot_id: DepotId

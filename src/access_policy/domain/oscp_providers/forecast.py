@@ -1,8 +1,8 @@
-"""The forecasts of one group, and the operating envelopes that they are. Changes return a new value.
+"""The forecasts of one group, and the operating envelopes that follow from them. Changes return a new value.
 
-An envelope is a stretch of time in which neither the limit nor the fallback limit changes. A change keeps the envelopes that
-read as before, makes new ones for the others, and withdraws those that nothing asks for any more. New ones come first: between
-two steps no limit is missing.
+An envelope covers a stretch of time in which neither the limit nor the fallback limit changes. A change keeps unchanged
+envelopes, issues new ones, and withdraws those that are no longer needed. New envelopes are issued first, so that no limit
+is missing between two steps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIMITING: Final = (ForecastType.CONSUMPTION, ForecastType.FALLBACK_CONSUMPTION)
 
 
 class Stretch(NamedTuple):
-    """`watts` in `[start, end)`, and `fallback_w` there while the provider is offline (None: it sent none)."""
+    """The limit is `watts` in `[start, end)`, or `fallback_w` while the provider is offline (None: it sent no fallback)."""
 
     node_id: EnergyNodeId
     start: datetime
@@ -34,7 +34,9 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedEnvelope:
-    """`message_id` is the provider's message that it comes from. `is_sent`: the site has it."""
+    """An envelope of the group. `message_id` is the provider's message that caused it. `is_sent`: the site has the
+    envelope.
+    """
 
     envelope_id: EnvelopeId
     sequence: int
@@ -44,7 +46,7 @@ class IssuedEnvelope:
 
 
 class WithoutEffect(NamedTuple):
-    """A forecast that changed nothing: its type is not one of consumption, or all of its blocks were over."""
+    """A forecast without effect: its type does not concern consumption, or all of its blocks were over."""
 
     type: ForecastType
     received_at: datetime
@@ -52,8 +54,9 @@ class WithoutEffect(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupForecast:
-    """`provider` is the record id of the provider. `node_id` None: the group is bound to no node, and has no envelopes.
-    `to_withdraw` are envelopes that the site may still have."""
+    """The forecasts of a group. `provider` is the record id of the provider. `node_id` is None if the group is not bound
+    to a node; then it has no envelopes. `to_withdraw` are envelopes that the site may still have.
+    """
 
     tenant_id: TenantId
     provider: str
@@ -83,7 +86,9 @@ class GroupForecast:
     def received(
         self, message_id: str, kind: ForecastType, series: Series, *, now: datetime, new_id: Callable[[], EnvelopeId]
     ) -> GroupForecast:
-        """With a forecast of one of the `LIMITING` types. One that is over altogether changes nothing."""
+        """Return the group with a forecast of one of the `LIMITING` types. A forecast that lies entirely in the past has
+        no effect.
+        """
         if not from_now(series, now):
             return self.ignored(message_id, kind, now=now)
         name = "consumption" if kind is ForecastType.CONSUMPTION else "fallback"
@@ -92,7 +97,7 @@ class GroupForecast:
         return after._issued(message_id, now, new_id)
 
     def bound(self, node_id: EnergyNodeId | None, *, now: datetime, new_id: Callable[[], EnvelopeId]) -> GroupForecast:
-        """Bound to another node, or to none. The message of the envelopes stays that of the latest forecast."""
+        """Return the group bound to another node, or to none. The envelopes keep the message id of the latest forecast."""
         latest = self.envelopes[-1].message_id if self.envelopes else ""
         return self._next(node_id=node_id)._issued(latest, now, new_id)
 
@@ -116,7 +121,9 @@ class GroupForecast:
             if stretch in kept:
                 found.append(kept[stretch])
                 continue
-            sequence = max(sequence + 1, int(now.timestamp() * 1000))  # higher than those of a provider removed before
+            sequence = max(
+                sequence + 1, int(now.timestamp() * 1000)
+            )  # higher than those of a previously removed provider
             found.append(
                 IssuedEnvelope(envelope_id=new_id(), sequence=sequence, stretch=stretch, message_id=message_id)
             )
@@ -131,7 +138,9 @@ class GroupForecast:
 
 
 def stretches(node_id: EnergyNodeId | None, consumption: Series, fallback: Series, now: datetime) -> list[Stretch]:
-    """The envelopes that both series ask for. Where only a fallback is known, nothing limits while the provider is there."""
+    """Return the stretches that follow from both series. Where only a fallback is known, there is no limit while the
+    provider is online.
+    """
     if node_id is None:
         return []
     pieces = (*consumption, *fallback)

@@ -14,7 +14,7 @@ from access_policy.domain.oscp_providers.errors import OscpProviderInvalid
 from access_policy.domain.partners import Partner
 
 GROUPS_MAX: Final = 200
-ID_MAX: Final = 59  # so that `oscp:` and the id are an id
+ID_MAX: Final = 59  # so that `oscp:` plus the id is a valid id
 VOLTS_MAX: Final = 100_000
 HEARTBEAT_S: Final = (5, 3600)  # least and most
 GROUP_ID_MAX: Final = 255
@@ -22,8 +22,9 @@ GROUP_ID_MAX: Final = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupBinding:
-    """The group of the provider is this node of the depot. `voltage_v` (phase to neutral) and `phases` turn A into W; without
-    them forecasts in A are refused."""
+    """The depot's node to which a provider's group is bound. `voltage_v` (phase to neutral) and `phases` convert A to W;
+    without them forecasts in A are refused.
+    """
 
     group_id: str
     node_id: EnergyNodeId
@@ -47,7 +48,9 @@ class GroupBinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
-    """`heartbeat_interval_s` is what this service requires of the provider's heartbeats."""
+    """The settings of a provider. `heartbeat_interval_s` is the interval of heartbeats that this service requires of the
+    provider.
+    """
 
     name: str
     groups: tuple[GroupBinding, ...]
@@ -82,8 +85,9 @@ class ConnectionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderConnection:
-    """`token` authenticates this service at the provider, whose messages go below `base_url`; `own_url` is where it reaches
-    this service."""
+    """The connection to the provider. `token` authenticates this service at the provider, which receives messages below
+    `base_url`; `own_url` is where the provider reaches this service.
+    """
 
     base_url: str
     own_url: str
@@ -92,7 +96,7 @@ class ProviderConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredBehaviour:
-    """Of this service, as the provider's handshake says. `heartbeat_interval_s` None: it wants no heartbeats."""
+    """The behaviour that the provider's handshake requires of this service. `heartbeat_interval_s` None: no heartbeats."""
 
     heartbeat_interval_s: int | None = None
     measurements: tuple[str, ...] = ()  # CONTINUOUS, INTERMITTENT
@@ -100,7 +104,7 @@ class RequiredBehaviour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OscpProvider(Partner[ProviderSettings, ProviderConnection]):
-    """`required` None: the provider has not shaken hands."""
+    """An OSCP provider. `required` is None until the provider has sent a handshake."""
 
     depot_id: DepotId
     provider_id: str
@@ -113,29 +117,33 @@ class OscpProvider(Partner[ProviderSettings, ProviderConnection]):
 
     @property
     def source(self) -> str:
-        """Names it as the source of envelopes."""
+        """Return the provider's name as the source of envelopes."""
         return f"oscp:{self.provider_id}"
 
     def invited(self, digest: str, *, now: datetime) -> OscpProvider:
-        """With a new registration token: every earlier token, and the connection, end."""
+        """Return the provider with a new registration token; every earlier token and the connection end."""
         token = IssuedToken(digest=digest, registers=True)
         ended: dict[str, object] = {"former": None, "connection": None, "required": None}
         return self.changed(now, state=ConnectionState.INVITED, token=token, **ended)
 
     def registered(self, connection: ProviderConnection, *, with_token: IssuedToken, now: datetime) -> OscpProvider:
-        """The provider has registered here: it is connected if it used a token of this service's own registration there."""
+        """Return the provider after it registered here. It is connected if it used the token from this service's
+        registration at the provider.
+        """
         is_both = not with_token.registers
         state = ConnectionState.CONNECTED if is_both else ConnectionState.REGISTERING
         return self.changed(now, state=state, connection=connection)
 
     def registering(self, connection: ProviderConnection, digest: str, *, now: datetime) -> OscpProvider:
-        """This service registers at the provider, with a new token for it. The token before ends with the first use of this."""
+        """Return the provider with a new token, with which this service registers there. The previous token ends when the
+        new one is first used.
+        """
         token = IssuedToken(digest=digest, registers=False)
         kept = self.former or self.token if self.state is not ConnectionState.CONNECTED else self.token
         return self.changed(now, state=ConnectionState.REGISTERING, connection=connection, token=token, former=kept)
 
     def connected(self, *, now: datetime) -> OscpProvider:
-        """Both sides have registered."""
+        """Return the provider after both sides have registered."""
         return self.changed(now, state=ConnectionState.CONNECTED)
 
     def shaken(self, required: RequiredBehaviour, *, now: datetime) -> OscpProvider:
@@ -143,7 +151,7 @@ class OscpProvider(Partner[ProviderSettings, ProviderConnection]):
 
 
 def record_id(depot_id: DepotId, provider_id: str) -> str:
-    """Unique in the tenant: no id contains a slash."""
+    """Return the record id, which is unique in the tenant because ids do not contain slashes."""
     return f"{depot_id}/{provider_id}"
 
 

@@ -1,6 +1,7 @@
-"""The erasure of a tenant: begun before anything is removed, and recorded with a signature once nothing is left.
+"""The erasure of a tenant. Its beginning is recorded before any data is removed, and its end, with a signature, once all data
+is removed.
 
-Both events belong to the installation. They name the tenant by its id and hold nothing else of it.
+Both events belong to the installation. Of the tenant they contain only its id.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from access_policy.domain.ids import TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantErasureBegun:
-    """From here on the tenant has nothing: its events are being removed from the log. `claims` are the positions of its
-    events in the installation's streams of charge point ids, which are removed too."""
+    """The erasure began: the tenant's events are being removed from the log. `claims` are the positions of its events in
+    the installation's streams of charge point ids, which are removed too.
+    """
 
     TYPE: ClassVar = "tenant_erasure.begun.v1"
     tenant_id: TenantId
@@ -25,7 +27,7 @@ class TenantErasureBegun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedFrom:
-    """`place` is a table or a file; `rows` of it were the tenant's."""
+    """The number of removed rows: `place` is a table or a file, of which `rows` belonged to the tenant."""
 
     place: str
     rows: int
@@ -33,7 +35,7 @@ class RemovedFrom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantErased:
-    """`statement` says the same as a signed JWT (RFC 7519)."""
+    """The erasure is complete. `statement` is a signed JWT with the same content (RFC 7519)."""
 
     TYPE: ClassVar = "tenant_erasure.completed.v1"
     tenant_id: TenantId
@@ -47,13 +49,13 @@ ErasureEvent = TenantErasureBegun | TenantErased
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasures:
-    """All erasures of one tenant. `open_id` is the one that has begun and not ended."""
+    """All erasures of one tenant. `open_id` is the erasure that has begun but not ended."""
 
     version: int = 0
     open_id: str | None = None
 
     def begin(self, tenant_id: TenantId, erasure_id: str, claims: tuple[int, ...]) -> tuple[ErasureEvent, ...]:
-        """Nothing if one is open: it is continued."""
+        """Begin an erasure. Produces no event if one is open, because that one is continued."""
         if self.open_id is not None:
             return ()
         return (TenantErasureBegun(tenant_id=tenant_id, erasure_id=erasure_id, claims=claims),)

@@ -1,4 +1,4 @@
-"""The restore of an installation from a backup: what happened after the backup is not in the log any more."""
+"""The restore of an installation from a backup: the log no longer contains events from after the backup."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationRestored:
-    """`position` is the last one of the restored log: later positions are used again, for other events. `statement` says the
-    same as a signed JWT (RFC 7519), with the time of the restore."""
+    """The installation was restored. `position` is the last position of the restored log: later positions are used again,
+    for other events. `statement` is a signed JWT (RFC 7519) with the same content and the time of the restore.
+    """
 
     TYPE: ClassVar = "installation.restored.v1"
     restore_id: str

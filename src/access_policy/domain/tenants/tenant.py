@@ -27,7 +27,7 @@ class TenantIsErased(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDescription:
-    """`data_region` is a note for people, such as `eu-central-1`; empty without one."""
+    """A tenant's name and region. `data_region` is a note for people, such as `eu-central-1`; it may be empty."""
 
     name: str
     data_region: str = ""
@@ -42,7 +42,7 @@ class TenantRegistered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantAmended:
-    """The tenant's description is this from now on."""
+    """The tenant's description was changed."""
 
     TYPE: ClassVar = "tenant.tenant_amended.v1"
     tenant_id: TenantId
@@ -65,7 +65,7 @@ class Tenant:
 
 
 def checked_tenant_id(text: str, name: str = "tenant_id") -> TenantId:
-    """Raises `InvalidId`, or `TenantInvalid` for the name that stands for the installation."""
+    """Return the id. Raises `InvalidId`, or `TenantInvalid` for the name that stands for the installation."""
     if checked_id(text, name) == INSTALLATION:
         raise TenantInvalid(f"{name} '-' stands for the installation; choose another.", pointer=f"/{name}")
     return TenantId(text)
