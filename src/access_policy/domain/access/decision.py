@@ -379,8 +379,8 @@ def _is_narrowed_freevend(inputs: DecisionInputs) -> bool:
 
 
 def _or_restricted(inputs: DecisionInputs, reason: Reason) -> Reason:
-    """Give `energy_restricted` in a freevend window that the gate narrows, because without the gate the vehicle would be
-    admitted.
+    """Return `reason`, or `energy_restricted` in a freevend window that the gate narrows: without the gate the vehicle
+    would be admitted.
     """
     return Reason.ENERGY_RESTRICTED if _is_narrowed_freevend(inputs) else reason
 

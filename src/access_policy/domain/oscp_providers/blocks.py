@@ -112,7 +112,7 @@ def replaced(before: Series, newer: Series) -> Series:
 
 
 def from_now(series: Series, now: datetime) -> Series:
-    """Return the series without the part before `now`."""
+    """Return the pieces that end after `now`."""
     return tuple(each for each in series if each.end > now)
 
 

@@ -1,1 +1,1 @@
-"""Reservations: rights of holders to chargers for windows of time, from partners' bookings and from the dispatch plan."""
+"""Reservations: holders' rights to chargers for windows of time, from partners' bookings and from the dispatch plan."""

@@ -1,4 +1,4 @@
-"""The meaning of reservations for an attempt at an entrance: the table's rows are those of a charger behind it."""
+"""The meaning of reservations for an attempt at an entrance, in the decision table of a charger behind it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from access_policy.domain.reservations.moments import Moment
 
 @dataclass(slots=True)
 class ReservationsAtEntrance(ReservationsHere):
-    """As `ReservationsHere`, for a holder who wants to enter and does not charge yet.
+    """Like `ReservationsHere`, but for a holder who wants to enter and does not charge yet.
 
-    The holder may enter from `early_entry` before the window on, or from the reservation's own early start on, and whatever
-    is at the charger at that moment: another holder whose window is not over, or the visitors of a group, leave in time.
+    The holder may enter from `early_entry` before the window, or from the reservation's own early start, even if the
+    charger is occupied at that moment: another holder whose window is not over, or visitors at a group, leave in time.
     """
 
     early_entry: timedelta = timedelta()
@@ -26,7 +26,9 @@ class ReservationsAtEntrance(ReservationsHere):
         return cls(here.party, here.version, here.free_among, here.is_required, early_entry)
 
     def admitting(self, at: datetime) -> Entry | None:
-        """The holder's reservation that admits at the entrance at `at`; one that the holder still comes for first."""
+        """Return the holder's reservation that admits at the entrance at `at`; one for which the holder has not come yet
+        is preferred.
+        """
         open_now = (each for each in self.of_holder if self._enters_from(each) <= at and not each.is_over(at))
         return min(open_now, key=lambda each: not each.is_awaited(at), default=None)
 

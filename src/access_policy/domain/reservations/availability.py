@@ -1,4 +1,4 @@
-"""The windows in which a place could still be promised. They name no reservation and no holder."""
+"""The windows in which a place could still be promised, without the reservations and holders that take the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`[start, end)`, in which the same promises hold throughout."""
+    """A span `[start, end)` throughout which the same promises apply."""
 
     start: datetime
     end: datetime
@@ -33,17 +33,20 @@ class Span:
 def bookable(
     book: ReservationBook, place: Place, terms: ReservationTerms, start: datetime, end: datetime, *, now: datetime
 ) -> list[Window]:
-    """The longest windows within `[start, end)` of which every part of a possible length could be promised under the terms.
+    """Return the longest windows within `[start, end)` such that every part of an allowed length could be promised under the
+    terms.
 
-    A place without chargers, such as an unknown group, has none. Source: ADR 0047 (promises include early start and late stop).
+    A place without chargers, such as an unknown group, has no windows. Source: ADR 0047 (promises include early start and
+    late stop).
     """
     spans = spans_of(book, place, start - terms.early_start, end + terms.late_stop, now=now)
     return windows_of(spans, terms, start, end)
 
 
 def spans_of(book: ReservationBook, place: Place, start: datetime, end: datetime, *, now: datetime) -> Iterator[Span]:
-    """The spans that together cover `[start, end)`, in order. The caller may go through them in turns, over a copy of the
-    book or before anything else changes it: each span costs a matching of the promises that hold in it."""
+    """Yield the spans that together cover `[start, end)`, in order. Each span costs a matching of its promises, so the
+    caller may spread them over several event-loop iterations, on a copy of the book or before the book changes.
+    """
     near = sorted(book.promised_at(place, start, end, now=now), key=lambda each: each.begins)
     groups = {group.group_id: group.charger_ids for group in book.groups_with(book.chargers_at(place))}
     if place.group_id is not None and place.group_id not in groups:
@@ -63,7 +66,7 @@ def spans_of(book: ReservationBook, place: Place, start: datetime, end: datetime
 
 
 def windows_of(spans: Iterable[Span], terms: ReservationTerms, start: datetime, end: datetime) -> list[Window]:
-    """The windows that the free spans leave to a reservation under the terms, within `[start, end)`."""
+    """Return the windows that the free spans leave for a reservation under the terms, within `[start, end)`."""
     found = []
     for free in _joined(spans):
         since, until = max(start, free.start + terms.early_start), min(end, free.end - terms.late_stop)

@@ -1,8 +1,8 @@
 """ReservationBook: the reservation groups of one depot and its reservations, in one stream.
 
-It promises no charger twice, and of a group no more chargers than it has. Like the registry it is folded in place, because
-it holds thousands of reservations; decisions return events and change nothing. A finished reservation is forgotten a week
-after its end. Source: seed 003 (bookings) and seed 001 (assignments).
+It never promises a charger twice, or more chargers of a group than the group has. Like the registry it is folded in place,
+because it contains thousands of reservations; decisions only return events. A finished reservation is dropped a week after
+its end. Source: seed 003 (bookings) and seed 001 (assignments).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from access_policy.domain.reservations.settings import ReservationSettings
 GROUPS_MAX: Final = 50
 RESERVATIONS_MAX: Final = 20_000
 REASON_LENGTH_MAX: Final = 500
-NAMED_MAX: Final = 3  # conflicting reservations in a message
+NAMED_MAX: Final = 3  # conflicting reservations that a message names
 MOVED_AWAY: Final = "It was moved to another depot."
 SHOWN_AS: Final = "%Y-%m-%dT%H:%MZ"
 
@@ -64,7 +64,7 @@ class ReservationBook:
     settings_changed_at: int = 0
 
     def copy(self) -> ReservationBook:
-        """An independent copy at this version."""
+        """Return an independent copy at this version."""
         return ReservationBook(
             self.depot_id,
             dict(self.groups),
@@ -90,7 +90,9 @@ class ReservationBook:
         return self.groups[group_id]
 
     def groups_with(self, charger_ids: Chargers) -> list[ReservationGroup]:
-        """The groups that share a charger with these, or with a group that does: their promises depend on each other."""
+        """Return the groups that share chargers with these, directly or through other groups: their promises depend on
+        each other.
+        """
         found: dict[ReservationGroupId, ReservationGroup] = {}
         reached = charger_ids
         while more := [g for g in self.groups.values() if g.group_id not in found and g.charger_ids & reached]:
@@ -99,26 +101,27 @@ class ReservationBook:
         return list(found.values())
 
     def windows_of(self, charger_id: ChargerId) -> tuple[ReservedWindow, ...]:
-        """The windows in which reservations that name the charger make it managed, by their start."""
+        """Return the windows in which reservations that name the charger make it managed, ordered by start."""
         windows = (each.window for each in self.entries.at_place(key_of_charger(charger_id)))
         return tuple(window for window in windows if window is not None)
 
     def chargers_at(self, place: Place) -> Chargers:
-        """The charger, or those of the group; none for an unknown group."""
+        """Return the charger, or the chargers of the group; none for an unknown group."""
         if place.group_id is not None:
             group = self.groups.get(place.group_id)
             return frozenset() if group is None else group.charger_ids
         return frozenset() if place.charger_id is None else frozenset({place.charger_id})
 
     def promised_at(self, place: Place, start: datetime, end: datetime, *, now: datetime) -> list[Reservation]:
-        """The promises that meet `[start, end)` at the place, and at the groups and chargers on which it depends."""
+        """Return the promises that overlap `[start, end)` at the place and at the groups and chargers on which it depends."""
         return self._promised(place, self.groups_with(self.chargers_at(place)), start, end, now)
 
     # --- groups ---------------------------------------------------------------------------------------------------
 
     def put_group(self, group: ReservationGroup, *, now: datetime) -> tuple[ReservationEvent, ...]:
-        """A group that reads as before changes nothing. Raises `GroupFull` if it would have promised too much, and what
-        `ReservationGroup.check` raises."""
+        """Create or replace a group; an unchanged group produces no event. Raises `GroupFull` if more chargers are already
+        promised than it would have, and the errors of `ReservationGroup.check`.
+        """
         if self.groups.get(group.group_id) == group:
             return ()
         group.check()
@@ -138,7 +141,7 @@ class ReservationBook:
         return (ReservationGroupPut(depot_id=self.depot_id, group=group),)
 
     def put_settings(self, settings: ReservationSettings) -> tuple[ReservationEvent, ...]:
-        """Settings that read as before change nothing. Raises `ReservationInvalid`."""
+        """Change the settings; unchanged settings produce no event. Raises `ReservationInvalid`."""
         settings.check()
         if settings == self.settings:
             return ()
@@ -149,7 +152,8 @@ class ReservationBook:
     def make(
         self, reservation: Reservation, *, made_by: ActorId, now: datetime, instead_of: ReservationId | None = None
     ) -> tuple[ReservationEvent, ...]:
-        """The same reservation again changes nothing. `instead_of`: a reservation that the same commit cancels.
+        """Make a reservation; the same reservation again produces no event. `instead_of`: a reservation that the same commit
+        cancels.
 
         Raises `ReservationInvalid`, `GroupUnknown`, `ReservationIdTaken`, `TooManyReservations`, `ChargerReserved` or
         `GroupFull`.
@@ -168,8 +172,9 @@ class ReservationBook:
         return (ReservationMade(depot_id=self.depot_id, reservation=reservation, made_by=made_by, made_at=now),)
 
     def receive(self, booking: Reservation, *, received_from: ActorId, now: datetime) -> tuple[ReservationEvent, ...]:
-        """A partner's booking: made if its request is new, changed if its version is newer, and otherwise left as it is.
-        Raises what `make` and `change` raise."""
+        """Receive a partner's booking: make it if its request is new, change it if its version is newer, and otherwise
+        produce no event. Raises the errors of `make` and `change`.
+        """
         assert booking.request is not None, "a partner's booking has a request"
         known = self.entries.by_request.get(booking.request.key)
         if known is None:
@@ -185,9 +190,9 @@ class ReservationBook:
     def change(
         self, reservation: Reservation, *, requested_by: RequestedBy, changed_by: ActorId, now: datetime
     ) -> tuple[ReservationEvent, ...]:
-        """Give the reservation of this id this content; the old window is free in the same event.
+        """Replace the content of the reservation with this id; the same event frees the old window.
 
-        Raises `ReservationUnknown`, `ReservationOver`, `TooLateToChange`, or what `make` raises.
+        Raises `ReservationUnknown`, `ReservationOver`, `TooLateToChange` and the errors of `make`.
         """
         entry = self._live(reservation.reservation_id, now)
         if entry.reservation == reservation:
@@ -201,8 +206,9 @@ class ReservationBook:
     def review_token(
         self, party: str, token: IdentifierRef, *, is_valid: bool, reviewed_by: ActorId, now: datetime
     ) -> tuple[ReservationEvent, ...]:
-        """The party declares a token of its drivers valid or invalid: from now on its live bookings that name the token admit
-        by it, or do not. Deadlines of changes do not apply, and what a booking promises stays as it is."""
+        """Apply a party's declaration that a token of its drivers is valid or invalid: from now on its live bookings that
+        name the token accept it, or do not. Deadlines for changes do not apply, and the bookings' promises do not change.
+        """
         events = []
         for entry in self.entries.naming(token):
             booking = entry.reservation
@@ -230,7 +236,9 @@ class ReservationBook:
         request_version: int | None = None,
         replaced_by: ReservationId | None = None,
     ) -> tuple[ReservationEvent, ...]:
-        """A cancelled reservation stays as it is. Raises `ReservationUnknown`, `ReservationOver` or `TooLateToChange`."""
+        """Cancel a reservation; a cancelled one produces no event. Raises `ReservationUnknown`, `ReservationOver` or
+        `TooLateToChange`.
+        """
         if self.entry(reservation_id).outcome is Outcome.CANCELLED:
             return ()
         entry = self._live(reservation_id, now)
@@ -250,7 +258,7 @@ class ReservationBook:
         )
 
     def live_of_party(self, party: str, now: datetime) -> tuple[list[Entry], list[Entry]]:
-        """The bookings of the OCPI partner that have not begun, and those that have and are not over."""
+        """Return the OCPI partner's bookings that have not begun, and those that have begun and are not over."""
         own = [self.entries.by_id[id_] for (of, _), id_ in self.entries.by_request.items() if of == party]
         live = [each for each in own if each.reservation.source is ReservationSource.OCPI and not each.is_over(now)]
         return [each for each in live if now < each.begins], [each for each in live if each.begins <= now]
@@ -258,7 +266,7 @@ class ReservationBook:
     def cancel_all(
         self, entries: Sequence[Entry], reason: str, *, cancelled_by: ActorId, now: datetime
     ) -> tuple[ReservationEvent, ...]:
-        """Each of these, which are live."""
+        """Cancel each of these reservations, all of which are live."""
         return tuple(
             event
             for each in entries
@@ -274,8 +282,9 @@ class ReservationBook:
     def move_away(
         self, booking: Reservation, successor_id: ReservationId, *, moved_by: ActorId, now: datetime
     ) -> tuple[ReservationEvent, ...]:
-        """Another depot promises the partner's booking as `successor_id` from now on: what this depot promised ends, by the
-        deadline of changes. Raises `ReservationOver` or `TooLateToChange`."""
+        """End this depot's promise for a partner's booking that another depot promises as `successor_id` from now on. The
+        deadline for changes applies. Raises `ReservationOver` or `TooLateToChange`.
+        """
         assert booking.request is not None, "a partner's booking has a request"
         entry = self._live(self.entries.by_request[booking.request.key], now)
         self._check_deadline(entry, RequestedBy.PARTNER, entry.reservation.terms.change_until_min, now)
@@ -295,8 +304,9 @@ class ReservationBook:
     def replace(
         self, reservation_id: ReservationId, successor: Reservation, reason: str, *, replaced_by: ActorId, now: datetime
     ) -> tuple[ReservationEvent, ...]:
-        """Cancel the reservation and promise its place to the successor, in one step; the same again changes nothing. Raises
-        what `cancel` and `make` raise."""
+        """Cancel the reservation and promise its place to the successor, in one step; repeating it produces no event.
+        Raises the errors of `cancel` and `make`.
+        """
         if self.entry(reservation_id).replaced_by == successor.reservation_id:
             return ()
         self._live(reservation_id, now)
@@ -320,8 +330,9 @@ class ReservationBook:
     def fulfil(
         self, reservation_id: ReservationId, charger_id: ChargerId, attempt_id: AttemptId, *, at: datetime
     ) -> tuple[FollowingEvent, ...]:
-        """The holder's charge started at `at`; a second one, or one after the reservation, changes nothing. One that is
-        reported late counts, although a no-show or the window's end has been recorded."""
+        """Record that the holder's charge started at `at`. A second charge, or a charge after the reservation, produces no
+        event. A charge that is reported late counts, even if a no-show or the window's end has been recorded.
+        """
         entry = self.entry(reservation_id)
         if entry.fulfilled_at is not None or entry.outcome is Outcome.CANCELLED or entry.is_over(at):
             return ()
@@ -335,14 +346,16 @@ class ReservationBook:
         return (fulfilled,)
 
     def miss(self, reservation_id: ReservationId, *, now: datetime) -> tuple[FollowingEvent, ...]:
-        """A no-show is recorded once, as of the instant at which the reservation was lost, and not before it."""
+        """Record a no-show, once, as of the instant at which the reservation was lost and not before it."""
         entry = self.entry(reservation_id)
         if entry.outcome is not None or entry.lost_at is None or now < entry.lost_at:
             return ()
         return (ReservationNoShow(depot_id=self.depot_id, reservation_id=reservation_id, missed_at=entry.lost_at),)
 
     def end(self, reservation_id: ReservationId, *, session_active: bool, now: datetime) -> tuple[FollowingEvent, ...]:
-        """The window is over; or, before its end, the holder's charge is, where that releases the reservation."""
+        """Record that the window is over, or, before its end, that the end of the holder's charge released the
+        reservation.
+        """
         entry = self.entry(reservation_id)
         released = entry.fulfilled_at is not None and not session_active and entry.reservation.terms.release_on_stop
         if entry.outcome is not None or (now < entry.reservation.end and not released):
@@ -358,7 +371,7 @@ class ReservationBook:
     def detect_conflict(
         self, reservation_id: ReservationId, kind: ConflictKind, cause: str, *, now: datetime
     ) -> tuple[FollowingEvent, ...]:
-        """One kind and cause is detected once, and only of a live reservation."""
+        """Record a conflict, once per kind and cause, and only for a live reservation."""
         entry = self.entry(reservation_id)
         if entry.is_over(now) or (kind, cause) in entry.conflicts:
             return ()
@@ -384,7 +397,7 @@ class ReservationBook:
             )
 
     def _check(self, reservation: Reservation, now: datetime, instead_of: ReservationId | None = None) -> None:
-        """It could be promised, beside all others but `instead_of`. Raises what `make` raises."""
+        """Check that the reservation could be promised beside all others except `instead_of`. Raises the errors of `make`."""
         reservation.check()
         if reservation.end <= now:
             raise errors.ReservationInvalid("The window is over already; give one in the future.", pointer="/end")
@@ -413,7 +426,7 @@ class ReservationBook:
     def promised_near(
         self, wanted: Reservation, groups: Iterable[ReservationGroup], now: datetime
     ) -> list[Reservation]:
-        """The other promises whose time and place may meet the wanted one's."""
+        """Return the other promises whose time and place may overlap those of the requested one."""
         near = self._promised(wanted.place, groups, wanted.begins, wanted.clears, now)
         return [each for each in near if each.reservation_id != wanted.reservation_id]
 
@@ -427,14 +440,16 @@ class ReservationBook:
     # --- folding --------------------------------------------------------------------------------------------------
 
     def follow(self, version: int, event: ReservationEvent) -> bool:
-        """Fold the event that made the stream's `version`; one that is folded already, or not next, changes nothing (False)."""
+        """Fold the event that made the stream's `version`. Returns False and does nothing if it is already folded, or is
+        not the next one.
+        """
         if version != self.version + 1:
             return False
         self.apply(event)
         return True
 
     def apply(self, event: ReservationEvent) -> None:
-        """Fold one event, in place; decides nothing."""
+        """Fold one event in place, without any decision."""
         self.version += 1
         match event:
             case ReservationGroupPut(group=group):
@@ -460,7 +475,7 @@ class ReservationBook:
                 self._replace(event.reservation_id, conflicts=known | {(event.kind, event.cause)})
 
     def _apply_fulfilment(self, event: ReservationFulfilled) -> None:
-        """A charge that was reported after a no-show had been recorded: the holder had come."""
+        """Apply a fulfilment, including one that was reported after a recorded no-show."""
         missed = self.entries.by_id[event.reservation_id].outcome is Outcome.NO_SHOW
         self._replace(
             event.reservation_id,

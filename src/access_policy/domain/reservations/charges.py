@@ -1,4 +1,4 @@
-"""The charges at a depot, as far as they may be those of a reservation's holder."""
+"""The charges at a depot that may belong to holders of reservations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from access_policy.domain.reservations.reservation import Holder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A charge that was not refused. `ended_at`: None while it is under way."""
+    """A charge that was not refused. `ended_at` is None while it is running."""
 
     attempt_id: AttemptId
     charger_id: ChargerId
@@ -26,20 +26,20 @@ class Charge:
 
     @property
     def keys(self) -> set[Hashable]:
-        """By which its holder is found; as `keys_of_holder` has them."""
+        """Return the keys by which its holder is found, as in `keys_of_holder`."""
         of_identifier: set[Hashable] = {(self.identifier.kind, self.identifier.pseudonym)}
         return of_identifier if self.vehicle_id is None else of_identifier | {self.vehicle_id}
 
 
 @dataclass(slots=True)
 class Charges:
-    """Charges of one depot, found by their attempt and by their holder."""
+    """The charges of one depot, indexed by attempt and by holder."""
 
     by_attempt: dict[AttemptId, Charge] = field(default_factory=dict)
     _by_holder: dict[Hashable, set[AttemptId]] = field(default_factory=dict, repr=False)
 
     def put(self, charge: Charge) -> None:
-        """Add the charge, or replace the one of its attempt."""
+        """Add the charge, or replace the charge of its attempt."""
         self.drop(charge.attempt_id)
         self.by_attempt[charge.attempt_id] = charge
         for key in charge.keys:
@@ -53,7 +53,7 @@ class Charges:
                 del self._by_holder[key]
 
     def of(self, holder: Holder) -> Iterator[Charge]:
-        """Those of the holder, by their start. A token that is withheld by now does not make a charge another's."""
+        """Return the holder's charges, ordered by start. A charge still counts if its token has been withheld since."""
         found = set[AttemptId]().union(
             *(self._by_holder.get(key, ()) for key in keys_of_holder(holder.withholding(())))
         )

@@ -13,7 +13,7 @@ from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.events import ConflictKind, FollowingEvent
 from access_policy.domain.reservations.promises import first_shortfall
 
-AHEAD: Final = timedelta(hours=24)  # of the instant from which the holder may start
+AHEAD: Final = timedelta(hours=24)  # before the instant from which the holder may start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,9 @@ class Trouble:
         )
 
     def is_at(self, connector_id: int | None) -> bool:
-        """None: the whole charger is wanted, or named."""
+        """Whether the trouble affects the connector. None means the whole charger, for the reservation and for the
+        trouble.
+        """
         return None in (self.connector_id, connector_id) or self.connector_id == connector_id
 
 
@@ -42,14 +44,14 @@ Troubles = Mapping[ChargerId, Sequence[Trouble]]
 
 
 def is_watched(entry: Entry, now: datetime) -> bool:
-    """It is live, and has begun or begins soon."""
+    """Whether the entry is live, and has begun or begins soon."""
     return entry.outcome is None and entry.begins - AHEAD <= now and not entry.is_over(now)
 
 
 def due_conflicts(
     book: ReservationBook, entries: Iterable[Entry], troubles: Troubles, now: datetime
 ) -> Iterator[FollowingEvent]:
-    """The conflicts of these entries that are not recorded yet."""
+    """Yield events for the conflicts of these entries that are not recorded yet."""
     for entry in entries:
         if is_watched(entry, now):
             for kind, cause in dict.fromkeys(_conflicts_of(book, entry, troubles, now)):
@@ -74,7 +76,9 @@ def _conflicts_of(
 def _at_charger(
     entry: Entry, charger_id: ChargerId, connector_id: int | None, troubles: Troubles, *, opened: bool
 ) -> Iterator[tuple[ConflictKind, str]]:
-    """`opened`: an override that opens the charger counts; it does not for a holder who has it."""
+    """Yield the troubles at the reserved charger. `opened`: whether an override that opens the charger counts; it does not
+    for a holder who is already charging there.
+    """
     for each in troubles.get(charger_id, ()):
         if each.meets(entry) and each.is_at(connector_id) and (opened or each.kind is not ConflictKind.OVERRIDE):
             yield each.kind, each.cause
@@ -83,7 +87,9 @@ def _at_charger(
 def _at_group(
     book: ReservationBook, entry: Entry, troubles: Troubles, now: datetime
 ) -> Iterator[tuple[ConflictKind, str]]:
-    """The chargers that are left cannot keep the promises of this time: the first cause that takes one away."""
+    """Yield the first cause that takes a charger away, if the remaining chargers of the group cannot keep the promises of
+    this time.
+    """
     reservation = entry.reservation
     groups = book.groups_with(book.chargers_at(reservation.place))
     lost = {
@@ -101,7 +107,9 @@ def _at_group(
 
 
 def _with_the_plan(book: ReservationBook, entry: Entry, now: datetime) -> Iterator[tuple[ConflictKind, str]]:
-    """The depot's own plan needs the holder of a partner's booking elsewhere at that time."""
+    """Yield the conflicts with the depot's own plan, which needs the holder of a partner's booking at another charger at
+    that time.
+    """
     booking = entry.reservation
     if not booking.source.is_a_partners:
         return

@@ -1,4 +1,4 @@
-"""The entries of a book, found by their id, their request, their holder, and by place and time."""
+"""The entries of a book, indexed by id, request, holder, and place and time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ PlaceKey = tuple[str, str]  # "charger" or "group", and its id
 
 @dataclass(slots=True)
 class Entries:
-    """A charger's hours are few however many reservations a depot has, so that a search by place and hour finds few."""
+    """The entries of a book. Entries are indexed by charger and hour, so that a search reads few of them, however many the
+    depot has.
+    """
 
     by_id: dict[ReservationId, Entry] = field(default_factory=dict)
     by_request: dict[tuple[str, str], ReservationId] = field(default_factory=dict)
@@ -37,7 +39,7 @@ class Entries:
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Entries:
-        """These entries, found in the same ways as where they come from."""
+        """Return an index over these entries."""
         made = cls()
         for entry in entries:
             made.put(entry)
@@ -46,7 +48,7 @@ class Entries:
         return made
 
     def copy(self) -> Entries:
-        """An independent copy; both share the entries, which are values."""
+        """Return an independent copy; both share the entries, which are values."""
         return Entries(
             by_id=dict(self.by_id),
             by_request=dict(self.by_request),
@@ -60,44 +62,49 @@ class Entries:
         )
 
     def held_by(self, ref: IdentifierRef | None, vehicle_id: VehicleId | None) -> list[Entry]:
-        """Those of the holder who presents this identifier or vehicle, by their start; over or not."""
+        """Return the entries of the holder who presents this identifier or vehicle, including finished ones, ordered by
+        start.
+        """
         return self.in_order(self.ids_held_by(ref, vehicle_id))
 
     def ids_held_by(self, ref: IdentifierRef | None, vehicle_id: VehicleId | None) -> Set[ReservationId]:
-        """As `held_by`."""
+        """Return the ids of the entries of `held_by`."""
         of_ref = _NONE if ref is None else self._by_holder.get((ref.kind, ref.pseudonym), _NONE)
         of_vehicle = _NONE if vehicle_id is None else self._by_holder.get(vehicle_id, _NONE)
         return of_ref | of_vehicle if of_ref and of_vehicle else of_ref or of_vehicle
 
     def ids_at(self, places: Iterable[PlaceKey]) -> frozenset[ReservationId]:
-        """Those of these chargers by name, and of these groups; over or not."""
+        """Return the ids of the entries that name these chargers or groups, including finished ones."""
         return frozenset[ReservationId]().union(*(self._by_place.get(each, ()) for each in places))
 
     def is_held_by(self, ref: IdentifierRef) -> bool:
-        """A reservation's holder has this identifier."""
+        """Whether a reservation's holder has this identifier."""
         return (ref.kind, ref.pseudonym) in self._by_holder
 
     def of_holder(self, holder: Holder) -> list[Entry]:
-        """Those that share an identifier or the vehicle with this holder, by their start."""
+        """Return the entries that share an identifier or the vehicle with this holder, ordered by start."""
         found = set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys_of_holder(holder)))
         return self.in_order(found)
 
     def naming(self, ref: IdentifierRef) -> list[Entry]:
-        """Those whose holder has this identifier, withheld or not, by their start."""
+        """Return the entries whose holder has this identifier, withheld or not, ordered by start."""
         keys = ((ref.kind, ref.pseudonym), key_of_withheld(ref))
         return self.in_order(set[ReservationId]().union(*(self._by_holder.get(key, ()) for key in keys)))
 
     def latest_change(self, places: Iterable[PlaceKey]) -> int:
-        """Greater after each change of a reservation of these chargers by name, or of these groups; 0 before the first."""
+        """Return a number that grows with each change of a reservation that names these chargers or groups; 0 before the
+        first.
+        """
         return max((self._changed_at.get(each, 0) for each in places), default=0)
 
     def at_place(self, key: PlaceKey) -> list[Entry]:
-        """All of this charger by name, or of this group, by their start; over or not."""
+        """Return all entries that name this charger or group, including finished ones, ordered by start."""
         return self.in_order(self._by_place.get(key, ()))
 
     def at_places(self, keys: Iterable[PlaceKey], start: datetime, end: datetime) -> list[Entry]:
-        """Those of these chargers by name, and of these groups, whose time meets `[start, end)`, by their start; over or
-        not."""
+        """Return the entries that name these chargers or groups and whose time overlaps `[start, end)`, including finished
+        ones, ordered by start.
+        """
         hours = list(_hours(start, end))
         keys = [key for key in keys if key in self._by_place]  # most chargers of a group have none
         found = set().union(*(self._by_hour.get((key, hour), ()) for key in keys for hour in hours))
@@ -105,7 +112,7 @@ class Entries:
         return sorted((each for each in near if _meets(each, start, end)), key=_by_start)
 
     def put(self, entry: Entry) -> None:
-        """Add the entry, or replace the one of its id."""
+        """Add the entry, or replace the entry with its id."""
         reservation = entry.reservation
         if (old := self.by_id.get(reservation.reservation_id)) is not None:
             self.drop(old)
@@ -135,7 +142,7 @@ class Entries:
         self._changed_at[key_of_place(place)] = self._changes
 
     def keep_for_a_while(self, entry: Entry, over_at: datetime) -> None:
-        """The entry is over; `forget_before` drops it a week after the end of its time."""
+        """Schedule a finished entry for removal: `forget_before` drops it a week after the end of its time."""
         forget_at = max(over_at, entry.reservation.clears) + KEPT_FOR
         heapq.heappush(self._ends, (forget_at, entry.reservation.reservation_id))
 
@@ -155,7 +162,7 @@ class Entries:
             yield self._by_hour, (place, hour)
 
     def in_order(self, ids: Iterable[ReservationId]) -> list[Entry]:
-        """By their start."""
+        """Return the entries ordered by start."""
         return sorted((self.by_id[each] for each in ids), key=_by_start)
 
 
@@ -175,7 +182,7 @@ def key_of_place(place: Place) -> PlaceKey:
 
 
 def key_of_withheld(ref: IdentifierRef) -> Hashable:
-    """Nobody who presents the identifier is found by it."""
+    """Return the key of a withheld identifier, by which no presented identifier is found."""
     return "withheld", ref.kind, ref.pseudonym
 
 
@@ -185,7 +192,7 @@ def keys_of_holder(holder: Holder) -> set[Hashable]:
 
 
 def _hours(start: datetime, end: datetime) -> range:
-    """The hours since the epoch that `[start, end)` meets."""
+    """Return the hours since the epoch that `[start, end)` overlaps."""
     return range(math.floor(start.timestamp() / _HOUR_S), math.ceil(end.timestamp() / _HOUR_S))
 
 

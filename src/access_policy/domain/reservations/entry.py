@@ -1,4 +1,4 @@
-"""A reservation in the book, with what has become of it."""
+"""A reservation in the book, with its outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from access_policy.domain.reservations.reservation import Reservation
 
 
 class Outcome(StrEnum):
-    """How a reservation came to its end."""
+    """How a reservation ended."""
 
     CANCELLED = "cancelled"
     NO_SHOW = "no_show"
@@ -22,11 +22,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """`made_at`: when it was recorded.
+    """A reservation in the book. `made_at`: when it was recorded.
 
-    `changed_at` is the book's version at the entry's last change, for optimistic concurrency (ADR 0011). `charger_id`
-    is where the holder charged, and `attempt_id` the charge that fulfilled the reservation. `outcome` and `over_at` are None
-    while it is live.
+    `changed_at` is the book's version at the entry's last change, for optimistic concurrency (ADR 0011). `charger_id` is
+    the charger at which the holder charged, and `attempt_id` the charge that fulfilled the reservation. `outcome` and
+    `over_at` are None while the reservation is live.
     """
 
     reservation: Reservation
@@ -37,19 +37,19 @@ class Entry:
     attempt_id: AttemptId | None = None
     outcome: Outcome | None = None
     over_at: datetime | None = None
-    charges_on: bool = False  # the holder's charge ran when the window ended
+    charges_on: bool = False  # the holder's charge was running when the window ended
     reason: str = ""  # of a cancellation
     replaced_by: ReservationId | None = None
     conflicts: frozenset[tuple[ConflictKind, str]] = frozenset()
 
     @property
     def begins(self) -> datetime:
-        """From here on the holder may start, and others no longer: not before the reservation was made."""
+        """The instant from which the holder may start and others may not; not before the reservation was made."""
         return max(self.reservation.begins, self.made_at)
 
     @property
     def lost_at(self) -> datetime | None:
-        """From here on a holder who has not come has lost the reservation; None: never, or the holder came."""
+        """The instant at which a holder who has not come loses the reservation; None: never, or the holder came."""
         reservation = self.reservation
         if self.fulfilled_at is not None or reservation.terms.no_show_after_min is None:
             return None
@@ -57,18 +57,20 @@ class Entry:
 
     @property
     def over_from(self) -> datetime:
-        """From here on it is over: by the recorded outcome, or by the time alone, as the outcome may be recorded later."""
+        """The instant from which the reservation is over: by the recorded outcome, or by time alone, because the outcome
+        may be recorded later.
+        """
         ends = (self.reservation.end, self.over_at, self.lost_at)
         return min(each for each in ends if each is not None)
 
     @property
     def awaited_until(self) -> datetime:
-        """Until here the holder may still come."""
+        """The instant until which the holder may still come."""
         return self.over_from if self.fulfilled_at is None else min(self.over_from, self.fulfilled_at)
 
     @property
     def window(self) -> ReservedWindow | None:
-        """When it makes a charger that it names managed; None if it was over before it began."""
+        """The window in which a charger that it names is managed; None if the reservation was over before it began."""
         reservation = self.reservation
         ends_at = reservation.end if self.over_at is None else min(reservation.end, self.over_at)
         if ends_at <= self.begins:
@@ -82,25 +84,25 @@ class Entry:
         )
 
     def is_over(self, at: datetime) -> bool:
-        """By the recorded outcome, or by the time alone: the outcome may be recorded later."""
+        """Whether the reservation is over, by the recorded outcome or by time alone: the outcome may be recorded later."""
         if self.over_at is not None and self.over_at <= at:
             return True
         return at >= self.reservation.end or ((lost := self.lost_at) is not None and lost <= at)
 
     def holds(self, at: datetime) -> bool:
-        """The holder may start a charge at `at`, and others may not take the place."""
+        """Whether the holder may start a charge at `at`, and others may not take the place."""
         return self.begins <= at and not self.is_over(at)
 
     def is_outstanding(self, at: datetime) -> bool:
-        """The holder may come and has not yet."""
+        """Whether the holder may come now and has not come yet."""
         return self.begins <= at and self.is_awaited(at)
 
     def is_awaited(self, at: datetime) -> bool:
-        """The holder has not come, and may still come."""
+        """Whether the holder has not come, and may still come."""
         return not self.is_over(at) and (self.fulfilled_at is None or self.fulfilled_at > at)
 
     def is_promised(self, at: datetime) -> bool:
-        """No other holder can be promised the place, as far as is known at `at`."""
+        """Whether the place cannot be promised to another holder, as far as is known at `at`."""
         if self.over_at is not None:
             return self.charges_on and at < self.reservation.clears
         return at < self.reservation.clears if self.fulfilled_at is not None else not self.is_over(at)

@@ -27,7 +27,7 @@ class ReservationIdTaken(Conflict):
 
 
 class ReservationOver(Conflict):
-    """It was cancelled or is over; it is never revived."""
+    """The reservation was cancelled or is over and cannot be revived."""
 
     code = "reservation-over"
 
@@ -53,7 +53,9 @@ class TooManyGroups(Conflict):
 
 
 class PromisedAlready(Conflict):
-    """`conflicting` are the reservations that hold the promise, by their start; the detail names at most a few of them."""
+    """The place is already promised. `conflicting` are the reservations with the promise, ordered by start; the detail
+    names only a few of them.
+    """
 
     def __init__(self, detail: str, conflicting: Iterable[ReservationId], *, pointer: str | None = None) -> None:
         super().__init__(detail, pointer=pointer)

@@ -1,4 +1,4 @@
-"""Events of a depot's reservations. A holder's identifiers appear as pseudonyms and masked forms only (ADR 0007)."""
+"""Events of a depot's reservations. A holder's identifiers appear only as pseudonyms and masked forms (ADR 0007)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from access_policy.domain.reservations.settings import ReservationSettings
 
 
 class RequestedBy(StrEnum):
-    """A partner keeps to the deadlines of the terms; an operator does not need to."""
+    """Who requested a change: the deadlines of the terms apply to a partner, not to an operator."""
 
     PARTNER = "partner"
     OPERATOR = "operator"
@@ -30,7 +30,7 @@ class ConflictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationGroupPut:
-    """The depot's group of this id reads like this from now on."""
+    """The depot's group with this id is replaced by this one."""
 
     TYPE: ClassVar = "reservation_book.reservation_group_put.v1"
     depot_id: DepotId
@@ -39,7 +39,7 @@ class ReservationGroupPut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationSettingsPut:
-    """The depot's reservations have these settings from now on; reservations that exist keep their terms."""
+    """The depot's reservations have these settings from now on; existing reservations keep their terms."""
 
     TYPE: ClassVar = "reservation_book.reservation_settings_put.v1"
     depot_id: DepotId
@@ -57,7 +57,7 @@ class ReservationMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationChanged:
-    """The reservation reads like this from now on: the old window is free again."""
+    """The reservation is replaced by this one; the old window is free again."""
 
     TYPE: ClassVar = "reservation_book.reservation_changed.v1"
     depot_id: DepotId
@@ -68,8 +68,9 @@ class ReservationChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationCancelled:
-    """`request_version` is that of the partner's cancellation; None if an operator cancelled. `replaced_by`: the reservation
-    that took its place, if one did."""
+    """The reservation was cancelled. `request_version` is the version of the partner's cancellation; None if an operator
+    cancelled. `replaced_by`: the reservation that took its place, if any.
+    """
 
     TYPE: ClassVar = "reservation_book.reservation_cancelled.v1"
     depot_id: DepotId
@@ -104,7 +105,9 @@ class ReservationNoShow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationWindowEnded:
-    """The window is over, or the holder's charge ended and released it. `session_active`: the charge still runs."""
+    """The window is over, or the end of the holder's charge released the reservation. `session_active`: the charge is
+    still running.
+    """
 
     TYPE: ClassVar = "reservation_book.reservation_window_ended.v1"
     depot_id: DepotId
@@ -115,7 +118,7 @@ class ReservationWindowEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationConflictDetected:
-    """`cause` identifies the override, fault or entry; one kind and cause is detected once."""
+    """A conflict was detected. `cause` identifies the override, fault or entry; each kind and cause is recorded once."""
 
     TYPE: ClassVar = "reservation_book.reservation_conflict_detected.v1"
     depot_id: DepotId
@@ -125,7 +128,7 @@ class ReservationConflictDetected:
     detected_at: datetime
 
 
-# These follow from time, charges and chargers, without a command.
+# The following events result from time, charges and chargers, without a command.
 FollowingEvent = ReservationFulfilled | ReservationNoShow | ReservationWindowEnded | ReservationConflictDetected
 ReservationEvent = (
     ReservationGroupPut

@@ -14,7 +14,9 @@ from access_policy.domain.reservations.entry import Entry
 from access_policy.domain.reservations.moments import Demand, Moment, Moments
 from access_policy.domain.reservations.promises import Chargers, can_each_have_one
 
-FreeAmong = Callable[[Chargers], Chargers]  # those of these chargers of the depot at which somebody can start now
+FreeAmong = Callable[
+    [Chargers], Chargers
+]  # returns those of the given chargers of the depot that are free to start now
 
 
 def all_of(chargers: Chargers) -> Chargers:
@@ -25,10 +27,10 @@ def all_of(chargers: Chargers) -> Chargers:
 class PartyHere:
     """The reservations that concern one party at one charger. All attempts of the party share one value.
 
-    `of_holder`: the party's reservations of this charger or of a group with it, over or not, by their start.
-    `naming_others`: those of other holders that name this charger, or the connector. `in_groups`: those of other holders in the
-    groups of this charger, and in groups that share chargers with those. `naming_in_groups`: those that name another charger
-    of the groups. `groups`: the chargers of each such group, without this one.
+    `of_holder`: the party's reservations for this charger or a group with it, including finished ones, ordered by start.
+    `naming_others`: other holders' reservations that name this charger or the connector. `in_groups`: other holders'
+    reservations in the groups of this charger, and in groups that share chargers with those. `naming_in_groups`:
+    reservations that name another charger of the groups. `groups`: the chargers of each such group, without this one.
     """
 
     charger_id: ChargerId
@@ -45,20 +47,20 @@ class PartyHere:
         self.moments = Moments.of(self.of_holder, self.naming_others, self.in_groups, self.naming_in_groups)
 
     def could_meet(self, demand: Demand) -> bool:
-        """The groups could do without this charger if all the others were free."""
+        """Whether the groups could keep their promises without this charger if all other chargers were free."""
         if demand not in self._could_meet:
             self._could_meet[demand] = self.can_meet(demand, all_of)
         return self._could_meet[demand]
 
     def can_meet(self, demand: Demand, free_among: FreeAmong) -> bool:
-        """Something is owed, and the groups can do without this charger."""
-        if demand.owed[0] == demand.owed[-1]:  # they are in order: one group only
+        """Whether chargers are owed and the groups can keep their promises without this charger."""
+        if demand.owed[0] == demand.owed[-1]:  # they are ordered, so there is only one group
             return len(demand.owed) <= len(free_among(self.groups[demand.owed[0]]).difference(demand.kept))
         left = {each: free_among(self.groups[each]).difference(demand.kept) for each in set(demand.owed)}
         return can_each_have_one([left[each] for each in demand.owed])
 
     def can_meet_with_this(self, demand: Demand, group_id: ReservationGroupId, free_among: FreeAmong) -> bool:
-        """As `can_meet`, and one charger more for the group, where this charger is for the others."""
+        """Like `can_meet`, but with one more charger owed to the group, while this charger is left to the others."""
         here = {each: frozenset({self.charger_id}) for each in self.groups_of_charger}
         left = {each: free_among(self.groups[each]).difference(demand.kept) for each in {*demand.owed, group_id}}
         others = [left[each] | here.get(each, frozenset()) for each in demand.owed]
@@ -69,8 +71,8 @@ class PartyHere:
 class ReservationsHere:
     """The reservations that matter to one attempt at one charger.
 
-    An authorisation whose charge has not started takes no charger from those that are free, and each start is decided again
-    (ADR 0047). `is_required`: the charger is usable with a reservation only. `version` is the book's.
+    An authorisation whose charge has not started does not occupy a free charger, and each start is decided again (ADR
+    0047). `is_required`: the charger requires a reservation. `version` is the book's version.
     """
 
     party: PartyHere
@@ -83,20 +85,22 @@ class ReservationsHere:
         return self.party.of_holder
 
     def admitting(self, at: datetime) -> Entry | None:
-        """The holder's reservation that admits here at `at`.
+        """Return the holder's reservation that admits here at `at`.
 
-        One of a group does not where another holder's names the charger, and where this charger is owed to another group
-        while the holder's own group has a free one that is not. A holder of several comes for one that is still open first.
+        A group's reservation does not admit if another holder's reservation names the charger, or if this charger is owed
+        to another group while the holder's own group has a free charger that is not. If a holder has several, one that is
+        still outstanding is preferred.
         """
         return self._admitting(self.party.moments.at(at)) if self.party.of_holder else None
 
     def keeps_others_out(self, at: datetime) -> bool:
-        """Another holder has the charger, or the groups would have fewer free chargers than they still owe."""
+        """Whether another holder has the charger, or the groups would have fewer free chargers than they still owe."""
         return self._keeps_others_out(self.party.moments.at(at))
 
     def first_that_keeps_out(self, after: datetime, until: datetime) -> datetime | None:
-        """The first instant in `(after, until)` at which the party has no reservation that admits and others are kept out; None
-        without one."""
+        """Return the first instant in `(after, until)` at which the party has no admitting reservation and is kept out;
+        None without one.
+        """
         moment = self.party.moments.at(after).next_keeping
         while moment is not None and moment.since is not None and moment.since < until:
             if self._keeps_others_out(moment) and not self._admits(moment):
@@ -105,11 +109,13 @@ class ReservationsHere:
         return None
 
     def earliest_start(self, at: datetime) -> datetime | None:
-        """When the holder's next reservation here admits; None without one after `at`."""
+        """Return the instant from which the holder's next reservation here admits; None without one after `at`."""
         return _earliest(self.party.of_holder, at)
 
     def instants(self) -> Sequence[datetime]:
-        """The instants at which one of the answers above may turn against the party: reservations begin, or its own end."""
+        """Return the instants at which one of the answers above may turn against the party: other reservations begin, or
+        its own end.
+        """
         return self.party.moments.turns_at
 
     def _admits(self, moment: Moment) -> bool:
@@ -132,13 +138,17 @@ class ReservationsHere:
         return not self._can_do_without_this(moment.demand)
 
     def _can_do_without_this(self, demand: Demand) -> bool:
-        """Asked of the chargers that are free only where it depends on them."""
+        """Whether the groups can keep their promises without this charger. Looks up free chargers only if the answer
+        depends on them.
+        """
         if not demand.owed:
             return True
         return self.party.could_meet(demand) and self.party.can_meet(demand, self.free_among)
 
     def _should_take_another(self, entry: Entry, demand: Demand) -> bool:
-        """The holder of this reservation of a group: if all can be served, but not with the holder here."""
+        """Whether the holder of this group reservation should use another charger: all holders can be served, but not with
+        this holder here.
+        """
         group_id = entry.reservation.place.group_id
         if group_id is None or self._can_do_without_this(demand):
             return False
@@ -147,11 +157,11 @@ class ReservationsHere:
 
 @dataclass(slots=True, kw_only=True)
 class PromisesHere:
-    """The promises that count at one charger in `[since, until)`, whoever comes: made once for many attempts.
+    """The promises that matter at one charger in `[since, until)` for any party, computed once for many attempts.
 
-    `named` are those of the charger by name, and `in_groups` those of `groups`, which share chargers with this one or with a
-    group that does. `named_in_groups` name another charger of `groups`. `version` is the book's, up to which nothing has
-    changed at these `places` or in the depot's groups since they were found.
+    `named` are the promises that name the charger, and `in_groups` those of `groups`, which share chargers with this one
+    or with a group that does. `named_in_groups` name another charger of `groups`. `version` is the version of the book up
+    to which these `places` and the depot's groups are unchanged.
     """
 
     charger_id: ChargerId
@@ -163,7 +173,7 @@ class PromisesHere:
     named_in_groups: tuple[Entry, ...]
     groups: Mapping[ReservationGroupId, Chargers]  # without this charger
     own_groups: frozenset[ReservationGroupId]  # of this charger
-    ids: frozenset[ReservationId]  # all of this charger by name and of its own groups, at any time
+    ids: frozenset[ReservationId]  # all that name this charger or its own groups, at any time
     places: tuple[PlaceKey, ...]
     _book: ReservationBook = field(repr=False, compare=False)
     _latest_change: tuple[int, int] = field(repr=False, compare=False)
@@ -197,7 +207,7 @@ class PromisesHere:
         )
 
     def serves(self, book: ReservationBook, since: datetime, until: datetime) -> bool:
-        """They are those of the book as it is now; a change elsewhere in the depot leaves them as they are."""
+        """Whether the promises still match the book; changes at other places of the depot do not affect them."""
         if book is not self._book or since < self.since or self.until < until:
             return False
         if self.version != book.version and self._latest_change == _latest_change(book, self.places):
@@ -214,8 +224,9 @@ class PromisesHere:
         free_among: FreeAmong = all_of,
         is_required: bool = False,
     ) -> ReservationsHere:
-        """A charger at a place without a connector (OCPP 1.6 Authorize names none) is reserved for another holder only if its
-        reservation names the whole charger: the start names the connector and is decided again.
+        """Return the reservations for one attempt. If the attempt names no connector (as OCPP 1.6 Authorize), the charger
+        counts as reserved for another holder only if the reservation names the whole charger; the start names the
+        connector and is decided again.
         """
         party = self._of_party(book, connector_id, ref, vehicle_id)
         return ReservationsHere(party, self.version, free_among, is_required)
@@ -223,8 +234,9 @@ class PromisesHere:
     def _of_party(
         self, book: ReservationBook, connector_id: int | None, ref: IdentifierRef | None, vehicle_id: VehicleId | None
     ) -> PartyHere:
-        """The value that all attempts of the party share. Each holder of a reservation in the book has its own, and all other
-        parties share one, since anyone can present any number of identifiers."""
+        """Return the value that all attempts of the party share. Each holder of a reservation in the book has its own
+        value; all other parties share one, because anyone can present any number of identifiers.
+        """
         party: Hashable = (None, None, vehicle_id, connector_id)
         if ref is not None:
             party = (ref.kind, ref.pseudonym, vehicle_id, connector_id)
@@ -239,13 +251,13 @@ class PromisesHere:
         return found
 
     def _of_others(self, connector_id: int | None) -> PartyHere:
-        """Of a party that holds nothing here."""
+        """Return the value of a party without reservations here."""
         if connector_id not in self._parties:
             self._parties[connector_id] = self._without((), connector_id)
         return self._parties[connector_id]
 
     def _without(self, own: tuple[Entry, ...], connector_id: int | None) -> PartyHere:
-        """The promises without the holder's own, and without those of other connectors."""
+        """Return the promises without the holder's own, and without those for other connectors."""
         mine = {each.reservation.reservation_id for each in own}
         named = (each for each in self.named if each.reservation.place.connector_id in (None, connector_id))
         return PartyHere(
@@ -260,14 +272,14 @@ class PromisesHere:
 
 
 def _latest_change(book: ReservationBook, places: Iterable[PlaceKey]) -> tuple[int, int]:
-    """Of reservations at the places, and of the depot's groups."""
+    """Return the latest change of reservations at the places and of the depot's groups."""
     return book.entries.latest_change(places), max(book.group_changed_at.values(), default=0)
 
 
 def earliest_start(
     book: ReservationBook, charger_id: ChargerId, ref: IdentifierRef | None, vehicle_id: VehicleId | None, at: datetime
 ) -> datetime | None:
-    """When the holder's next reservation at this charger admits; None without one after `at`."""
+    """Return the instant from which the holder's next reservation at this charger admits; None without one after `at`."""
     return _earliest(
         (each for each in book.entries.held_by(ref, vehicle_id) if is_here(book, each, charger_id, None)), at
     )
@@ -279,7 +291,7 @@ def _earliest(entries: Iterable[Entry], at: datetime) -> datetime | None:
 
 
 def is_here(book: ReservationBook, entry: Entry, charger_id: ChargerId, connector_id: int | None) -> bool:
-    """The reservation is of this place; a connector that is not known (None) is any."""
+    """Whether the reservation is for this place; an unknown connector (None) matches any."""
     place = entry.reservation.place
     if place.group_id is not None:
         return charger_id in book.groups[place.group_id].charger_ids

@@ -1,7 +1,7 @@
-"""What became of reservations, from the charges at their depot and from the time: the events that are due.
+"""The outcomes of reservations that follow from the charges at their depot and from time, as events that are due.
 
-A pure function of the book, the charges, the troubles of chargers and the instant. It may be asked as often as one likes, by
-several processes, and late: an event that is recorded is not due any more.
+A pure function of the book, the charges, the troubles of chargers and the instant. It may be called any number of times,
+late, and by several processes, because a recorded event is no longer due.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from access_policy.domain.reservations.here import is_here
 def due_events(
     book: ReservationBook, entries: Iterable[Entry], charges: Charges, now: datetime
 ) -> Iterator[FollowingEvent]:
-    """At most one for each of these entries of the book; ask again when they are folded, until none is due."""
+    """Return at most one due event for each of these entries of the book. Fold them and call again until none is due."""
     found = _Found(book, charges, now)
     for entry in sorted(entries, key=_by_name_first):
         yield from found.due(entry)
 
 
 def next_instant(entry: Entry, now: datetime) -> datetime | None:
-    """The first instant after `now` at which time alone may make an event or a conflict due."""
+    """Return the first instant after `now` at which time alone may make an event or a conflict due."""
     if entry.outcome is not None:
         return None
     instants = (entry.begins - AHEAD, entry.begins, entry.lost_at, entry.reservation.end)
@@ -37,7 +37,7 @@ def next_instant(entry: Entry, now: datetime) -> datetime | None:
 
 
 def may_be_due(entry: Entry, charges: Charges, now: datetime) -> bool:
-    """False if nothing is due for the entry: cheap, and right for all that is far ahead or long over."""
+    """Return False if no event is due for the entry: a cheap check that is exact for entries far in the future or past."""
     if entry.outcome is None:
         return entry.begins <= now
     return entry.outcome is not Outcome.CANCELLED and entry.fulfilled_at is None and _has_any(entry, charges)
@@ -61,8 +61,9 @@ class _Found:
         return self.book.miss(id_, now=self.now) or self._end(entry)
 
     def _end(self, entry: Entry) -> tuple[FollowingEvent, ...]:
-        """Before the window's end a charge of the holder must be known to have ended: a process may learn of a start later
-        than of the fulfilment that another one recorded."""
+        """Return the end of the reservation, if due. Before the window's end, a charge of the holder must be known to have
+        ended, because a process may see a start later than the fulfilment that another process recorded.
+        """
         own = [each for each in self._charges_here(entry) if self._free_at(entry, each) is not None]
         is_active = any(each.ended_at is None for each in own)
         if self.now < entry.reservation.end and (is_active or not any(_ended_within(each, entry) for each in own)):
@@ -70,8 +71,10 @@ class _Found:
         return self.book.end(entry.reservation.reservation_id, session_active=is_active, now=self.now)
 
     def _arrival(self, entry: Entry) -> tuple[datetime, Charge] | None:
-        """The first instant at which a charge of the holder ran here while the reservation held. A charger's clock may be ahead
-        of ours. A charge that was over when the reservation was made is not one of it, even if it began at that instant."""
+        """Return the first instant at which a charge of the holder ran here while the reservation was in force. A
+        charger's clock may be ahead of ours. A charge that was over when the reservation was made does not count, even if
+        it began at that instant.
+        """
         for charge in self._charges_here(entry):
             free_at = self._free_at(entry, charge)
             if free_at is None or _was_over(charge, entry.made_at):
@@ -88,8 +91,9 @@ class _Found:
                 yield charge
 
     def _free_at(self, entry: Entry, charge: Charge) -> datetime | None:
-        """One charge fulfils one reservation at a time, since a fleet's card may have several: the instant from which it may
-        fulfil this one; None if it is another's now."""
+        """Return the instant from which the charge may fulfil this reservation; None if it fulfils another one. A charge
+        fulfils only one reservation at a time, because a fleet's card may have several.
+        """
         other = self._taken.get(charge.attempt_id) or self._fulfilled_by(charge)
         if other is None or charge.attempt_id == entry.attempt_id:
             return entry.begins
@@ -117,6 +121,6 @@ def _has_any(entry: Entry, charges: Charges) -> bool:
 
 
 def _by_name_first(entry: Entry) -> tuple[bool, datetime, str]:
-    """As `ReservationsHere.admitting` chooses among the reservations of one holder."""
+    """Order the reservations of one holder as `ReservationsHere.admitting` prefers them."""
     reservation = entry.reservation
     return reservation.place.group_id is not None, reservation.start, reservation.reservation_id

@@ -1,4 +1,4 @@
-"""What is promised at one charger from one instant to the next, computed once for many attempts."""
+"""The promises at one charger over time, computed once for many attempts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ ALWAYS_AFTER: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """The groups that still owe a charger, one for each promise, and the chargers that reservations by name keep from them.
-    Equal demands of the same `Moments` are the same object."""
+    """The groups that still owe a charger, one entry per promise, and the chargers that named reservations take from them.
+    Equal demands of the same `Moments` are the same object.
+    """
 
     owed: tuple[ReservationGroupId, ...] = ()
     kept: Chargers = frozenset()
@@ -27,10 +28,11 @@ class Demand:
 
 @dataclass(slots=True, eq=False)
 class Moment:
-    """What holds from `since` (None: always before) until the next moment. `is_named`: another holder's reservation names the
-    charger. `held`: the holder's reservations, first those that are still outstanding, each of these by their start.
-    `next_keeping`: the next moment at which others have the charger or a claim to it, and that may turn against the party:
-    reservations begin, or its own end."""
+    """The state from `since` (None: from the beginning) until the next moment. `is_named`: another holder's reservation
+    names the charger. `held`: the holder's reservations, outstanding ones first, both parts ordered by start.
+    `next_keeping`: the next moment at which others have the charger or a claim to it and the state may turn against the
+    party: other reservations begin, or its own end.
+    """
 
     since: datetime | None
     is_named: bool
@@ -41,8 +43,9 @@ class Moment:
 
 @dataclass(slots=True, eq=False)
 class Moments:
-    """All moments, and the instants at which they begin: `all[n]` begins at `instants[n - 1]`. At `turns_at` the moments begin
-    that may turn against the party."""
+    """All moments, and the instants at which they begin: `all[n]` begins at `instants[n - 1]`. `turns_at` are the starts
+    of the moments that may turn against the party.
+    """
 
     all: Sequence[Moment]
     instants: Sequence[datetime]
@@ -53,7 +56,9 @@ class Moments:
         self._latest = self._found(ALWAYS_BEFORE)
 
     def at(self, instant: datetime) -> Moment:
-        """Attempts come one after the other, so that the moment of the last one is mostly that of the next."""
+        """Return the moment at `at`. Attempts arrive in order, so the moment of the last attempt usually fits the next
+        one.
+        """
         since, until, moment = self._latest
         if since <= instant < until:
             return moment
@@ -99,7 +104,7 @@ class Moments:
 
 
 def _throughout(instants: Sequence[datetime], spans: Iterable[tuple[Entry, datetime, datetime]]) -> list[list[Entry]]:
-    """For each of the instants the entries whose span `[since, until)` contains it, in their order."""
+    """Return for each instant the entries whose span `[since, until)` contains it, in their order."""
     found: list[list[Entry]] = [[] for _ in instants]
     for entry, since, until in spans:
         for number in range(bisect_left(instants, since), bisect_left(instants, until)):

@@ -1,4 +1,4 @@
-"""Operating days: the depot-local days by which plans are grouped. One begins at an hour that the depot sets."""
+"""Operating days: the depot-local days by which plans are grouped. A day begins at an hour that the depot sets."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from access_policy.domain.reservations.reservation import ReservationSource
 
 
 def begin_of(day: date, zone: ZoneInfo, starts_at: time) -> datetime:
-    """UTC. An hour that a clock change skips begins when it would have; of one that comes twice, the first counts."""
+    """Return the start of the operating day in UTC. An hour that a clock change skips begins when it would have begun; of
+    an hour that occurs twice, the first counts.
+    """
     return datetime.combine(day, starts_at, zone).astimezone(UTC)
 
 
 def operating_day(at: datetime, zone: ZoneInfo, starts_at: time) -> date:
-    """The day that has begun last at `at`."""
+    """Return the operating day that contains `at`."""
     day = at.astimezone(zone).date()
     return day if begin_of(day, zone, starts_at) <= at else day - timedelta(days=1)
 
 
 def bounds_of(day: date, zone: ZoneInfo, starts_at: time) -> tuple[datetime, datetime]:
-    """`[start, end)` in UTC. The day is 23 or 25 hours long where the clock changes in it."""
+    """Return the day as `[start, end)` in UTC. It is 23 or 25 hours long if the clock changes in it."""
     return begin_of(day, zone, starts_at), begin_of(day + timedelta(days=1), zone, starts_at)
 
 
 def plan_was_applied(book: ReservationBook, at: datetime, zone: ZoneInfo) -> bool:
-    """The book has an entry of a dispatch plan of the operating day of `at`, whatever has become of it."""
+    """Whether the book has an entry of a dispatch plan of the operating day of `at`, whatever its outcome."""
     starts_at = book.settings.day_starts_at
     since, until = bounds_of(operating_day(at, zone, starts_at), zone, starts_at)
     entries = book.entries.by_id.values()

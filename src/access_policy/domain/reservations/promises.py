@@ -1,5 +1,6 @@
-"""Can all promises be kept? A charger is promised to one holder at a time, and a group never more often than it has chargers
-that are not promised by name."""
+"""Whether all promises can be kept. A charger is promised to one holder at a time, and a group at most as often as it has
+chargers that are not promised by name.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ Chargers = frozenset[ChargerId]
 
 
 def takers(wanted: Reservation, near: Iterable[Reservation]) -> list[Reservation]:
-    """Of the promises whose time meets that of the wanted one, those of the wanted charger or connector."""
+    """Return the promises for the requested charger or connector whose time overlaps that of the requested one."""
     return [each for each in near if each.place.shares_a_connector_with(wanted.place)]
 
 
@@ -51,7 +52,7 @@ def _can_keep_all_at(
 
 
 def could_promise(place: Place, holding: Iterable[Reservation], groups: Mapping[ReservationGroupId, Chargers]) -> bool:
-    """The place could be promised once more beside these promises, all of which hold at the same instant."""
+    """Whether the place could be promised once more in addition to these promises, all of which apply at the same instant."""
     beside = [each.place for each in holding]
     if any(place.shares_a_connector_with(each) for each in beside):
         return False
@@ -61,7 +62,7 @@ def could_promise(place: Place, holding: Iterable[Reservation], groups: Mapping[
 
 
 def can_each_have_one(wanted: Sequence[Chargers]) -> bool:
-    """True if every one of `wanted` can have a charger of its own out of its set (a matching, found by augmenting paths)."""
+    """Whether each element of `wanted` can have its own charger from its set (a matching, found by augmenting paths)."""
     if len(set(wanted)) <= 1:  # one group only
         return not wanted or len(wanted) <= len(wanted[0])
     had_by: dict[ChargerId, int] = {}
@@ -69,8 +70,8 @@ def can_each_have_one(wanted: Sequence[Chargers]) -> bool:
 
 
 def _find_one(position: int, wanted: Sequence[Chargers], had_by: dict[ChargerId, int]) -> bool:
-    """Give one more of `wanted` a charger, by moving others to other chargers of their sets where need be."""
-    asked_by: dict[ChargerId, int] = {}  # who would take the charger, if its holder moved on
+    """Give one more element of `wanted` a charger, moving others to other chargers of their sets if necessary."""
+    asked_by: dict[ChargerId, int] = {}  # who would take the charger if its holder moved to another one
     moving = deque([position])
     while moving:
         mover = moving.popleft()

@@ -49,8 +49,10 @@ class HolderIdentifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A vehicle of the registry, identifiers, or both; with neither it admits nobody. `withheld`: tokens that the booking names
-    and that its partner has declared invalid; they admit nobody until the partner declares them valid."""
+    """A vehicle of the registry, identifiers, or both; a holder with neither is never admitted. `withheld`: tokens that
+    the booking names and that its partner has declared invalid; they are not accepted until the partner declares them
+    valid.
+    """
 
     vehicle_id: VehicleId | None = None
     identifiers: tuple[HolderIdentifier, ...] = ()
@@ -62,18 +64,18 @@ class Holder:
 
     @property
     def named(self) -> tuple[HolderIdentifier, ...]:
-        """All identifiers, whether they admit or not."""
+        """All identifiers, including withheld ones."""
         return (*self.identifiers, *self.withheld)
 
     def withholding(self, refs: Collection[IdentifierRef]) -> Holder:
-        """The same holder, of whose identifiers exactly these are withheld."""
+        """Return the same holder with exactly these identifiers withheld."""
         admitting = tuple(each for each in self.named if each.ref not in refs)
         return replace(self, identifiers=admitting, withheld=tuple(each for each in self.named if each.ref in refs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The charger, or one connector of it; or any free charger of a group."""
+    """A charger, one of its connectors, or any free charger of a group."""
 
     charger_id: ChargerId | None = None
     connector_id: int | None = None
@@ -93,7 +95,7 @@ class Place:
             checked_id(self.charger_id, "charger_id")
 
     def shares_a_connector_with(self, other: Place) -> bool:
-        """Both name the same charger, and not two different connectors of it."""
+        """Whether both name the same charger, and not two different connectors of it."""
         return (
             self.charger_id is not None
             and self.charger_id == other.charger_id
@@ -103,7 +105,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerRequest:
-    """A partner's request: the same for all edits of a booking. Of two versions the greater one counts."""
+    """A partner's request; its id is the same for all changes of a booking. Of two versions the higher one counts."""
 
     party: str
     request_id: str
@@ -144,12 +146,12 @@ class Reservation:
 
     @property
     def begins(self) -> datetime:
-        """From here on the holder may start, and others no longer."""
+        """The instant from which the holder may start and others may not."""
         return self.start - self.terms.early_start if self.terms.early_start_min else self.start
 
     @property
     def clears(self) -> datetime:
-        """From here on the place is free for the next promise."""
+        """The instant from which the place is free for the next promise."""
         return self.end + self.terms.late_stop if self.terms.late_stop_min else self.end
 
     def check(self) -> None:
@@ -175,7 +177,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationGroup:
-    """Chargers of one depot, any free one of which satisfies a reservation of the group."""
+    """A set of chargers of one depot, any free one of which satisfies a reservation of the group."""
 
     group_id: ReservationGroupId
     name: str

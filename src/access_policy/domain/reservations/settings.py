@@ -15,7 +15,8 @@ HORIZON_DAYS_MAX: Final = 92
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationSettings:
     """`terms` are the defaults of new reservations. An operating day, by which plans are grouped, begins at the local time
-    `day_starts_at`. Lists show the coming `horizon_days` days, 1 to `HORIZON_DAYS_MAX`."""
+    `day_starts_at`. Lists show the next `horizon_days` days, 1 to `HORIZON_DAYS_MAX`.
+    """
 
     terms: ReservationTerms = field(default_factory=ReservationTerms)
     day_starts_at: time = time(3, 0)

@@ -1,4 +1,4 @@
-"""Which reservation took the place of which: the history of a block of work."""
+"""The history of a block of work: which reservation replaced which."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from access_policy.domain.reservations.entry import Entry
 
 
 def succession_of(book: ReservationBook, reservation_id: ReservationId) -> list[Entry]:
-    """The reservation with those that it replaced, directly or not, before it, and those that replaced it after it. Those that
-    the book has forgotten are left out. Raises `ReservationUnknown`."""
+    """Return the reservations that it replaced, directly or indirectly, then the reservation, then those that replaced it.
+    Reservations that the book has dropped are left out. Raises `ReservationUnknown`.
+    """
     entry = book.entry(reservation_id)
     entries = book.entries.by_id
     before = {each.replaced_by: each for each in entries.values() if each.replaced_by is not None}

@@ -1,4 +1,4 @@
-"""The terms of a reservation: each has a copy, so that a later change of the depot's defaults leaves it alone."""
+"""The terms of a reservation. Each reservation has a copy, so that later changes of the depot's defaults do not affect it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MINUTES_MAX = 31 * 24 * 60  # of any term, and so of any window
 class ReservationTerms:
     """Minutes, all of them 0 to `MINUTES_MAX`.
 
-    The holder may start `early_start_min` before the window, and may stay `late_stop_min` after it (None: the window's end
-    is the end). `no_show_after_min` after the start, a holder who has not come loses the reservation (None: never).
-    `release_on_stop`: it is over when the holder's charge ends. A partner may change it until `change_until_min`, and
+    The holder may start `early_start_min` before the window, and may stay `late_stop_min` after it (None: until the
+    window's end). A holder who has not come `no_show_after_min` after the start loses the reservation (None: never).
+    `release_on_stop`: the reservation ends with the holder's charge. A partner may change it until `change_until_min`, and
     cancel it until `cancel_until_min`, before the start. The window lasts `shortest_min` to `longest_min`.
     """
 
@@ -51,7 +51,7 @@ class ReservationTerms:
             )
 
     def check_window(self, start: datetime, end: datetime) -> None:
-        """`[start, end)`, by the time that really passes: a clock change does not count. Raises `ReservationInvalid`."""
+        """Check the length of `[start, end)` in elapsed time, regardless of clock changes. Raises `ReservationInvalid`."""
         if end <= start:
             raise ReservationInvalid("The window ends before it begins; give an end after the start.", pointer="/end")
         lasts = end - start

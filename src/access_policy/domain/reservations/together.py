@@ -1,4 +1,4 @@
-"""Many reservations of one book that are wanted together: possible together, though not always one after the other.
+"""Many requested reservations of one book that may be possible together, but not in every order.
 
 Both functions change the book that they are given: pass a copy.
 """
@@ -35,8 +35,9 @@ class Wanted:
 
 
 def refused_together(book: ReservationBook, wanted: Wanted) -> dict[ReservationId, Refused]:
-    """Those of the puts that cannot be promised beside all the others, with the reason. One that is refused keeps the place it
-    has, so one refusal can cause others."""
+    """Return the puts that cannot be promised beside all the others, with the reasons. A refused reservation keeps its
+    present place, so one refusal can cause others.
+    """
     entries = book.entries
     had = {each.reservation_id: entries.by_id.get(each.reservation_id) for each in wanted.puts}
     for entry in (*(entries.by_id[each] for each in wanted.gone), *had.values()):
@@ -81,8 +82,9 @@ def _refused_once(
 
 
 def in_steps(book: ReservationBook, wanted: Wanted, *, size: int) -> Iterator[list[ReservationEvent]]:
-    """Yield the events in groups of about `size`, of which each may be an append of its own: a reservation comes after those
-    whose places it takes. Reservations that exchange places share a group. All of the puts are possible together."""
+    """Yield the events in groups of about `size`, each of which may be a separate append. A reservation comes after those
+    whose places it takes; reservations that exchange places share a group. All puts must be possible together.
+    """
     steps = _Steps(book, wanted)
     for reservation_id in wanted.gone:
         steps.take(
@@ -126,7 +128,7 @@ class _Steps:
             self.events = []
 
     def put(self, each: Reservation) -> bool:
-        """False: another one has its place yet."""
+        """Make or change the reservation. Returns False if another one still has its place."""
         by, now = self.wanted.by, self.wanted.now
         try:
             if each.reservation_id in self.book.entries.by_id:

@@ -1,4 +1,4 @@
-"""How a depot's gates follow from what the energy of its site leaves."""
+"""How a depot's gates follow from the effective capacity of its site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOLD_MAX_S: Final = 604_800
 
 class GateEnforcement(StrEnum):
     ENFORCE = "enforce"
-    ADVISORY = "advisory"  # refusals that would have occurred are recorded only
+    ADVISORY = "advisory"  # suppressed refusals are only recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

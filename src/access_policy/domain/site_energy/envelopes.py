@@ -1,4 +1,4 @@
-"""Operating envelopes: limits for a node and a time, from a source outside."""
+"""Operating envelopes: limits for a node and a period, from an external source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from access_policy.domain.instants import utc
 from access_policy.domain.site_energy.errors import EnvelopeInvalid
 from access_policy.domain.site_energy.watts import check_watts
 
-SEQUENCE_MAX: Final = 2**53  # the greatest whole number that every JSON reader keeps exact
+SEQUENCE_MAX: Final = 2**53  # the greatest integer that every JSON reader represents exactly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,9 @@ class FallbackLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingEnvelope:
-    """The node may import at most `import_limit_w` in `[valid_from, valid_until)`, UTC. Of a source's envelopes for a node,
-    the one with the higher sequence counts where their times meet."""
+    """The node may import at most `import_limit_w` in `[valid_from, valid_until)`, UTC. Of a source's envelopes for a
+    node, the one with the higher sequence counts where their periods overlap.
+    """
 
     envelope_id: EnvelopeId
     node_id: EnergyNodeId
@@ -65,7 +66,7 @@ class OperatingEnvelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownEnvelope:
-    """An envelope that the site has received. `changed_at` is the version of the stream of its last change."""
+    """An envelope that the site has received. `changed_at` is the stream's version at its last change."""
 
     envelope: OperatingEnvelope
     received_at: datetime

@@ -28,13 +28,13 @@ class EnergyTreeBroken(Conflict):
 
 
 class EnergyNodeInUse(Conflict):
-    """Other nodes are below it."""
+    """The node cannot be removed because other nodes are below it."""
 
     code = "energy-node-in-use"
 
 
 class ChargerHasNode(Conflict):
-    """The charger is at another node already."""
+    """The charger already belongs to another node."""
 
     code = "charger-has-energy-node"
 
@@ -67,13 +67,13 @@ class EnvelopeUnknown(Unknown):
 
 
 class EnvelopeIdTaken(Conflict):
-    """An envelope keeps its depot, node and source."""
+    """The id belongs to an envelope of another depot, node or source."""
 
     code = "operating-envelope-id-taken"
 
 
 class EnvelopeSequenceOld(Conflict):
-    """The source has sent an envelope of this or a later sequence for the node."""
+    """The source has already sent an envelope with this or a higher sequence for the node."""
 
     code = "operating-envelope-sequence-old"
 

@@ -1,7 +1,8 @@
-"""What the energy of a site leaves to a new start at one charger: a pure function (energy.md, "The evaluation").
+"""Compute the capacity that a site's energy leaves for a new start at one charger: a pure function (energy.md, "The
+evaluation").
 
-It asks in this order: which node is meant; which nodes are above it; is their telemetry fresh; which demand and limit count
-instead if not; what is still safe after all limits.
+It determines in this order: the charger's node; the nodes above it; whether their telemetry is fresh; which demand and
+limit count instead if not; and the capacity that is still safe under all limits.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from access_policy.domain.site_energy.lifecycle import Standing, standings, turn
 from access_policy.domain.site_energy.measurements import Demand
 from access_policy.domain.site_energy.nodes import EnergyNode, NodeKind
 
-TURNS_AHEAD: Final = 100  # of a node, until the gate is computed anew
+TURNS_AHEAD: Final = 100  # of a node, until the gate is computed again
 LIMITS_KEPT_MAX: Final = 2_000  # of a node
 
 
 class RunningBelow(NamedTuple):
-    """The chargers at or below a node at which charges run: they may draw `watts`, and `unlimited` more of them have no
-    limit of their own."""
+    """The chargers with running charges at or below a node: those with a limit may draw `watts` in total, and `unlimited`
+    more have no limit.
+    """
 
     watts: int = 0
     unlimited: int = 0
@@ -39,7 +41,7 @@ NOTHING_RUNS: Final = RunningBelow()
 
 
 class Limit(NamedTuple):
-    """What a node may import at one instant, and why."""
+    """The limit of a node at one instant, and its source."""
 
     watts: int
     source: LimitSource
@@ -48,7 +50,7 @@ class Limit(NamedTuple):
 
 @dataclass(slots=True)
 class KnownLimits:
-    """What was computed already of a node's limits: by instant, and the instants at which they may change, in order."""
+    """Cached limits of a node: by instant, and the instants at which they may change, in order."""
 
     by_instant: dict[datetime, Limit | None] = field(default_factory=dict)
     turns: list[datetime] | None = None
@@ -56,21 +58,22 @@ class KnownLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeHere:
-    """A node and all that counts for it. `offline`: the instants from which sources are silent. Values that differ in demand
-    only may share `known`. `one_at_a_time`: a charger with one connector, at which a new charge can begin only after the one
-    that draws has ended."""
+    """A node with all inputs of its evaluation. `offline`: the instants from which sources are silent. Values that differ
+    only in demand may share `known`. `one_at_a_time`: a charger with one connector, at which a new charge can begin only
+    after the present one has ended.
+    """
 
     node: EnergyNode
     envelopes: Sequence[KnownEnvelope] = ()
     offline: Mapping[str, datetime]
     demand: Demand | None = None
     running: RunningBelow = NOTHING_RUNS
-    planned_w: int | None = None  # the demand that a plan assumes
+    planned_w: int | None = None  # the demand that planning assumes
     one_at_a_time: bool = False
     known: KnownLimits = field(default_factory=KnownLimits, compare=False, repr=False)
 
     def turns(self, policy: EnergyPolicy, after: datetime) -> Iterator[datetime]:
-        """The instants after `after` at which its limit or its demand may change without an event, in order."""
+        """Yield the instants after `after` at which its limit or its demand may change without an event, in order."""
         of_limits = self.known.turns
         if of_limits is None:
             found = (turns(each, self.offline.get(each.envelope.source), policy.hold_max) for each in self.envelopes)
@@ -83,7 +86,7 @@ class NodeHere:
         return merge(ahead, of_demand)
 
     def as_planned(self, policy: EnergyPolicy, at: datetime) -> NodeHere:
-        """As it will be if measurements go on as at `at`, and sources that are there stay."""
+        """Return the node as it will be if measurements continue as at `at` and present sources do not fall silent."""
         offline = {source: since for source, since in self.offline.items() if since <= at}
         measured = measured_demand(self, policy, at)
         known = self.known if offline == self.offline else KnownLimits()
@@ -92,7 +95,7 @@ class NodeHere:
 
 
 class Slack(NamedTuple):
-    """What one node leaves: limit less committed. The other fields as in `Gate`."""
+    """The slack of one node: limit minus committed power. The other fields are as in `Gate`."""
 
     effective_w: int
     node_id: EnergyNodeId
@@ -103,8 +106,9 @@ class Slack(NamedTuple):
 
 
 def measured_demand(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Demand | None:
-    """The measurement that counts at `at`: a fresh one, or for the hold time one that has become stale and is above what the
-    running charges may draw."""
+    """Return the measurement that counts at `at`: a fresh one, or, during the hold time, a stale one that is above the
+    power that the running charges may draw.
+    """
     demand = here.demand
     if demand is None:
         return None
@@ -116,7 +120,7 @@ def measured_demand(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Deman
 
 
 def slack_of(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Slack | None:
-    """None where the node has no limit at `at`."""
+    """Return the slack of the node; None if it has no limit at `at`."""
     limit = limit_of(here, policy, at)
     if limit is None:
         return None
@@ -126,7 +130,7 @@ def slack_of(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Slack | None
 
 
 def limit_of(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Limit | None:
-    """The least limit of the node at `at`; the static one counts where it is not above the envelopes'."""
+    """Return the lowest limit of the node at `at`; the static limit counts if it is not above the envelopes' limits."""
     if not here.envelopes:
         return _static_limit(here.node)
     by_instant = here.known.by_instant
@@ -154,8 +158,9 @@ def _static_limit(node: EnergyNode) -> Limit | None:
 
 
 def _may_limit(known: KnownEnvelope, offline: Mapping[str, datetime], at: datetime) -> bool:
-    """False: the envelope neither limits its node at `at` nor takes the place of another one that does. A forecast has hundreds
-    of envelopes, of which one or two have begun and not ended."""
+    """Whether the envelope may limit its node at `at`, or hide another one that does. A forecast has hundreds of
+    envelopes, of which only one or two have begun and not ended.
+    """
     envelope = known.envelope
     return envelope.valid_from <= at and (at < envelope.valid_until or envelope.source in offline)
 
@@ -169,7 +174,9 @@ def _least_envelope(here: NodeHere, policy: EnergyPolicy, at: datetime) -> Stand
 
 
 def _committed(here: NodeHere, policy: EnergyPolicy, at: datetime, limit_w: int) -> tuple[int, datetime | None]:
-    """A running charge without any limit of its own may draw all that the node allows."""
+    """Return the committed power of the node. A running charge without its own limit counts with everything that the node
+    allows.
+    """
     if here.one_at_a_time:
         return 0, None
     if here.planned_w is not None:
@@ -185,7 +192,7 @@ def _committed(here: NodeHere, policy: EnergyPolicy, at: datetime, limit_w: int)
 
 
 def least(slacks: Iterator[Slack | None]) -> Slack | None:
-    """The binding one: the least, of equals the nearest to the charger. None without any."""
+    """Return the binding slack: the least; of equal ones, the nearest to the charger. None without any."""
     found: Slack | None = None
     for each in slacks:
         if each is not None and (found is None or each.effective_w < found.effective_w):
@@ -198,7 +205,7 @@ def least(slacks: Iterator[Slack | None]) -> Slack | None:
 
 @dataclass(frozen=True, slots=True)
 class ChargerPath:
-    """The nodes from the charger's to the root, and the policy of the depot."""
+    """The nodes from the charger's node to the root, and the depot's policy."""
 
     nodes: Sequence[NodeHere]
     policy: EnergyPolicy
@@ -212,12 +219,12 @@ class ChargerPath:
         return least(slack_of(each, self.policy, at) for each in self.nodes)
 
     def capacity_w(self, at: datetime) -> int | None:
-        """The effective capacity; None where no node has a limit."""
+        """Return the effective capacity; None if no node has a limit."""
         slack = self.slack(at)
         return None if slack is None else slack.effective_w
 
     def turns(self, after: datetime) -> Iterator[datetime]:
-        """The instants after `after` at which the capacity may change by itself, in order."""
+        """Yield the instants after `after` at which the capacity may change by itself, in order."""
         last = after
         for turn in merge(*(each.turns(self.policy, after) for each in self.nodes)):
             if turn > last:
@@ -228,12 +235,12 @@ class ChargerPath:
         return replace(self, nodes=[each.as_planned(self.policy, at) for each in self.nodes])
 
     def stepped(self, held: Held, at: datetime) -> Held:
-        """`held` with the capacity of `at` from then on, as after an event or a turn."""
+        """Return `held` with the capacity of `at` from then on, as after an event or a turning point."""
         settled = held.settled(self.policy.minimum_dwell, at)
         return settled.stepped(self.capacity_w(at), self.thresholds, at)
 
     def advanced(self, held: Held, since: datetime, until: datetime) -> Held:
-        """`held`, which was stepped at `since`, at `until` if no event comes between."""
+        """Return `held`, which was stepped at `since`, advanced to `until`, assuming no event in between."""
         for turn in self.turns(since):
             if turn > until:
                 break
@@ -241,7 +248,7 @@ class ChargerPath:
         return held.settled(self.policy.minimum_dwell, until)
 
     def gate(self, held: Held, at: datetime) -> Gate:
-        """The gate at `at`, to which `held` has been advanced."""
+        """Return the gate at `at`, to which `held` has been advanced."""
         slack = self.slack(at)
         return gate_of(self, held, slack, at, self.changes_at(held, at))
 
@@ -256,8 +263,9 @@ class ChargerPath:
 
 
 def first_below(here: NodeHere, policy: EnergyPolicy, watts: int, after: datetime) -> datetime | None:
-    """The first turn after `after` at which the node alone leaves less than `watts`; None without one. After many turns it
-    gives up, and returns the last one it has looked at."""
+    """Return the first turning point after `after` at which the node alone leaves less than `watts`; None without one.
+    After many turning points it gives up and returns the last one examined.
+    """
     turn: datetime | None = None
     for turn in islice(here.turns(policy, after), TURNS_AHEAD):
         slack = slack_of(here, policy, turn)
@@ -273,8 +281,9 @@ def changes_at(
     falls_below: Callable[[int], datetime | None],
     next_turn: Callable[[], datetime | None],
 ) -> datetime | None:
-    """An instant before which the level cannot change without an event; None if it never can. `falls_below`: when the capacity
-    is next below these watts; `next_turn`: when it may next change at all."""
+    """Return an instant before which the level cannot change without an event; None if it never can. `falls_below` returns
+    when the capacity is next below the given watts; `next_turn` is when it may next change at all.
+    """
     if held.level is GateLevel.OPEN:
         return falls_below(thresholds.own_and_agreement)
     narrows_at = None if held.level is GateLevel.OWN_ONLY else falls_below(thresholds.own_only)
@@ -285,7 +294,7 @@ def changes_at(
 
 
 def earliest(instants: Iterable[datetime | None]) -> datetime | None:
-    """None where there is none."""
+    """Return the earliest instant; None if all are None."""
     return min((each for each in instants if each is not None), default=None)
 
 

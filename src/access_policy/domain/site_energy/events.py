@@ -26,7 +26,7 @@ class IgnoredReason(StrEnum):
 
 
 class DegradedReason(StrEnum):
-    """What makes the control of a site's energy unreliable."""
+    """Why the control of a site's energy is unreliable."""
 
     SOURCE_OFFLINE = "source_offline"
     MEASUREMENT_STALE = "measurement_stale"
@@ -34,7 +34,7 @@ class DegradedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyNodePut:
-    """The node of this id reads like this from now on."""
+    """The node with this id is replaced by this one."""
 
     TYPE: ClassVar = "site_energy.energy_node_put.v1"
     depot_id: DepotId
@@ -43,7 +43,7 @@ class EnergyNodePut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyNodeRemoved:
-    """The node is gone, with its envelopes and its measurement."""
+    """The node was removed, with its envelopes and its measurement."""
 
     TYPE: ClassVar = "site_energy.energy_node_removed.v1"
     depot_id: DepotId
@@ -59,7 +59,7 @@ class EnergyPolicyPut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingEnvelopeReceived:
-    """The envelope of this id reads like this from now on."""
+    """The envelope with this id is replaced by this one."""
 
     TYPE: ClassVar = "site_energy.operating_envelope_received.v1"
     depot_id: DepotId
@@ -77,7 +77,7 @@ class OperatingEnvelopeWithdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingEnvelopeIgnored:
-    """The envelope was received and has no effect."""
+    """The envelope was received but has no effect."""
 
     TYPE: ClassVar = "site_energy.operating_envelope_ignored.v1"
     depot_id: DepotId
@@ -88,8 +88,9 @@ class OperatingEnvelopeIgnored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandMeasured:
-    """Measurements that are newer than the ones known; one per node. `is_of_chargers`: a gateway has summed them up from the
-    meter values of chargers."""
+    """Measurements that are newer than the known ones; one per node. `is_of_chargers`: a gateway summed them up from the
+    meter values of chargers.
+    """
 
     TYPE: ClassVar = "site_energy.demand_measured.v1"
     depot_id: DepotId
@@ -100,7 +101,7 @@ class DemandMeasured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergySourceHeard:
-    """The source is there, and has announced no instant from which it is offline."""
+    """The source gave a sign of life, and announced no instant from which it is offline."""
 
     TYPE: ClassVar = "site_energy.energy_source_heard.v1"
     depot_id: DepotId
@@ -110,7 +111,7 @@ class EnergySourceHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergySourceWentOffline:
-    """The source is silent from `offline_at` on, which may be ahead: unless it is heard again before."""
+    """The source is silent from `offline_at` on, unless it is heard again. `offline_at` may be in the future."""
 
     TYPE: ClassVar = "site_energy.energy_source_went_offline.v1"
     depot_id: DepotId
@@ -123,7 +124,7 @@ class EnergySourceWentOffline:
 class AccessNarrowed:
     """Fewer may start at these chargers: the gate has this level since `narrowed_at`. `node_id` is the binding node.
 
-    `threshold_w` is the threshold of the level. `is_advisory`: the gate refuses nobody.
+    `threshold_w` is the threshold of the level. `is_advisory`: the gate does not refuse.
     """
 
     TYPE: ClassVar = "site_energy.access_narrowed.v1"
@@ -182,7 +183,7 @@ class EnergyControlRestored:
     restored_at: datetime
 
 
-# These follow from time, charges and feeds, without a command.
+# The following events result from time, charges and feeds, without a command.
 EnergyFollowingEvent = AccessNarrowed | AccessWidened | EnergyControlDegraded | EnergyControlRestored
 SiteEnergyEvent = (
     EnergyNodePut

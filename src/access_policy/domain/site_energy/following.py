@@ -1,4 +1,4 @@
-"""What is recorded of a site by the time alone: levels that changed, and feeds that fell silent or are back."""
+"""Events of a site that time alone makes due: levels that changed, and feeds that fell silent or are back."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ _OVER = (EnvelopeState.EXPIRED, EnvelopeState.WITHDRAWN)
 
 
 def due_events(site: SiteEnergy, gates: Gates, now: datetime) -> tuple[EnergyFollowingEvent, ...]:
-    """The events that are due at `now`, when the chargers have these gates (none: they have no gate). Recorded again, they
-    change nothing."""
+    """Return the events that are due at `now` for chargers with these gates (missing: no gate). Recording them twice is
+    harmless.
+    """
     return (*_levels(site, gates, now), *_degraded(site, now))
 
 
 def _levels(site: SiteEnergy, gates: Gates, now: datetime) -> Iterator[EnergyFollowingEvent]:
-    """One event for all chargers that share the level and what caused it; of chargers that are open again, the least capacity
-    is named."""
+    """Yield one event for all chargers that share the level and its cause; for chargers that are open again, it names the
+    lowest capacity.
+    """
     chargers: dict[tuple[object, ...], list[ChargerId]] = {}
     made: dict[tuple[object, ...], tuple[Gate | None, GateLevel, datetime, bool]] = {}
     for charger_id in sorted({*gates, *site.levels}):
@@ -103,8 +105,10 @@ def _degraded(site: SiteEnergy, now: datetime) -> Iterator[EnergyFollowingEvent]
 
 
 def silent_feeds(site: SiteEnergy, now: datetime) -> dict[Subject, datetime]:
-    """The feeds that are silent at `now`, each with the instant since which it is: sources with envelopes that are not over,
-    and nodes whose measurement is stale. One of 0 W is not missed: the gateway measures chargers while they charge."""
+    """Return the feeds that are silent at `now`, each with the instant since when: sources with envelopes that are not
+    over, and nodes whose measurement is stale. A stale measurement of 0 W does not count, because the gateway measures
+    chargers only while they charge.
+    """
     policy = site.policy
     if policy is None or not policy.enabled:
         return {}

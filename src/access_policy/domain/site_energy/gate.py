@@ -1,4 +1,4 @@
-"""What the energy of a site leaves to new starts at one charger at one instant."""
+"""The result of a site's energy for new starts at one charger at one instant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.domain.ids import EnergyNodeId, EnvelopeId
 class GateLevel(StrEnum):
     """Who may start, from the widest to the narrowest."""
 
-    OPEN = "open"  # whoever the charger's policy admits
+    OPEN = "open"  # every vehicle that the charger's policy admits
     OWN_AND_AGREEMENT = "own_and_agreement"
     OWN_ONLY = "own_only"
 
@@ -22,7 +22,7 @@ class GateLevel(StrEnum):
 
 
 class LimitSource(StrEnum):
-    """Where the limit that binds comes from."""
+    """The source of the binding limit."""
 
     FRESH_ENVELOPE = "FRESH_ENVELOPE"
     FALLBACK_ENVELOPE = "FALLBACK_ENVELOPE"
@@ -45,7 +45,9 @@ class EnvelopeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateEnvelope:
-    """The envelope whose limit binds. It holds in `[valid_from, valid_until)`; the times of a fallback are the fallback's."""
+    """The envelope whose limit binds. It applies in `[valid_from, valid_until)`; for a fallback, these are the fallback's
+    times.
+    """
 
     envelope_id: EnvelopeId
     sequence: int
@@ -58,11 +60,11 @@ class GateEnvelope:
 class Gate:
     """The evaluation of one charger. Powers are watts.
 
-    `node_path` leads from the charger's node to the root, both included. `effective_w` is the least of limit less committed
-    over the path, and `binding_node_id` the node that has it; both are None where no node of the path has a limit.
-    `committed_w` is the demand of that node, and `observed_at` the instant of its measurement (None: fallback demand).
-    Below `threshold_w` the capacity has this level (None: `open`). `changes_at` is the next instant at which the level can
-    change without an event, and ends this answer; None without one.
+    `node_path` leads from the charger's node to the root, both included. `effective_w` is the minimum of limit minus
+    committed power over the path, and `binding_node_id` the node that has it; both are None if no node of the path has a
+    limit. `committed_w` is the demand of that node, and `observed_at` the instant of its measurement (None: fallback
+    demand). Below `threshold_w` the capacity has this level (None: `open`). `changes_at` is the next instant at which the
+    level can change without an event, until which this result is valid; None without one.
     """
 
     level: GateLevel
@@ -80,5 +82,5 @@ class Gate:
     version: int  # of the depot's stream of site energy
 
     def data_age_s(self, at: datetime) -> float | None:
-        """The age at `at` of the measurement that counted; None for fallback demand."""
+        """Return the age at `at` of the measurement that counted; None for fallback demand."""
         return None if self.observed_at is None else (at - self.observed_at).total_seconds()

@@ -1,4 +1,4 @@
-"""The envelopes that a site has received, found by id and by node. Finished ones are forgotten."""
+"""The envelopes that a site has received, indexed by id and by node. Finished ones are dropped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SequenceKey = tuple[str, EnergyNodeId]  # source and node
 
 @dataclass(slots=True)
 class KnownEnvelopes:
-    """`sequences` are the highest ones by source and node; they stay when the envelope is forgotten."""
+    """The known envelopes. `sequences` are the highest ones by source and node; they stay when the envelope is dropped."""
 
     by_id: dict[EnvelopeId, KnownEnvelope] = field(default_factory=dict)
     sequences: dict[SequenceKey, int] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class KnownEnvelopes:
 
     @classmethod
     def of(cls, envelopes: Iterable[KnownEnvelope], sequences: dict[SequenceKey, int]) -> KnownEnvelopes:
-        """These envelopes, with these highest sequences."""
+        """Return an index over these envelopes, with these highest sequences."""
         made = cls(sequences=dict(sequences))
         for each in envelopes:
             made.put(each)
@@ -37,11 +37,11 @@ class KnownEnvelopes:
         return self._by_node.get(node_id, ())
 
     def sequence(self, envelope: OperatingEnvelope) -> int | None:
-        """The highest one received from the envelope's source for its node; None before the first."""
+        """Return the highest sequence received from the envelope's source for its node; None before the first."""
         return self.sequences.get((envelope.source, envelope.node_id))
 
     def put(self, known: KnownEnvelope) -> None:
-        """Add the envelope, or replace the one of its id."""
+        """Add the envelope, or replace the envelope with its id."""
         envelope = known.envelope
         if (old := self.by_id.get(envelope.envelope_id)) is not None:
             self._take_from_node(old)
@@ -52,8 +52,9 @@ class KnownEnvelopes:
         heapq.heappush(self._ends, (envelope.valid_until, envelope.envelope_id))
 
     def forget_before(self, instant: datetime, offline: Mapping[str, datetime]) -> None:
-        """Forget those that ended an hour or more before `instant`, except for those of a silent source whose fallback may
-        still apply. `offline`: the instants from which sources are silent."""
+        """Drop envelopes that ended an hour or more before `instant`, except those of a silent source whose fallback may
+        still apply. `offline`: the instants from which sources are silent.
+        """
         while self._ends and self._ends[0][0] + KEPT_FOR <= instant:
             _, envelope_id = heapq.heappop(self._ends)
             known = self.by_id.get(envelope_id)

@@ -1,4 +1,4 @@
-"""The level of a gate over time: it narrows at once, and widens only after the capacity was enough for a while."""
+"""The level of a gate over time: it narrows at once, and widens only after the capacity has been sufficient for the dwell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access_policy.domain.site_energy.gate import GateLevel
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """In watts; `own_only` is at most `own_and_agreement`."""
+    """The thresholds in watts; `own_only` is at most `own_and_agreement`."""
 
     own_only: int
     own_and_agreement: int
@@ -20,12 +20,14 @@ class Thresholds:
 
     @classmethod
     def of(cls, policy: EnergyPolicy, minimum_start_w: int | None) -> Self:
-        """A charge that needs more than the least start power that is left could not start: that narrows to `own_only`."""
+        """Return the thresholds of a charger. Below its minimum start power no charge could start, which narrows to
+        `own_only`.
+        """
         own_only = max(policy.own_only_below_w, minimum_start_w or 0)
         return cls(own_only, max(policy.own_and_agreement_below_w, own_only), policy.hysteresis_w)
 
     def below(self, level: GateLevel) -> int | None:
-        """The threshold of the level; None for `open`."""
+        """Return the threshold of the level; None for `open`."""
         match level:
             case GateLevel.OWN_ONLY:
                 return self.own_only
@@ -37,8 +39,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The level in force since `since`, and since when the capacity has been enough to leave `own_only` and
-    `own_and_agreement` (None: it is not enough, or the level is wider)."""
+    """The level in force since `since`, and the instants since which the capacity has been sufficient to leave `own_only`
+    and `own_and_agreement` (None: it is not sufficient, or the level is wider).
+    """
 
     level: GateLevel = GateLevel.OPEN
     since: datetime | None = None
@@ -46,7 +49,7 @@ class Held:
     clear_since: datetime | None = None
 
     def stepped(self, capacity_w: int | None, thresholds: Thresholds, at: datetime) -> Held:
-        """The capacity is `capacity_w` (None: unlimited) from `at` on. Settle up to `at` first."""
+        """Return the level with capacity `capacity_w` (None: unlimited) from `at` on. Call `settled` up to `at` first."""
         is_own_only, own_only_clear = _trigger(
             self.level is GateLevel.OWN_ONLY,
             self.own_only_clear_since,
@@ -67,7 +70,7 @@ class Held:
         return Held(level, self.since if level is self.level else at, own_only_clear, clear)
 
     def settled(self, dwell: timedelta, at: datetime) -> Held:
-        """At `at`, with the capacity unchanged since the last step."""
+        """Return the level at `at`, with the capacity unchanged since the last step."""
         held = self
         while (widens_at := held.widens_at(dwell)) is not None and widens_at <= at:
             if held.level is GateLevel.OWN_ONLY:
@@ -77,7 +80,9 @@ class Held:
         return held
 
     def adopting(self, level: GateLevel, at: datetime) -> Held:
-        """With a level that was recorded elsewhere: a narrower one in any case, a wider one where the capacity is enough."""
+        """Adopt a level that another process recorded: a narrower one in any case, a wider one if the capacity is
+        sufficient.
+        """
         if level.is_narrower_than(self.level):
             return Held(level, at)
         is_clear = (self.clear_since if level is GateLevel.OPEN else self.own_only_clear_since) is not None
@@ -86,7 +91,7 @@ class Held:
         return Held(level, at, None, None if level is GateLevel.OPEN else self.clear_since)
 
     def widens_at(self, dwell: timedelta) -> datetime | None:
-        """The next instant at which the level widens if the capacity stays as it is."""
+        """Return the next instant at which the level widens if the capacity does not change."""
         since = self.own_only_clear_since if self.level is GateLevel.OWN_ONLY else self.clear_since
         return None if since is None else since + dwell
 

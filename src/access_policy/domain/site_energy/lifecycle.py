@@ -1,4 +1,4 @@
-"""The life cycle of an operating envelope, as a function of instants only: a missed event changes nothing."""
+"""The life cycle of an operating envelope, as a function of instants only, so that missed events do not matter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from access_policy.domain.site_energy.gate import EnvelopeState, GateEnvelope, L
 
 
 class Standing(NamedTuple):
-    """An envelope at one instant. It limits its node to `limit_w` because of `source`; both are None where it does not."""
+    """The state of an envelope at one instant. It limits its node to `limit_w` because of `source`; both are None if it
+    does not limit the node.
+    """
 
     known: KnownEnvelope
     state: EnvelopeState
@@ -19,7 +21,7 @@ class Standing(NamedTuple):
     source: LimitSource | None = None
 
     def shown(self, offline_at: datetime | None) -> GateEnvelope:
-        """For a gate; the times of a fallback are the fallback's."""
+        """Return the envelope as a gate shows it; for a fallback, with the fallback's times."""
         envelope = self.known.envelope
         valid_from, valid_until = envelope.valid_from, envelope.valid_until
         if self.state is EnvelopeState.ACTIVE_FALLBACK and envelope.fallback is not None and offline_at is not None:
@@ -34,10 +36,12 @@ class Standing(NamedTuple):
 
 
 def standing(known: KnownEnvelope, offline_at: datetime | None, hold_max: timedelta, at: datetime) -> Standing:
-    """The envelope at `at`, whatever other envelopes say. Its source is silent from `offline_at` on (None: it is not).
+    """Return the state of the envelope at `at`, regardless of other envelopes. Its source is silent from `offline_at` on
+    (None: it is not silent).
 
-    An envelope that is in force when its source falls silent, or would come into force then, holds on: with its own limit for
-    `hold_max`, also past its end, and with its fallback limit until the fallback ends. While both apply, the lower one counts.
+    An envelope that is in force when its source falls silent, or would come into force during the silence, continues to
+    apply: with its own limit for `hold_max`, even past its end, and with its fallback limit until the fallback ends. While
+    both apply, the lower one counts.
     """
     envelope = known.envelope
     if known.withdrawn_at is not None and known.withdrawn_at <= at:
@@ -67,9 +71,10 @@ def _in_silence(known: KnownEnvelope, at: datetime, *, is_held: bool) -> Standin
 def standings(
     envelopes: Iterable[KnownEnvelope], offline: Mapping[str, datetime], hold_max: timedelta, at: datetime
 ) -> list[Standing]:
-    """One node's envelopes at `at`. Of a source's envelopes for the same time only the one with the highest sequence counts,
-    also if it is withdrawn; the others are `received`. One that silence holds past its end counts beside those that have not
-    ended: silence loosens nothing."""
+    """Return the states of one node's envelopes at `at`. Of a source's envelopes for the same time only the one with the
+    highest sequence counts, even if it is withdrawn; the others are `received`. An envelope that is held past its end
+    because of silence counts in addition to those that have not ended, so that silence never loosens a gate.
+    """
     found = [standing(each, offline.get(each.envelope.source), hold_max, at) for each in envelopes]
     in_time: dict[str, int] = {}  # the highest sequences, by source
     at_all: dict[str, int] = {}
@@ -86,7 +91,7 @@ def standings(
 
 
 def _is_in_time(each: Standing, at: datetime) -> bool:
-    """The envelope is meant for `at`, and says something about it."""
+    """Whether the envelope's period contains `at`, and it limits its node or is withdrawn."""
     envelope = each.known.envelope
     is_meant = envelope.valid_from <= at < envelope.valid_until
     return is_meant and (each.limit_w is not None or each.state is EnvelopeState.WITHDRAWN)
@@ -102,7 +107,7 @@ def _received(each: Standing) -> Standing:
 
 
 def turns(known: KnownEnvelope, offline_at: datetime | None, hold_max: timedelta) -> Iterator[datetime]:
-    """The instants at which the standing may change by itself."""
+    """Yield the instants at which the state may change by itself."""
     envelope = known.envelope
     yield envelope.valid_from
     yield envelope.valid_until

@@ -35,5 +35,5 @@ class Demand:
             )
 
     def replaces(self, known: Demand | None) -> bool:
-        """It was observed later; of two at the same instant the greater one counts."""
+        """Whether this measurement replaces the other: it was observed later, or at the same instant with a greater value."""
         return known is None or (self.observed_at, self.demand_w) > (known.observed_at, known.demand_w)

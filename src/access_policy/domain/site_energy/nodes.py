@@ -31,7 +31,7 @@ class EnergyNode:
     minimum_start_w: int | None = None
 
     def check(self) -> None:
-        """Raises `EnergyNodeInvalid` or `InvalidId`. Whether it fits the tree, `SiteEnergy.put_node` checks."""
+        """Raises `EnergyNodeInvalid` or `InvalidId`. `SiteEnergy.put_node` checks whether it fits the tree."""
         checked_new_id(self.node_id, "node_id")
         if self.parent_id is not None:
             checked_id(self.parent_id, "parent_id")

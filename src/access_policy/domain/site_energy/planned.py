@@ -1,7 +1,8 @@
-"""The narrowings of a charger that are planned, if feeds go on as they do now: demand stays, and sources that are there stay.
+"""The planned narrowings of a charger, assuming that feeds continue as they do now: demand does not change, and no source
+falls silent.
 
-What a node leaves changes then by its limits alone. What the nodes above a charger leave together is the same for all chargers
-below them, so that it is computed once (`least_of`).
+Under this assumption a node's slack changes only with its limits. The slack of the nodes above a charger is the same for
+all chargers below them, so it is computed once (`least_of`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from access_policy.domain.site_energy.levels import Held, Thresholds
 
 
 class Narrowing(NamedTuple):
-    """In `[starts_at, ends_at)` the level is not `open`; `envelope` is that of the limit that binds at its start."""
+    """In `[starts_at, ends_at)` the level is not `open`; `envelope` is the one whose limit binds at the start."""
 
     starts_at: datetime
     ends_at: datetime
@@ -27,14 +28,14 @@ class Narrowing(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """From `starts_at` until the next piece the slack is `slack`; None without a limit."""
+    """The slack from `starts_at` until the next piece; None without a limit."""
 
     starts_at: datetime
     slack: Slack | None
 
 
 def pieces_of(here: NodeHere, policy: EnergyPolicy, at: datetime, end: datetime) -> list[Piece]:
-    """What the node alone leaves in `[at, end)`, as planned at `at`; neighbours differ."""
+    """Return the slack of the node alone in `[at, end)`, as planned at `at`; adjacent pieces differ."""
     planned = here.as_planned(policy, at)
     found = [Piece(at, slack_of(planned, policy, at))]
     for turn in planned.turns(policy, at):
@@ -47,7 +48,7 @@ def pieces_of(here: NodeHere, policy: EnergyPolicy, at: datetime, end: datetime)
 
 
 def least_of(near: Sequence[Piece], above: Sequence[Piece]) -> list[Piece]:
-    """The least of both at each instant, of equals the near one. Both begin at the same instant."""
+    """Return the lower of both at each instant; of equal ones, the nearer. Both begin at the same instant."""
     found: list[Piece] = []
     number, other = 0, 0
     while True:
@@ -66,8 +67,9 @@ def least_of(near: Sequence[Piece], above: Sequence[Piece]) -> list[Piece]:
 
 
 def narrowings(path: ChargerPath, held: Held, at: datetime, end: datetime) -> Iterator[Narrowing]:
-    """The narrowing in force at `at`, to which `held` has been advanced, and those planned until `end`, if feeds go on as they
-    do at `at`. Neighbours differ in level or envelope."""
+    """Return the narrowing in force at `at`, to which `held` has been advanced, and those planned until `end`, if feeds
+    continue as at `at`. Adjacent narrowings differ in level or envelope.
+    """
     pieces = reduce(least_of, [pieces_of(each, path.policy, at, end) for each in path.nodes])
     return narrowings_along(pieces, path.policy, path.thresholds, held, end)
 
@@ -75,7 +77,7 @@ def narrowings(path: ChargerPath, held: Held, at: datetime, end: datetime) -> It
 def narrowings_along(
     pieces: Sequence[Piece], policy: EnergyPolicy, thresholds: Thresholds, held: Held, end: datetime
 ) -> Iterator[Narrowing]:
-    """As `narrowings`, for a charger whose path leaves `pieces`; the first of them begins at the instant of `held`."""
+    """Like `narrowings`, for a charger whose path has the slack `pieces`; the first piece begins at the instant of `held`."""
     dwell = policy.minimum_dwell
     begun, current = held.since or pieces[0].starts_at, held
     slack, ahead = pieces[0].slack, iter(pieces[1:])

@@ -1,7 +1,7 @@
 """SiteEnergy: the electrical nodes of one depot, their envelopes and measurements, and the gate policy, in one stream.
 
-Like the reservation book it is folded in place; decisions return events and change nothing. Everything that depends on time
-follows from instants (`evaluation.py`), so that a missed event loosens nothing. Source: seed 002 (energy).
+Like the reservation book it is folded in place; decisions only return events. Everything that depends on time follows from
+instants (`evaluation.py`), so that a missed event never loosens a gate. Source: seed 002 (energy).
 """
 
 from __future__ import annotations
@@ -46,16 +46,18 @@ from access_policy.domain.site_energy.tree import EnergyTree
 ENVELOPES_MAX: Final = 20_000
 ITEMS_MAX: Final = 5_000  # measurements in one event
 SOURCES_MAX: Final = 100
-HEARD_AGAIN_AFTER: Final = timedelta(minutes=5)  # a source that stays is not recorded more often
+HEARD_AGAIN_AFTER: Final = timedelta(minutes=5)  # signs of life of a source are not recorded more often
 
 Subject = tuple[DegradedReason, str | None, EnergyNodeId | None]  # reason, source, node
 
 
 @dataclass(slots=True)
 class SiteEnergy:
-    """`policy` None: the depot never opted in. `levels` are the narrowed ones as recorded, each since an instant, and
-    `degraded` the feeds that are recorded as silent. `has_feed`: an envelope or a measurement was ever received.
-    `of_chargers`: the nodes whose measurement a gateway has summed up from meter values of chargers."""
+    """The energy of one depot's site. `policy` is None if the depot never opted in. `levels` are the recorded narrowed
+    levels, each with the instant since when, and `degraded` the feeds that are recorded as silent. `has_feed`: at least
+    one envelope or measurement was received. `of_chargers`: the nodes whose measurement a gateway summed up from meter
+    values of chargers.
+    """
 
     depot_id: DepotId
     tree: EnergyTree = field(default_factory=EnergyTree)
@@ -65,8 +67,8 @@ class SiteEnergy:
     envelopes: KnownEnvelopes = field(default_factory=KnownEnvelopes)
     demands: dict[EnergyNodeId, Demand] = field(default_factory=dict)
     of_chargers: set[EnergyNodeId] = field(default_factory=set)
-    heard: dict[str, datetime] = field(default_factory=dict)  # sources, and when they were last heard
-    offline: dict[str, datetime] = field(default_factory=dict)  # sources, and from when they are silent
+    heard: dict[str, datetime] = field(default_factory=dict)  # sources, with the instants at which they were last heard
+    offline: dict[str, datetime] = field(default_factory=dict)  # sources, with the instants from which they are silent
     levels: dict[ChargerId, tuple[GateLevel, datetime]] = field(default_factory=dict)
     degraded: dict[Subject, datetime] = field(default_factory=dict)
     has_feed: bool = False
@@ -77,7 +79,7 @@ class SiteEnergy:
 
     @property
     def has_gates(self) -> bool:
-        """The depot has opted in, and an envelope or a measurement was ever received."""
+        """Whether the depot has opted in and has received at least one envelope or measurement."""
         return self.policy is not None and self.policy.enabled and self.has_feed
 
     def node(self, node_id: EnergyNodeId, *, pointer: str | None = None) -> EnergyNode:
@@ -92,8 +94,9 @@ class SiteEnergy:
         running: Mapping[EnergyNodeId, RunningBelow],
         one_at_a_time: Container[ChargerId] = (),
     ) -> NodeHere:
-        """All that counts for the node. `running` as of `EnergyTree.running_below`; `one_at_a_time`: the chargers with one
-        connector."""
+        """Return the node with all inputs of its evaluation. `running` as from `EnergyTree.running_below`;
+        `one_at_a_time`: the chargers with one connector.
+        """
         node = self.tree.by_id[node_id]
         return NodeHere(
             node=node,
@@ -105,7 +108,7 @@ class SiteEnergy:
         )
 
     def path_of(self, charger_id: ChargerId, running: Mapping[EnergyNodeId, RunningBelow]) -> ChargerPath | None:
-        """From the charger's node to the root; None where there is no gate."""
+        """Return the path from the charger's node to the root; None if there is no gate."""
         node_id = self.tree.by_charger.get(charger_id)
         if node_id is None or self.policy is None or not self.has_gates:
             return None
@@ -113,15 +116,16 @@ class SiteEnergy:
         return ChargerPath(path, self.policy, self.version)
 
     def recorded_level(self, charger_id: ChargerId) -> Held:
-        """The level as it is recorded; its dwell begins anew."""
+        """Return the recorded level, with a new dwell."""
         level, since = self.levels.get(charger_id, (GateLevel.OPEN, None))
         return Held(level, since)
 
     def gate(
         self, charger_id: ChargerId, running: Collection[ChargerId], at: datetime, held: Held | None = None
     ) -> Gate | None:
-        """The gate of one charger, computed from nothing but the site, the chargers at which charges run, the instant, and the
-        level held until now (None: the recorded one). None where there is no gate."""
+        """Return the gate of one charger, computed only from the site, the chargers with running charges, the instant, and
+        the level held until now (None: the recorded level). None if there is no gate.
+        """
         path = self.path_of(charger_id, self.tree.running_below(running))
         if path is None:
             return None
@@ -130,7 +134,9 @@ class SiteEnergy:
     # --- nodes and policy -----------------------------------------------------------------------------------------
 
     def put_node(self, node: EnergyNode) -> tuple[SiteEnergyEvent, ...]:
-        """A node that reads as before changes nothing. Raises what `EnergyNode.check` and `EnergyTree.check_put` raise."""
+        """Create or replace a node; an unchanged node produces no event. Raises the errors of `EnergyNode.check` and
+        `EnergyTree.check_put`.
+        """
         node.check()
         if self.tree.by_id.get(node.node_id) == node:
             return ()
@@ -143,7 +149,7 @@ class SiteEnergy:
         return (EnergyNodeRemoved(depot_id=self.depot_id, node_id=node_id),)
 
     def put_policy(self, policy: EnergyPolicy) -> tuple[SiteEnergyEvent, ...]:
-        """A policy that reads as before changes nothing. Raises `EnergyPolicyInvalid`."""
+        """Set the policy; an unchanged policy produces no event. Raises `EnergyPolicyInvalid`."""
         policy.check()
         if self.policy == policy:
             return ()
@@ -152,9 +158,9 @@ class SiteEnergy:
     # --- envelopes ------------------------------------------------------------------------------------------------
 
     def receive(self, envelope: OperatingEnvelope, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """The same envelope again changes nothing.
+        """Receive an envelope; the same envelope again produces no event.
 
-        Raises what `OperatingEnvelope.check` raises, `EnergyNotOptedIn`, `EnvelopeIdTaken`, `EnergyNodeUnknown`,
+        Raises the errors of `OperatingEnvelope.check`, `EnergyNotOptedIn`, `EnvelopeIdTaken`, `EnergyNodeUnknown`,
         `EnvelopeSequenceOld`, `TooManyEnergySources` or `TooManyEnvelopes`.
         """
         envelope.check()
@@ -165,8 +171,9 @@ class SiteEnergy:
         return (OperatingEnvelopeReceived(depot_id=self.depot_id, envelope=envelope, received_at=now),)
 
     def receive_or_ignore(self, envelope: OperatingEnvelope, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """As `receive`; an envelope that contradicts the site is recorded as ignored, once, and not refused. Raises what
-        `OperatingEnvelope.check` raises."""
+        """Like `receive`, but record an envelope that contradicts the site as ignored, once, instead of refusing it.
+        Raises the errors of `OperatingEnvelope.check`.
+        """
         envelope.check()
         objection = None if self._has(envelope) else self._objection(envelope)
         if objection is None:
@@ -177,7 +184,7 @@ class SiteEnergy:
         return (OperatingEnvelopeIgnored(depot_id=self.depot_id, envelope=envelope, reason=reason, ignored_at=now),)
 
     def withdraw(self, envelope_id: EnvelopeId, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """A withdrawn envelope stays as it is. Raises `EnvelopeUnknown`."""
+        """Withdraw an envelope; a withdrawn one produces no event. Raises `EnvelopeUnknown`."""
         known = self.envelopes.by_id.get(envelope_id)
         if known is None:
             raise errors.EnvelopeUnknown.named(envelope_id)
@@ -190,7 +197,7 @@ class SiteEnergy:
         return known is not None and known.envelope == envelope
 
     def _objection(self, envelope: OperatingEnvelope) -> tuple[IgnoredReason, Refused] | None:
-        """Why the envelope has no effect here."""
+        """Return why the envelope has no effect here."""
         if self.policy is None:
             return IgnoredReason.NOT_OPTED_IN, self._not_opted_in()
         known = self.envelopes.by_id.get(envelope.envelope_id)
@@ -227,10 +234,10 @@ class SiteEnergy:
         numbers: Iterable[int] | None = None,
         is_of_chargers: bool = False,
     ) -> tuple[SiteEnergyEvent, ...]:
-        """Items that are not newer than the node's known measurement change nothing. `numbers` are the items' places in the
-        caller's list, for pointers; None: from 0 on. `is_of_chargers` as in the event.
+        """Record measurements. Items that are not newer than the node's known measurement are skipped. `numbers` are the
+        items' indexes in the caller's list, for pointers; None: from 0 on. `is_of_chargers` as in the event.
 
-        Raises `EnergyNotOptedIn`, `EnergyNodeUnknown`, or what `Demand.check` raises, with a pointer to the item.
+        Raises `EnergyNotOptedIn`, `EnergyNodeUnknown` and the errors of `Demand.check`, with a pointer to the item.
         """
         if self.policy is None:
             raise self._not_opted_in()
@@ -252,7 +259,7 @@ class SiteEnergy:
         )
 
     def hear(self, source: str, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """The source is there. Raises `EnergyNotOptedIn`, `InvalidId` or `TooManyEnergySources`."""
+        """Record a sign of life of a source. Raises `EnergyNotOptedIn`, `InvalidId` or `TooManyEnergySources`."""
         self._check_source(source)
         heard_at = self.heard.get(source)
         if source not in self.offline and heard_at is not None and now < heard_at + HEARD_AGAIN_AFTER:
@@ -260,8 +267,9 @@ class SiteEnergy:
         return (EnergySourceHeard(depot_id=self.depot_id, source=source, heard_at=now),)
 
     def lose(self, source: str, offline_at: datetime, *, now: datetime) -> tuple[SiteEnergyEvent, ...]:
-        """The source is silent from `offline_at` on, which may be ahead, and not before it was last heard. Raises
-        `EnergyNotOptedIn`, `InvalidId`, `TooManyEnergySources` or an error of instants."""
+        """Record that a source is silent from `offline_at` on, which may be in the future but not before it was last
+        heard. Raises `EnergyNotOptedIn`, `InvalidId`, `TooManyEnergySources` or an error of instants.
+        """
         self._check_source(source)
         offline_at = max(utc(offline_at, "offline_at"), self.heard.get(source, offline_at))
         if self.offline.get(source) == offline_at:
@@ -283,14 +291,16 @@ class SiteEnergy:
     # --- folding --------------------------------------------------------------------------------------------------
 
     def follow(self, version: int, event: SiteEnergyEvent) -> bool:
-        """Fold the event that made the stream's `version`; one that is folded already, or not next, changes nothing (False)."""
+        """Fold the event that made the stream's `version`. Returns False and does nothing if it is already folded, or is
+        not the next one.
+        """
         if version != self.version + 1:
             return False
         self.apply(event)
         return True
 
     def apply(self, event: SiteEnergyEvent) -> None:
-        """Fold one event, in place; decides nothing."""
+        """Fold one event in place, without any decision."""
         self.version += 1
         match event:
             case EnergyNodePut(node=node):
@@ -331,7 +341,7 @@ class SiteEnergy:
         self.of_chargers.discard(node_id)
 
     def _apply_envelope(self, envelope: OperatingEnvelope, received_at: datetime) -> None:
-        """A fresh envelope ends its source's silence; an end that the source has announced stays."""
+        """Fold an envelope. A fresh envelope ends its source's silence; an announced offline instant stays."""
         self.has_feed = True
         hold_max = timedelta() if self.policy is None else self.policy.hold_max
         self.envelopes.forget_before(received_at - hold_max, self.offline)
@@ -341,7 +351,7 @@ class SiteEnergy:
             del self.offline[envelope.source]
 
     def _apply_silence(self, source: str, offline_at: datetime, reported_at: datetime) -> None:
-        """A source that announces its end was heard with the announcement."""
+        """Fold a silence. If the source announced it, the announcement itself is a sign of life."""
         self.offline[source] = offline_at
         if offline_at > reported_at:
             self.heard[source] = reported_at
@@ -369,7 +379,7 @@ def _place(envelope: OperatingEnvelope) -> tuple[str, EnergyNodeId]:
 
 
 def fold(depot_id: DepotId, events: Iterable[SiteEnergyEvent]) -> SiteEnergy:
-    """The site after these events, the first one first."""
+    """Return the site after these events, oldest first."""
     site = SiteEnergy(depot_id)
     for event in events:
         site.apply(event)

@@ -24,21 +24,21 @@ class EnergyTree:
 
     @classmethod
     def of(cls, nodes: Iterable[EnergyNode]) -> EnergyTree:
-        """The tree of these nodes, in any order."""
+        """Return the tree of these nodes, given in any order."""
         made = cls()
         for node in nodes:
             made.put(node)
         return made
 
     def path(self, node_id: EnergyNodeId) -> list[EnergyNode]:
-        """The node and all above it, the root last."""
+        """Return the node and all nodes above it, the root last."""
         found = [self.by_id[node_id]]
         while (parent_id := found[-1].parent_id) is not None:
             found.append(self.by_id[parent_id])
         return found
 
     def below(self, node_id: EnergyNodeId) -> Iterator[EnergyNode]:
-        """The node and all below it, each before those below it, neighbours by id."""
+        """Return the node and all nodes below it, parents before children, siblings ordered by id."""
         waiting = [node_id]
         while waiting:
             current = waiting.pop()
@@ -46,14 +46,16 @@ class EnergyTree:
             waiting.extend(sorted(self.children.get(current, ()), reverse=True))
 
     def draw_w(self, charger_id: ChargerId) -> int | None:
-        """The power that the charger may draw: its own limit, else the least static limit above it; None without any."""
+        """Return the power that the charger may draw: its own limit, otherwise the lowest static limit above it; None
+        without any.
+        """
         own, *above = self.path(self.by_charger[charger_id])
         if own.limit_w is not None:
             return own.limit_w
         return min((each.limit_w for each in above if each.limit_w is not None), default=None)
 
     def running_below(self, running: Collection[ChargerId]) -> Mapping[EnergyNodeId, RunningBelow]:
-        """The draw of the chargers in `running`, by each node at or above one of them."""
+        """Return the possible draw of the chargers in `running`, for each node at or above one of them."""
         found: dict[EnergyNodeId, RunningBelow] = {}
         for charger_id in running:
             if (node_id := self.by_charger.get(charger_id)) is not None:
@@ -119,7 +121,7 @@ class EnergyTree:
             )
 
     def _height(self, node_id: EnergyNodeId) -> int:
-        """The number of nodes of the longest path from the node down."""
+        """Return the number of nodes on the longest path from the node down."""
         if node_id not in self.by_id:
             return 1
         level, height = {node_id}, 0
@@ -131,7 +133,7 @@ class EnergyTree:
     # --- folding --------------------------------------------------------------------------------------------------
 
     def put(self, node: EnergyNode) -> None:
-        """Add the node, or replace the one of its id."""
+        """Add the node, or replace the node with its id."""
         if (old := self.by_id.get(node.node_id)) is not None:
             self._unlink(old)
         self.by_id[node.node_id] = node

@@ -32,8 +32,8 @@ class AdHocUnknown(Unknown):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdHocPermission:
-    """Holds in `[given_at, until)` at the chargers of `depot_id`: for the vehicle that had the identifier when it was given,
-    with any of its identifiers, or else for `identifier` alone.
+    """A permission in `[given_at, until)` at the chargers of `depot_id`. It applies to the vehicle that had the identifier
+    when the permission was given, with any of its identifiers, or otherwise only to `identifier`.
     """
 
     attempt_id: AttemptId

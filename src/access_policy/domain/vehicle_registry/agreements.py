@@ -1,4 +1,4 @@
-"""An agreement: another fleet's contract with the depot owner, and its coverage."""
+"""An agreement: another fleet's contract with the depot owner, with its coverage."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ HOURS_MAX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementHours:
-    """Local hours `[start, end)` on weekdays such as `("MO", "TU")`; `end` not after `start` means the next day, so that
-    equal ones mean a whole day."""
+    """Local hours `[start, end)` on weekdays such as `("MO", "TU")`; if `end` is not after `start`, it is on the next day,
+    so that equal times mean a whole day.
+    """
 
     days: tuple[str, ...]
     start: time
@@ -31,13 +32,14 @@ class AgreementHours:
         return any(begins <= at < ends for begins, ends in self._windows(at, at, zone))
 
     def edges(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        """The instants around `[start, end)` at which these hours begin or end."""
+        """Return the instants around `[start, end)` at which these hours begin or end."""
         for window in self._windows(start, end, zone):
             yield from window
 
     def _windows(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-        """All that meet `[start, end]`. Two days back and one ahead: a clock change can skip a whole local day
-        (Apia 2011) or show the evening before a midnight again."""
+        """Yield all windows that overlap `[start, end]`. Covers two days back and one ahead, because a clock change can
+        skip a whole local day (Apia 2011) or repeat the evening before a midnight.
+        """
         day = start.astimezone(zone).date() - timedelta(days=2)
         last = end.astimezone(zone).date() + timedelta(days=1)
         while day <= last:
@@ -52,10 +54,10 @@ class AgreementHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Valid in `[valid_from, valid_until)` (None: unlimited). Without locations it applies everywhere, without hours
-    always, and without identifier kinds every kind identifies its vehicles.
+    """Valid in `[valid_from, valid_until)` (None: unlimited). Without locations it applies everywhere, without hours always,
+    and without identifier kinds every kind identifies its vehicles.
 
-    `ended_at` is the instant at which it was ended early; from then on it covers nothing.
+    `ended_at` is the instant at which it was ended early; it covers nothing from then on.
     """
 
     agreement_id: AgreementId
@@ -83,11 +85,11 @@ class Agreement:
         return not self.hours or any(hours.cover(at, zone) for hours in self.hours)
 
     def counts(self, kind: IdentifierKind) -> bool:
-        """An identifier of this kind identifies a vehicle of the agreement."""
+        """Whether an identifier of this kind identifies a vehicle of the agreement."""
         return not self.identifier_kinds or kind in self.identifier_kinds
 
     def hour_edges(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        """The instants around `[start, end)` at which the agreement's hours begin or end."""
+        """Return the instants around `[start, end)` at which the agreement's hours begin or end."""
         for hours in self.hours:
             yield from hours.edges(start, end, zone)
 

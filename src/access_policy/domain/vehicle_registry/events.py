@@ -1,4 +1,4 @@
-"""Events of a tenant's registry. Identifiers appear as pseudonyms and masked forms only (ADR 0007)."""
+"""Events of a tenant's registry. Identifiers appear only as pseudonyms and masked forms (ADR 0007)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from access_policy.domain.vehicle_registry.ignored import IgnoredIdentifier
 class AccessClass(StrEnum):
     OWN = "own"
     AGREEMENT = "agreement"
-    UNKNOWN = "unknown"  # never registered; what attempts of unknown identifiers are reported as
+    UNKNOWN = "unknown"  # never registered; the class reported for attempts of unknown identifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class VehicleRegistered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleReclassified:
-    """The vehicle's description reads like this from now on."""
+    """The vehicle's description is replaced by this one."""
 
     TYPE: ClassVar = "vehicle_registry.vehicle_reclassified.v1"
     vehicle_id: VehicleId
@@ -85,7 +85,7 @@ class VehicleReinstated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleRemoved:
-    """The vehicle and all its identifiers are gone; its identifiers are free again."""
+    """The vehicle was removed; its identifiers are free again."""
 
     TYPE: ClassVar = "vehicle_registry.vehicle_removed.v1"
     vehicle_id: VehicleId
@@ -99,7 +99,7 @@ class AgreementRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementAmended:
-    """The agreement reads like this from now on; amending one that was ended makes it hold again."""
+    """The agreement is replaced by this one; amending an ended agreement makes it valid again."""
 
     TYPE: ClassVar = "vehicle_registry.agreement_amended.v1"
     agreement: Agreement
@@ -114,7 +114,9 @@ class AgreementEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdHocPermissionGiven:
-    """It replaces an earlier permission of the same attempt, and of the same vehicle or identifier at the depot."""
+    """A permission was given. It replaces an earlier permission of the same attempt, and of the same vehicle or identifier
+    at the depot.
+    """
 
     TYPE: ClassVar = "vehicle_registry.ad_hoc_permission_given.v1"
     permission: AdHocPermission
@@ -138,7 +140,7 @@ class DeniedIdentifierIgnored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeniedIdentifierListed:
-    """It is not ignored any more."""
+    """The denied identifier is no longer ignored."""
 
     TYPE: ClassVar = "vehicle_registry.denied_identifier_listed.v1"
     pseudonym: str

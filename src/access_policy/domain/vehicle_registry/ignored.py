@@ -19,7 +19,7 @@ class IgnoringInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredIdentifier:
-    """Left out of the list unless it is denied at `until` or later."""
+    """An identifier that is left out of the list unless it is denied at `until` or later."""
 
     pseudonym: str
     until: datetime

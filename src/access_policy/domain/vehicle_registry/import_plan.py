@@ -1,4 +1,4 @@
-"""A planned import: the change of each row, and the vehicle version it is planned against."""
+"""A planned import: the change of each row, and the vehicle version against which it is planned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from access_policy.domain.ids import ActorId, DepotId, TenantId, VehicleId
 from access_policy.domain.vehicle_registry.events import VehicleDescription
 from access_policy.domain.vehicle_registry.registry import IdentifierKey, VehicleRegistry
 
-PLAN_FORMAT = 2  # the version of reading and comparing: a new one plans the same file differently
+PLAN_FORMAT = 2  # the version of parsing and comparing; a new version plans the same file differently
 
 
 class ImportMode(StrEnum):
@@ -37,7 +37,7 @@ TOUCHING = frozenset({Action.ADD, Action.CHANGE, Action.REMOVE})
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """`column` is None where the row as a whole is wrong."""
+    """An error in a file. `column` is None if the row as a whole is wrong."""
 
     column: str | None
     message: str
@@ -45,8 +45,8 @@ class CellError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
-    """`line` is that of the file on which the row begins; None: a vehicle that the file does not have. In an import of
-    chargers `vehicle_id` is the charger's id, and in one of a dispatch sheet the reservation's.
+    """A row that was refused. `line` is the file's line on which the row begins; None for a vehicle that is not in the
+    file. `vehicle_id` is the charger's id in an import of chargers, and the reservation's id in a dispatch sheet.
     """
 
     line: int | None
@@ -87,14 +87,14 @@ class PlanRow:
 
     @property
     def touched(self) -> VehicleId | None:
-        """The vehicle that the row changes."""
+        """Return the id of the vehicle that the row changes."""
         return self.vehicle_id if self.action in TOUCHING else None
 
     def has(self, key: IdentifierKey) -> bool:
         return any((each.ref.kind, each.ref.pseudonym) == key for each in self.identifiers)
 
     def is_so(self, registry: VehicleRegistry) -> bool:
-        """True if the vehicle already matches the row."""
+        """Whether the vehicle already matches the row."""
         current = None if self.vehicle_id is None else registry.vehicles.get(self.vehicle_id)
         if current is None or self.description is None:
             return current is None and self.description is None
@@ -102,7 +102,7 @@ class PlanRow:
 
 
 class PlannedRow(Protocol):
-    """A row of any plan; `subject` is the id of the vehicle or charger that it is about."""
+    """A row of any plan; `subject` is the id of the vehicle or charger that it concerns."""
 
     @property
     def line(self) -> int | None: ...
@@ -118,10 +118,9 @@ class PlannedRow(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedFile:
-    """The plan of any file. `registry_version` is the registry's version at planning, `vehicles` its number of vehicles
-    then; in an import of chargers they are the log's position and the number of chargers in service. A dispatch sheet is
-    that of the depot `depot_id`: there they are the version of its book and the number of its live entries in the days of the
-    file.
+    """The plan of any file. `registry_version` is the registry's version at planning, and `vehicles` its number of
+    vehicles. In an import of chargers they are the log's position and the number of chargers in service. In a dispatch
+    sheet of the depot `depot_id` they are the version of its book and the number of its live entries on the file's days.
     """
 
     tenant_id: TenantId
@@ -173,7 +172,7 @@ class ImportResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """A stored plan without its rows; the registry had `vehicles` at planning. `done` of `of` rows are applied so
+    """A stored plan without its rows; the registry had `vehicles` at planning. `done` of `of` rows have been applied so
     far; `error` is the last error that stopped it.
     """
 
@@ -195,7 +194,7 @@ class PlanRecord:
     depot_id: DepotId | None = None
 
     def applied(self, result: ImportResult) -> PlanRecord:
-        """The record of the applied plan; its result is kept for `RESULTS_KEPT`."""
+        """Return the record of the applied plan; its result is kept for `RESULTS_KEPT`."""
         return replace(
             self,
             state=PlanState.APPLIED,
@@ -206,15 +205,15 @@ class PlanRecord:
         )
 
     def failed(self, error: str, *, now: datetime) -> PlanRecord:
-        """The record of a plan that cannot be applied any more."""
+        """Return the record of a plan that can no longer be applied."""
         return replace(self, state=PlanState.FAILED, error=error, expires_at=now + RESULTS_KEPT)
 
 
 def plan_id_of(
     tenant_id: TenantId, mode: ImportMode, file_fingerprint: str, rows: Iterable[PlannedRow], generation: int
 ) -> str:
-    """Equal for the same file and mode against the same versions of the vehicles that it touches. `generation`
-    distinguishes the plan from an identical earlier one that was applied already.
+    """Return the plan's id, which is equal for the same file and mode against the same versions of the affected vehicles.
+    `generation` distinguishes the plan from an identical earlier one that was applied already.
     """
     digest = hashlib.sha256(f"{PLAN_FORMAT}\0{tenant_id}\0{mode}\0{file_fingerprint}\0{generation}".encode())
     for row in rows:

@@ -30,7 +30,9 @@ Moves = Mapping[IdentifierKey, VehicleId]  # identifiers that move from one vehi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedVehicle:
-    """The vehicle is to read like this and to have exactly these identifiers; no description: it is to be gone."""
+    """The target state of a vehicle: this description and exactly these identifiers; without a description it is to be
+    removed.
+    """
 
     vehicle_id: VehicleId
     description: VehicleDescription | None

@@ -1,9 +1,8 @@
 """VehicleRegistry: the vehicles that a tenant knows, with their identifiers and agreements.
 
-It owns the invariant that an identifier belongs to at most one vehicle of the tenant at a time. Decisions return
-events and change nothing. Unlike the policy it is folded in place (`apply`): it holds up to hundreds of thousands of
-vehicles, and copying it for each event would make loading quadratic. A caller must not share a registry while folding
-it.
+It enforces that an identifier belongs to at most one vehicle of the tenant at a time. Decisions only return events. Unlike
+the policy it is folded in place (`apply`): it contains up to hundreds of thousands of vehicles, and copying it for each
+event would make loading quadratic. A caller must not share a registry while folding it.
 """
 
 from __future__ import annotations
@@ -74,10 +73,10 @@ class VehicleRegistry:
     ad_hoc: dict[Subject, AdHocPermission] = field(default_factory=dict)
     ignored: dict[str, IgnoredIdentifier] = field(default_factory=dict)  # denied identifiers, by pseudonym
     version: int = 0
-    _pins: int | None = field(default=None, compare=False, repr=False)  # how many are held; None: not counted yet
+    _pins: int | None = field(default=None, compare=False, repr=False)  # how many there are; None: not counted yet
 
     def copy(self) -> VehicleRegistry:
-        """An independent copy at this version: both share the vehicles and agreements, which are values."""
+        """Return an independent copy at this version; both share the vehicles and agreements, which are values."""
         return VehicleRegistry(
             vehicles=dict(self.vehicles),
             holders=dict(self.holders),
@@ -97,8 +96,8 @@ class VehicleRegistry:
     def permitted(
         self, depot_id: DepotId, ref: IdentifierRef | None, vehicle: Vehicle | None
     ) -> AdHocPermission | None:
-        """The ad-hoc permission of the vehicle or the identifier at the depot, also one that is over; of two, the one that
-        lasts longer.
+        """Return the ad-hoc permission of the vehicle or the identifier at the depot, even if it is over; of two, the one
+        that lasts longer.
         """
         if ref is None or not self.ad_hoc:
             return None
@@ -109,18 +108,18 @@ class VehicleRegistry:
         return max(found, key=lambda each: each.until, default=None)
 
     def held_as(self, refs: Sequence[IdentifierRef], vehicle_id: VehicleId | None = None) -> IdentifierRef:
-        """Of several refs of one identifier, the one that a vehicle holds, preferring `vehicle_id`; the first ref if
-        no vehicle holds any. An identifier registered in an earlier normal form keeps the pseudonym of that form.
+        """Return, of several refs of one identifier, the one that a vehicle has, preferring `vehicle_id`; the first ref if
+        no vehicle has any. An identifier registered in an earlier normal form keeps the pseudonym of that form.
         """
         held = [ref for ref in refs if (ref.kind, ref.pseudonym) in self.holders]
         if vehicle_id is not None:
             held.sort(
                 key=lambda ref: self.holders[_key(ref)] != vehicle_id
-            )  # a stable sort: the order counts otherwise
+            )  # a stable sort, because the order matters otherwise
         return held[0] if held else refs[0]
 
     def uses_pins(self) -> bool:
-        """A vehicle has a PIN."""
+        """Whether a vehicle has a PIN."""
         if self._pins is None:
             self._pins = sum(kind is IdentifierKind.PIN for kind, _ in self.holders)
         return self._pins > 0
@@ -166,7 +165,7 @@ class VehicleRegistry:
         return tuple(events)
 
     def suspend(self, vehicle_id: VehicleId, reason: str) -> tuple[RegistryEvent, ...]:
-        """A vehicle that is suspended stays so: suspending it again changes nothing."""
+        """Suspend the vehicle; suspending it again produces no event."""
         checked_name(reason, "reason", length_max=REASON_LENGTH_MAX)
         if self.vehicle(vehicle_id).suspended_because is not None:
             return ()
@@ -193,7 +192,7 @@ class VehicleRegistry:
         return () if current == agreement else (AgreementAmended(agreement=agreement),)
 
     def end_agreement(self, agreement_id: AgreementId, *, now: datetime) -> tuple[RegistryEvent, ...]:
-        """Ending one that is over changes nothing."""
+        """End the agreement now; ending one that is over produces no event."""
         ends_at = self.agreement(agreement_id).ends_at
         if ends_at is not None and ends_at <= now:
             return ()
@@ -202,7 +201,9 @@ class VehicleRegistry:
     # --- ad-hoc permissions ---------------------------------------------------------------------------------------
 
     def allow_ad_hoc(self, permission: AdHocPermission) -> tuple[RegistryEvent, ...]:
-        """The same end and reason for the same attempt again change nothing while the permission holds."""
+        """Give an ad-hoc permission. Repeating it with the same end and reason for the same attempt produces no event
+        while it is valid.
+        """
         permission.check()
         known = self.ad_hoc.get(permission.subject)
         if known is not None and known == replace(permission, given_at=known.given_at, given_by=known.given_by):
@@ -210,7 +211,7 @@ class VehicleRegistry:
         return (AdHocPermissionGiven(permission=permission),)
 
     def end_ad_hoc(self, attempt_id: AttemptId, *, now: datetime) -> tuple[RegistryEvent, ...]:
-        """Ending one that is over changes nothing."""
+        """End the permission now; ending one that is over produces no event."""
         known = next((each for each in self.ad_hoc.values() if each.attempt_id == attempt_id), None)
         if known is None:
             raise AdHocUnknown(f"Attempt {attempt_id[:64]} has no ad-hoc permission.")
@@ -221,14 +222,14 @@ class VehicleRegistry:
     # --- denied identifiers ---------------------------------------------------------------------------------------
 
     def ignore(self, ignored: IgnoredIdentifier, *, now: datetime) -> tuple[RegistryEvent, ...]:
-        """The same again changes nothing."""
+        """Ignore a denied identifier; ignoring it again in the same way produces no event."""
         checked_name(ignored.reason, "reason", length_max=REASON_LENGTH_MAX)
         if self.ignored.get(ignored.pseudonym) == ignored:
             return ()
         return (DeniedIdentifierIgnored(ignored=ignored, ignored_at=now),)
 
     def list_again(self, pseudonym: str) -> tuple[RegistryEvent, ...]:
-        """One that is not ignored stays as it is."""
+        """Stop ignoring a denied identifier; one that is not ignored produces no event."""
         return (DeniedIdentifierListed(pseudonym=pseudonym),) if pseudonym in self.ignored else ()
 
     # --- checks ---------------------------------------------------------------------------------------------------
@@ -277,12 +278,12 @@ class VehicleRegistry:
     # --- fold -----------------------------------------------------------------------------------------------------
 
     def follow(self, version: int, event: RegistryEvent) -> None:
-        """Fold the event that made the stream's `version`; one that is folded already, or not next, changes nothing."""
+        """Fold the event that made the stream's `version`; do nothing if it is already folded, or is not the next one."""
         if version == self.version + 1:
             self.apply(event)
 
     def apply(self, event: RegistryEvent) -> None:
-        """Fold one event, in place; decides nothing."""
+        """Fold one event in place, without any decision."""
         self.version += 1
         match event:
             case VehicleRegistered():
@@ -326,7 +327,7 @@ class VehicleRegistry:
                 self._agree(replace(self.agreements[event.agreement_id], ended_at=event.ended_at))
 
     def _permit(self, permission: AdHocPermission) -> None:
-        """Permissions that are over make room: no decision from now on needs them."""
+        """Add a permission, and drop those that are over, which later decisions do not need."""
         kept = {
             subject: each
             for subject, each in self.ad_hoc.items()

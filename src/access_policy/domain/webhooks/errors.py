@@ -26,6 +26,6 @@ class DeliveryWaits(Conflict):
 
 
 class WebhooksNotHere(Conflict):
-    """The installation publishes to a bus outside, which has rules and targets of its own."""
+    """The installation publishes to an external bus, which has its own rules and targets."""
 
     code = "webhooks-not-here"

@@ -1,4 +1,6 @@
-"""The events of a webhook. None contains a secret, a hash of one, or the path of the URL, which may contain one (ADR 0032)."""
+"""The events of a webhook. They do not contain secrets, hashes of secrets, or the path of the URL, which may contain a
+secret (ADR 0032).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from access_policy.domain.webhooks.webhook import Webhook
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
-    """`receiver` is the URL without path and query. `pattern` is an EventBridge rule pattern as JSON text."""
+    """`receiver` is the URL without path and query. `pattern` is an EventBridge rule pattern as a JSON string."""
 
     name: str
     receiver: str
@@ -32,7 +34,7 @@ class WebhookCreated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookChanged:
-    """The settings are these from now on. `url_changed` is true also where only the path or the query is another one."""
+    """The settings are these from now on. `url_changed` is true even if only the path or the query changed."""
 
     TYPE: ClassVar = "webhook.webhook_changed.v1"
     webhook_id: str
@@ -43,7 +45,7 @@ class WebhookChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSecretRotated:
-    """A new secret signs from `rotated_at` on, and the old one beside it up to, not including, `old_secret_until`."""
+    """A new secret signs from `rotated_at` on; the old one also signs until `old_secret_until` (exclusive)."""
 
     TYPE: ClassVar = "webhook.webhook_secret_rotated.v1"
     webhook_id: str
@@ -53,7 +55,7 @@ class WebhookSecretRotated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookRemoved:
-    """`settings` are those that the webhook had until then."""
+    """The webhook was removed. `settings` are its last settings."""
 
     TYPE: ClassVar = "webhook.webhook_removed.v1"
     webhook_id: str

@@ -14,7 +14,7 @@ from access_policy.domain.webhooks.errors import WebhookInvalid
 SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix of secrets, not one of them
 SECRET_BYTES_MIN = 24
 SECRET_BYTES_MAX = 64
-SECRET_BYTES = 32  # of one that the service makes
+SECRET_BYTES = 32  # of a secret that the service generates
 
 
 def secret_of(random_bytes: bytes) -> str:
@@ -22,7 +22,7 @@ def secret_of(random_bytes: bytes) -> str:
 
 
 def checked_secret(secret: str) -> str:
-    """Raises `WebhookInvalid`, without the secret in its text."""
+    """Return the secret if it is valid. Raises `WebhookInvalid`, whose message does not contain the secret."""
     try:
         size = len(_key(secret)) if secret.startswith(SECRET_PREFIX) else 0
     except (binascii.Error, ValueError):
@@ -37,7 +37,7 @@ def checked_secret(secret: str) -> str:
 
 
 def signature_headers(message_id: str, at: datetime, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
-    """The headers of one try at `at`, with one signature for each secret. `message_id` contains no full stop."""
+    """Return the headers of one try at `at`, with one signature for each secret. `message_id` contains no full stop."""
     timestamp = str(int(at.timestamp()))
     signed = f"{message_id}.{timestamp}.".encode() + body
     signatures = [hmac.digest(_key(secret), signed, hashlib.sha256) for secret in secrets]

@@ -17,8 +17,9 @@ OLD_SECRET_LASTS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSecret:
-    """`value` starts with `whsec_`. A replaced secret signs beside its successor up to, not including, `until`. `command`
-    is the one that made it, so that its repetition makes no other; None for a webhook's first secret."""
+    """`value` starts with `whsec_`. A replaced secret also signs until `until` (exclusive). `command` is the command that
+    made the secret, so that repeating the command does not make another one; None for a webhook's first secret.
+    """
 
     value: str = field(repr=False)
     until: datetime | None = None
@@ -27,8 +28,9 @@ class SigningSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """`pattern` is an EventBridge rule pattern as JSON text. `since`: the log position after which events are delivered.
-    `disabled_because` says why the service itself disabled it; empty after an operator's change."""
+    """`pattern` is an EventBridge rule pattern as a JSON string. `since`: the log position after which events are
+    delivered. `disabled_because` says why the service itself disabled it; empty after an operator's change.
+    """
 
     tenant_id: TenantId
     webhook_id: str
@@ -48,18 +50,22 @@ class Webhook:
         return self.tenant_id, self.webhook_id
 
     def signing_secrets(self, now: datetime) -> tuple[str, ...]:
-        """The secrets that sign at `now`, the current one first."""
+        """Return the secrets that sign at `now`, the current one first."""
         return tuple(each.value for each in self.secrets if each.until is None or now < each.until)
 
     def changed(self, *, name: str, url: str, pattern: str, preset: str | None, enabled: bool) -> Webhook:
-        """Raises `WebhookInvalid` or `InvalidName`. Unchanged settings return the same webhook."""
+        """Return the webhook with these settings, or the same webhook if they are unchanged. Raises `WebhookInvalid` or
+        `InvalidName`.
+        """
         settings = {"name": checked_name(name), "url": checked_url(url), "pattern": pattern, "preset": preset}
         because = "" if enabled else self.disabled_because
         after = replace(self, **settings, enabled=enabled, disabled_because=because)  # type: ignore[arg-type]
         return self if after == self else replace(after, version=self.version + 1)
 
     def rotated(self, secret: str, *, command: str, now: datetime) -> Webhook:
-        """The new secret signs from now on, and the current one beside it for another day. Raises `WebhookInvalid`."""
+        """Return the webhook with a new secret, which signs from now on; the current one also signs for another day.
+        Raises `WebhookInvalid`.
+        """
         if checked_secret(secret) in self.signing_secrets(now):
             raise WebhookInvalid("The webhook signs with this secret already; send another.", pointer="/secret")
         current = replace(self.secrets[0], until=now + OLD_SECRET_LASTS)
@@ -71,7 +77,9 @@ class Webhook:
 
 
 def checked_url(url: str) -> str:
-    """Raises `WebhookInvalid`. Whether its host may be connected to is known when it is resolved, at each delivery."""
+    """Return the URL if it is valid. Raises `WebhookInvalid`. Whether the host may be contacted is checked at each
+    delivery, when it is resolved.
+    """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
