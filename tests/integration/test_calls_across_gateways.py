@@ -13,13 +13,14 @@ import httpx
 import pytest
 
 from access_policy.application.ports.identity import Role
-from access_policy.domain.ids import ChargerId
+from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.entrypoints.processes.service import Service
-from tests.integration.test_roles import ACME, role
+from tests.integration.test_roles import role
 from tests.integration.test_two_processes import until
 from tests.support.chargers import ChargerSpec, SimulatedCharger
 from tests.support.places import prepare_file
 
+ACME = TenantId("acme")
 NAME = "bay %41 é"  # changed by a decoding too many or too few
 TRIGGER = {"action": "TriggerMessage", "payload": {"requestedMessage": "Heartbeat"}}
 
