@@ -31,7 +31,7 @@ class EraseTenant:
     clock: Clock
 
     async def __call__(self, tenant_id: TenantId, actor: ActorId) -> TenantErased:
-        """Raises `StoreUnavailable`, or `VersionConflict` if another erasure of the tenant is running."""
+        """Erase the tenant. Raises `StoreUnavailable`, or `VersionConflict` if another erasure of the tenant is running."""
         context = Context(tenant_id=INSTALLATION, actor=actor, correlation_id=new_id())
         erasures, claims = await self.tenants.erasures(tenant_id), await self.holdings.claims(tenant_id)
         begun = erasures.begin(tenant_id, new_id(), claims.positions)

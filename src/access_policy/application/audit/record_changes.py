@@ -63,7 +63,7 @@ class RecordChanges:
             await asyncio.sleep(delay_s)
 
     async def _append(self, pending: PendingEvent) -> None:
-        """Raises `StoreUnavailable`."""
+        """Append one pending event. Raises `StoreUnavailable`."""
         for _ in range(TRIES):
             known = await self.store.load(pending.stream)
             if any(each.envelope.event_id == pending.event.envelope.event_id for each in known):

@@ -90,8 +90,9 @@ class CallChargerHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: CallCharger) -> ChargerCalled:
-        """Raises `ChargerUnknown`, `ChargerRetired`, `ChargerOffline`, `CallInvalid`, `CallConflicts`, `RoleTooSmall`,
-        `CallAlreadySent`, `CallRefusedByCharger`, `CallNotAnswered`, or `StoreUnavailable` (the call was not sent)."""
+        """Check, record and send the call, and return the charger's answer. Raises `ChargerUnknown`, `ChargerRetired`,
+        `ChargerOffline`, `CallInvalid`, `CallConflicts`, `RoleTooSmall`, `CallAlreadySent`, `CallRefusedByCharger`,
+        `CallNotAnswered`, or `StoreUnavailable` (the call was not sent)."""
         key: ChargerKey = (context.tenant_id, command.charger_id)
         policy = self.view.charger(*key).policy
         policy.must_be_in_service()

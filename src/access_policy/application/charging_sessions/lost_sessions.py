@@ -53,7 +53,7 @@ class LostSessions:
             log.warning("lost sessions of charger %s wait for the store: %s", key[1], outage)
 
     async def look_at(self, key: ChargerKey) -> None:
-        """Raises `StoreUnavailable`: the next check retries."""
+        """Check the charger's sessions. Raises `StoreUnavailable`: the next check retries."""
         policy = self._view.known_policy(*key)
         if policy is not None:
             for session, at in list(_impossible(policy, self._live, key, self._clock.now())):

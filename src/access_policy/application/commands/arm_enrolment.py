@@ -45,7 +45,7 @@ class ArmEnrolmentHandler:
     profiles: CapabilityProfiles | None = None
 
     async def __call__(self, context: Context, command: ArmEnrolment) -> Done:
-        """Raises `ChargerUnknown`, `ChargerRetired`, `AutochargeNotSupported`, `SessionLengthInvalid`."""
+        """Arm the charger. Raises `ChargerUnknown`, `ChargerRetired`, `AutochargeNotSupported`, `SessionLengthInvalid`."""
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         policy.must_be_in_service()
         if command.kind is IdentifierKind.MAC:
@@ -73,7 +73,7 @@ class CancelEnrolmentHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: CancelEnrolment) -> Done:
-        """Raises `ChargerUnknown`, `SessionUnknown`."""
+        """Disarm the charger. Raises `ChargerUnknown`, `SessionUnknown`."""
         await self.policies.get(context.tenant_id, command.charger_id)
         session = await self.sessions.get(context.tenant_id, command.charger_id)
         now = self.clock.now()

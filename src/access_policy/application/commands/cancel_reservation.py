@@ -26,7 +26,8 @@ class CancelReservationHandler:
     change: ChangeBook
 
     async def __call__(self, context: Context, command: CancelReservation) -> Done:
-        """Raises `ReservationUnknown`, `ReservationOver`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Cancel the reservation. Raises `ReservationUnknown`, `ReservationOver`, `VersionMismatch`, `VersionConflict`
+        or `StoreUnavailable`."""
         now = self.change.clock.now()
         return await self.change(
             context,

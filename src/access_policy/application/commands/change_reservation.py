@@ -35,8 +35,8 @@ class ChangeReservationHandler:
     holders: ReservationHolders
 
     async def __call__(self, context: Context, command: ChangeReservation) -> Done:
-        """Raises `ReservationUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders` and `ReservationBook.change`,
-        `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Change the reservation. Raises `ReservationUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders`
+        and `ReservationBook.change`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
         tenant_id, reservation_id = context.tenant_id, command.reservation_id
         depot_id = self.change.depot_of(tenant_id, reservation_id)
         depot = await self.change.depots.get(tenant_id, depot_id)

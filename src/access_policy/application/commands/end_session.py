@@ -61,7 +61,7 @@ class EndSessionHandler:
         return tenant_id, (await self._start(tenant_id, attempt_id))[0].charger_id
 
     async def __call__(self, context: Context, command: EndSession) -> SessionEnded:
-        """Raises `SessionUnknown`, `SessionOver`, `EndReasonInvalid`, `StoreUnavailable`."""
+        """End the session. Raises `SessionUnknown`, `SessionOver`, `EndReasonInvalid`, `StoreUnavailable`."""
         reason = command.reason.strip()
         if not 1 <= len(reason) <= REASON_MAX:
             raise EndReasonInvalid(f"Give a reason of 1 to {REASON_MAX} characters.", pointer="/reason")

@@ -57,9 +57,8 @@ class EnrolIdentifierHandler:
     freevend_tags: FreevendTags = OF_REMOTE_STARTS
 
     async def __call__(self, context: Context, command: EnrolIdentifier) -> Done:
-        """Raises `DeniedIdentifierUnknown`, `IdentifierNotKept`, `IdentifierIsFreevendTag`, `EnrolsAnotherVehicle`,
-        `IdentifierTaken`, or a refusal of `put_vehicle`.
-        """
+        """Enrol the identifier. Raises `DeniedIdentifierUnknown`, `IdentifierNotKept`, `IdentifierIsFreevendTag`,
+        `EnrolsAnotherVehicle`, `IdentifierTaken`, or a refusal of `put_vehicle`."""
         checked_id(command.vehicle_id, "vehicle_id")
         tenant_id, vehicle_id = context.tenant_id, command.vehicle_id
         kept = await self.unknown.values(tenant_id, [command.pseudonym], now=self.clock.now())

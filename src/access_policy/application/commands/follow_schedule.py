@@ -54,7 +54,8 @@ class FollowScheduleHandler:
     schedules: DepotsOfSchedules
 
     async def __call__(self, context: Context, command: FollowSchedule) -> Done:
-        """Raises `ScheduleUnknown`, `ChargerUnknown`, `VersionMismatch`, or a refusal of the charger."""
+        """Let the charger follow or leave the schedule. Raises `ScheduleUnknown`, `ChargerUnknown`, `VersionMismatch`,
+        or a refusal of the charger."""
         depot_id = await depot_of(self.schedules, context.tenant_id, command.schedule_id)
         return await _one(context, self.chargers_follow, depot_id, command)
 
@@ -65,7 +66,7 @@ class FollowScheduleWithManyHandler:
     schedules: DepotsOfSchedules
 
     async def __call__(self, context: Context, command: FollowScheduleWithMany) -> list[ChangedOne]:
-        """Raises `ScheduleUnknown`, or `PreviewRangeInvalid`."""
+        """Return a result for each charger. Raises `ScheduleUnknown`, or `PreviewRangeInvalid`."""
         follow = self.chargers_follow
         depot_id = await depot_of(self.schedules, context.tenant_id, command.schedule_id)
         depot = await follow.depots.get(context.tenant_id, depot_id)
@@ -83,7 +84,7 @@ class FollowScheduleWithManyHandler:
 
 
 async def depot_of(schedules: DepotsOfSchedules, tenant_id: TenantId, schedule_id: ScheduleId) -> DepotId:
-    """Raises `ScheduleUnknown`."""
+    """Return the depot that has the schedule. Raises `ScheduleUnknown`."""
     depot_id = await schedules.depot_of_schedule(tenant_id, schedule_id)
     if depot_id is None:
         raise ScheduleUnknown.named(schedule_id)

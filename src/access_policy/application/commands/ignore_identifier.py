@@ -36,7 +36,7 @@ class IgnoreIdentifierHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: IgnoreIdentifier) -> Done:
-        """Raises `DeniedIdentifierUnknown`, `IgnoringInvalid` or `InvalidName`."""
+        """Ignore the identifier. Raises `DeniedIdentifierUnknown`, `IgnoringInvalid` or `InvalidName`."""
         if not 1 <= command.days <= DAYS_MAX:
             raise IgnoringInvalid(f"days takes 1 to {DAYS_MAX}.", pointer="/days")
         await _must_be_denied(self.views, context.tenant_id, command.pseudonym)
@@ -60,7 +60,7 @@ class ListIdentifierAgainHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: ListIdentifierAgain) -> Done:
-        """Raises `DeniedIdentifierUnknown`."""
+        """List the identifier again. Raises `DeniedIdentifierUnknown`."""
         await _must_be_denied(self.views, context.tenant_id, command.pseudonym)
         async with self.registries.locked(context.tenant_id) as registry:
             events = registry.list_again(command.pseudonym)

@@ -33,8 +33,8 @@ class MakeReservationHandler:
     holders: ReservationHolders
 
     async def __call__(self, context: Context, command: MakeReservation) -> Done:
-        """Raises `DepotUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders` and `ReservationBook.make`,
-        `VersionConflict` or `StoreUnavailable`."""
+        """Make the reservation. Raises `DepotUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders` and
+        `ReservationBook.make`, `VersionConflict` or `StoreUnavailable`."""
         tenant_id, depot_id, draft = context.tenant_id, command.depot_id, command.draft
         depot = await self.change.depots.get(tenant_id, depot_id)
         await self.places.check(tenant_id, depot_id, draft.place)

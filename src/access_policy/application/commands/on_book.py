@@ -36,7 +36,8 @@ class ChangeBook:
         current_version: CurrentVersion,
         decide: Decide,
     ) -> Done:
-        """Raises `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of `decide`."""
+        """Record the decision of the depot's book. Raises `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or
+        a refusal of `decide`."""
         async with self.books.locked(context.tenant_id, depot_id) as book:
             return await self.record(context, book, expected_version, current_version, decide)
 

@@ -71,7 +71,8 @@ class ChargersFollow:
         return found
 
     async def one(self, context: Context, depot_id: DepotId, charger_id: ChargerId) -> Followed:
-        """Raises `ChargerUnknown`, `DepotUnknown`, `TooBusy` or `StoreUnavailable`."""
+        """Bring one charger up to date with its depot. Raises `ChargerUnknown`, `DepotUnknown`, `TooBusy` or
+        `StoreUnavailable`."""
         return await self._level(context, _Follower(depot_id, charger_id))
 
     async def _level(self, context: Context, follower: _Follower) -> Followed:

@@ -34,8 +34,9 @@ class ChangePolicy:
     async def __call__(
         self, context: Context, command: OnCharger, decide: Decide, created_id: str | None = None
     ) -> Done:
-        """Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of `decide`.
-        If an earlier run of the same command created `created_id`, the call decides and records nothing."""
+        """Record the decision of the charger's policy. Raises `ChargerUnknown`, `VersionMismatch`, `VersionConflict`,
+        `StoreUnavailable`, or a refusal of `decide`. If an earlier run of the same command created `created_id`, the
+        call decides and records nothing."""
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         if context.command_seed is not None and created_id is not None and policy.has_entry(created_id):
             position = await self.policies.store.last_position()

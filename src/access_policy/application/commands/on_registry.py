@@ -26,7 +26,8 @@ class ChangeRegistry:
     async def __call__(
         self, context: Context, expected_version: int | None, current_version: CurrentVersion, decide: Decide
     ) -> Done:
-        """Raises `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of `decide`."""
+        """Record the decision of the registry. Raises `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a
+        refusal of `decide`."""
         async with self.registries.locked(context.tenant_id) as registry:
             events = decide(registry)
             current = current_version(registry)

@@ -36,8 +36,8 @@ class ChangeSite:
         expected_version: int | None = None,
         current_version: CurrentVersion | None = None,
     ) -> Done:
-        """`current_version` returns the version of the part that changes, 0 before it exists; None: the version of the
-        whole stream.
+        """Record the decision of the depot's site. `current_version` returns the version of the part that changes, 0
+        before it exists; None: the version of the whole stream.
 
         Raises `DepotUnknown`, `VersionMismatch`, `VersionConflict`, `StoreUnavailable`, or a refusal of `decide`.
         """

@@ -31,8 +31,9 @@ class PutAgreementHandler:
     policies: ChargerAccessPolicies
 
     async def __call__(self, context: Context, command: PutAgreement) -> Done:
-        """Raises `AgreementDepotUnknown`, `AgreementChargerUnknown`, or what `VehicleRegistry.put_agreement` raises. An
-        agreement may name a retired charger, because it outlives the charger."""
+        """Record the agreement. Raises `AgreementDepotUnknown`, `AgreementChargerUnknown`, or what
+        `VehicleRegistry.put_agreement` raises. An agreement may name a retired charger, because it outlives the
+        charger."""
         await self._check_places(context.tenant_id, command.agreement)
         return await self.change(
             context,

@@ -26,8 +26,8 @@ class PutEnergyNodeHandler:
     policies: ChargerAccessPolicies
 
     async def __call__(self, context: Context, command: PutEnergyNode) -> Done:
-        """Raises `DepotUnknown`, `ChargerUnknown`, the refusals of `SiteEnergy.put_node`, `VersionMismatch`,
-        `VersionConflict` or `StoreUnavailable`."""
+        """Place the node. Raises `DepotUnknown`, `ChargerUnknown`, the refusals of `SiteEnergy.put_node`,
+        `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
         node = command.node
         node.check()
         if node.charger_id is not None:

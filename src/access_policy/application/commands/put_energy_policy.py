@@ -23,7 +23,8 @@ class PutEnergyPolicyHandler:
     change: ChangeSite
 
     async def __call__(self, context: Context, command: PutEnergyPolicy) -> Done:
-        """Raises `DepotUnknown`, `EnergyPolicyInvalid`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Set the policy. Raises `DepotUnknown`, `EnergyPolicyInvalid`, `VersionMismatch`, `VersionConflict` or
+        `StoreUnavailable`."""
         return await self.change(
             context,
             command.depot_id,

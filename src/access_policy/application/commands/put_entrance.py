@@ -34,8 +34,8 @@ class PutEntranceHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: PutEntrance) -> Done:
-        """Raises `DepotUnknown`, `EntranceIdTaken`, `ChargerUnknown`, `GroupUnknown`, the refusals of `Depot.put_entrance`,
-        `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Create or replace the entrance. Raises `DepotUnknown`, `EntranceIdTaken`, `ChargerUnknown`, `GroupUnknown`,
+        the refusals of `Depot.put_entrance`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
         tenant_id, entrance = context.tenant_id, command.entrance
         depot = await self.depots.get(tenant_id, command.depot_id)
         changed_at = depot.entrance_changed_at.get(entrance.entrance_id, 0)

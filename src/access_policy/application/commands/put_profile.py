@@ -48,7 +48,7 @@ class OperatorsProfiles:
     async def record(
         self, context: Context, profile: OperatorsProfile, events: tuple[CapabilityProfileEvent, ...]
     ) -> Done:
-        """Raises `VersionConflict` or `StoreUnavailable`."""
+        """Append the events of the profile. Raises `VersionConflict` or `StoreUnavailable`."""
         if not events:
             return Done(version=profile.version, position=0)
         stream = profile_stream(context.tenant_id, profile.name)

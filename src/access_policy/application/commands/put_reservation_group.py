@@ -26,8 +26,8 @@ class PutReservationGroupHandler:
     places: ReservablePlaces
 
     async def __call__(self, context: Context, command: PutReservationGroup) -> Done:
-        """Raises `DepotUnknown`, the refusals of `ReservablePlaces` and `ReservationBook.put_group`, `VersionMismatch`,
-        `VersionConflict` or `StoreUnavailable`."""
+        """Create or replace the group. Raises `DepotUnknown`, the refusals of `ReservablePlaces` and
+        `ReservationBook.put_group`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
         tenant_id, depot_id, group = context.tenant_id, command.depot_id, command.group
         await self.change.depots.get(tenant_id, depot_id)
         group.check()

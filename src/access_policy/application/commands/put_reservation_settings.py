@@ -23,7 +23,8 @@ class PutReservationSettingsHandler:
     change: ChangeBook
 
     async def __call__(self, context: Context, command: PutReservationSettings) -> Done:
-        """Raises `DepotUnknown`, `ReservationInvalid`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Set the terms, the day and the horizon. Raises `DepotUnknown`, `ReservationInvalid`, `VersionMismatch`,
+        `VersionConflict` or `StoreUnavailable`."""
         await self.change.depots.get(context.tenant_id, command.depot_id)
         done = await self.change(
             context,

@@ -47,8 +47,9 @@ class ReceiveBookingHandler:
     holders: ReservationHolders
 
     async def __call__(self, context: Context, command: ReceiveBooking) -> Done:
-        """`created_id` is the reservation's. Raises `DepotUnknown`, the refusals of `ReservablePlaces`, `ReservationHolders`
-        and `ReservationBook.receive`, `VersionConflict` or `StoreUnavailable`."""
+        """Make, change or move the booking. `created_id` is the reservation's. Raises `DepotUnknown`, the refusals of
+        `ReservablePlaces`, `ReservationHolders` and `ReservationBook.receive`, `VersionConflict` or
+        `StoreUnavailable`."""
         tenant_id, depot_id, draft = context.tenant_id, command.depot_id, command.draft
         assert draft.request is not None, "a partner's booking has a request"
         await self.change.depots.get(tenant_id, depot_id)

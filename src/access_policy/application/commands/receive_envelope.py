@@ -48,8 +48,8 @@ class ReceiveEnvelopeHandler:
     change: ChangeSite
 
     async def __call__(self, context: Context, command: ReceiveEnvelope) -> Done:
-        """Raises `DepotUnknown`, the refusals of `SiteEnergy.receive` or of `OperatingEnvelope.check`, `VersionConflict` or
-        `StoreUnavailable`."""
+        """Record the envelope. Raises `DepotUnknown`, the refusals of `SiteEnergy.receive` or of
+        `OperatingEnvelope.check`, `VersionConflict` or `StoreUnavailable`."""
         envelope = command.envelope()
         envelope.check()
         elsewhere = self.change.of_envelopes.depot_of_envelope(context.tenant_id, command.envelope_id)

@@ -22,8 +22,8 @@ class RemoveEnergyNodeHandler:
     change: ChangeSite
 
     async def __call__(self, context: Context, command: RemoveEnergyNode) -> Done:
-        """Raises `DepotUnknown`, `EnergyNodeUnknown`, `EnergyNodeInUse`, `VersionMismatch`, `VersionConflict` or
-        `StoreUnavailable`."""
+        """Remove the node. Raises `DepotUnknown`, `EnergyNodeUnknown`, `EnergyNodeInUse`, `VersionMismatch`,
+        `VersionConflict` or `StoreUnavailable`."""
         return await self.change(
             context,
             command.depot_id,

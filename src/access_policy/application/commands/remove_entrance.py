@@ -25,7 +25,8 @@ class RemoveEntranceHandler:
     clock: Clock
 
     async def __call__(self, context: Context, command: RemoveEntrance) -> Done:
-        """Raises `DepotUnknown`, `EntranceUnknown`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Remove the entrance. Raises `DepotUnknown`, `EntranceUnknown`, `VersionMismatch`, `VersionConflict` or
+        `StoreUnavailable`."""
         depot = await self.depots.get(context.tenant_id, command.depot_id)
         depot.entrance(command.entrance_id)
         check_version(command.expected_version, depot.entrance_changed_at[command.entrance_id])

@@ -56,8 +56,9 @@ class ReplaceReservationHandler:
     holders: ReservationHolders
 
     async def __call__(self, context: Context, command: ReplaceReservation) -> Done:
-        """`created_id` is the successor's. Raises `ReservationUnknown`, the refusals of `ReservablePlaces`,
-        `ReservationHolders` and `ReservationBook.replace`, `VersionMismatch`, `VersionConflict` or `StoreUnavailable`."""
+        """Replace the reservation. `created_id` is the successor's. Raises `ReservationUnknown`, the refusals of
+        `ReservablePlaces`, `ReservationHolders` and `ReservationBook.replace`, `VersionMismatch`, `VersionConflict` or
+        `StoreUnavailable`."""
         tenant_id, replaced = context.tenant_id, command.reservation_id
         depot_id = self.change.depot_of(tenant_id, replaced)
         depot = await self.change.depots.get(tenant_id, depot_id)

@@ -26,8 +26,8 @@ class ReportEnergySourceHandler:
     change: ChangeSite
 
     async def __call__(self, context: Context, command: ReportEnergySource) -> Done:
-        """Raises `DepotUnknown`, `EnergyNotOptedIn`, `InvalidId`, `TooManyEnergySources`, an error of instants,
-        `VersionConflict` or `StoreUnavailable`."""
+        """Record the report. Raises `DepotUnknown`, `EnergyNotOptedIn`, `InvalidId`, `TooManyEnergySources`, an error
+        of instants, `VersionConflict` or `StoreUnavailable`."""
         source, offline_at, now = command.source, command.offline_at, self.change.clock.now()
         if offline_at is None:
             return await self.change(context, command.depot_id, lambda site: site.hear(source, now=now))

@@ -117,7 +117,7 @@ class ReservablePlaces:
     profiles: CapabilityProfiles
 
     async def check(self, tenant_id: TenantId, depot_id: DepotId, place: Place) -> None:
-        """Raises `ReservationInvalid` or `ChargerUnknown`."""
+        """Check that the place can be reserved. Raises `ReservationInvalid` or `ChargerUnknown`."""
         place.check()
         if place.charger_id is not None:
             connectors = await self.check_charger(tenant_id, depot_id, place.charger_id)

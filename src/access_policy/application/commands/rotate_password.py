@@ -46,8 +46,9 @@ class RotatePasswordHandler:
     conditions: ChargerConditions
 
     async def __call__(self, context: Context, command: RotatePassword) -> Done:
-        """Raises `ChargerUnknown`, `ChargerRetired`, `PasswordNotTaken`, `StoreUnavailable`. A charger that did not
-        answer may have accepted the new password: both are then valid, and a repeated command makes another one."""
+        """Send the charger a new password. Raises `ChargerUnknown`, `ChargerRetired`, `PasswordNotTaken`,
+        `StoreUnavailable`. A charger that did not answer may have accepted the new password: both are then valid, and a
+        repeated command makes another one."""
         policy = await self.policies.get(context.tenant_id, command.charger_id)
         policy.must_be_in_service()
         key: ChargerKey = (context.tenant_id, command.charger_id)

@@ -33,7 +33,8 @@ class RulePreviews:
     clock: Clock
 
     async def __call__(self, tenant_id: TenantId, change: RuleChange, horizon: Horizon) -> ChangedOne:
-        """Raises `ChargerUnknown`, or the refusals of the command that would make the change."""
+        """Return the timelines before and after the change. Raises `ChargerUnknown`, or the refusals of the command
+        that would make the change."""
         policy = await self.policies.get(tenant_id, change.charger_id)
         events = _decided(policy, change, self.clock.now())
         preview = Preview.of(policy, events, horizon)

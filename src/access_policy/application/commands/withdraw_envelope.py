@@ -24,7 +24,7 @@ class WithdrawEnvelopeHandler:
     change: ChangeSite
 
     async def __call__(self, context: Context, command: WithdrawEnvelope) -> Done:
-        """Raises `EnvelopeUnknown`, `VersionConflict` or `StoreUnavailable`."""
+        """Withdraw the envelope. Raises `EnvelopeUnknown`, `VersionConflict` or `StoreUnavailable`."""
         depot_id = command.depot_id or self.change.of_envelopes.depot_of_envelope(
             context.tenant_id, command.envelope_id
         )

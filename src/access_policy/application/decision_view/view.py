@@ -87,7 +87,7 @@ class DecisionView:
     # ---------------------------------------------------------------------------------------------------------
 
     def charger(self, tenant_id: TenantId, charger_id: ChargerId) -> ChargerView:
-        """Raises `ChargerUnknown`."""
+        """Return the charger. Raises `ChargerUnknown`."""
         try:
             return self._tenants[tenant_id].chargers[charger_id]
         except KeyError:

@@ -15,7 +15,7 @@ from access_policy.domain.ocpi_partners.partner import OcpiPartner
 @dataclass(frozen=True, slots=True)
 class ChangePartner(PartnerChanges[OcpiPartner]):
     async def get(self, tenant_id: TenantId, partner_id: str) -> OcpiPartner:
-        """Raises `OcpiPartnerUnknown`."""
+        """Return the partner. Raises `OcpiPartnerUnknown`."""
         found = await self.partners.find((tenant_id, partner_id))
         if found is None:
             raise OcpiPartnerUnknown(f"There is no partner {partner_id[:10]}; GET /v1/ocpi-partners lists all.")

@@ -60,13 +60,14 @@ class OcpiCredentials:
         return await self._exchanged(context, by, sent, url)
 
     async def renew(self, context: Context, by: Authenticated, sent: PartnerCredentials, url: str) -> OwnCredentials:
-        """Raises `NotRegistered`, `PartyWrong`, `OcpiPartnerInvalid`, `PartnerNotReached` or `TooBusy`."""
+        """Exchange the credentials of a registered partner for new ones. Raises `NotRegistered`, `PartyWrong`,
+        `OcpiPartnerInvalid`, `PartnerNotReached` or `TooBusy`."""
         if by.token.registers:
             raise NotRegistered("You are not registered yet; send POST first.")
         return await self._exchanged(context, by, sent, url)
 
     async def end(self, context: Context, by: Authenticated) -> None:
-        """Raises `NotRegistered` or `TooBusy`."""
+        """End the connection at the partner's request. Raises `NotRegistered` or `TooBusy`."""
         if by.token.registers:
             raise NotRegistered("You are not registered.")
         after = by.partner.disconnected(now=self.change.clock.now())

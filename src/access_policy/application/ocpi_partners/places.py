@@ -69,7 +69,7 @@ class BookingPlaces:
         return found[0]
 
     def find(self, partner: OcpiPartner, booking_location_id: str) -> BookingPlace:
-        """Raises `LocationUnknown`."""
+        """Return the place. Raises `LocationUnknown`."""
         found = next((each for each in self.of(partner) if _same(each.id, booking_location_id)), None)
         if found is None:
             raise LocationUnknown("You may not book this place, or it does not exist; read booking_locations.")

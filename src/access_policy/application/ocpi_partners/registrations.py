@@ -54,7 +54,7 @@ class OcpiPartnerRegistrations:
         return await self.change.partners.of_tenant(tenant_id)
 
     async def get(self, tenant_id: TenantId, partner_id: str) -> OcpiPartner:
-        """Raises `OcpiPartnerUnknown`."""
+        """Return the partner. Raises `OcpiPartnerUnknown`."""
         return await self.change.get(tenant_id, partner_id)
 
     async def put(

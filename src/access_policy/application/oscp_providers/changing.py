@@ -15,7 +15,7 @@ from access_policy.domain.oscp_providers.provider import OscpProvider, record_id
 @dataclass(frozen=True, slots=True)
 class ChangeProvider(PartnerChanges[OscpProvider]):
     async def get(self, tenant_id: TenantId, depot_id: DepotId, provider_id: str) -> OscpProvider:
-        """Raises `OscpProviderUnknown`."""
+        """Return the provider. Raises `OscpProviderUnknown`."""
         found = await self.partners.find((tenant_id, record_id(depot_id, provider_id)))
         if found is None:
             raise OscpProviderUnknown(f"This depot has no OSCP provider {provider_id[:64]}; list them to see all.")

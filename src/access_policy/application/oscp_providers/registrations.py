@@ -48,12 +48,12 @@ class OscpProviderRegistrations:
     view: DecisionView
 
     async def of_depot(self, tenant_id: TenantId, depot_id: DepotId) -> list[OscpProvider]:
-        """Raises `DepotUnknown`."""
+        """Return the depot's providers. Raises `DepotUnknown`."""
         self._check_depot(tenant_id, depot_id)
         return [each for each in await self.change.partners.of_tenant(tenant_id) if each.depot_id == depot_id]
 
     async def get(self, tenant_id: TenantId, depot_id: DepotId, provider_id: str) -> OscpProvider:
-        """Raises `OscpProviderUnknown`."""
+        """Return the provider. Raises `OscpProviderUnknown`."""
         return await self.change.get(tenant_id, depot_id, provider_id)
 
     async def shown(self, provider: OscpProvider) -> tuple[dict[str, GroupForecast], datetime | None, datetime]:

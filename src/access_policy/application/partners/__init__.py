@@ -1,1 +1,2 @@
-"""Other servers that exchange tokens with this service: their tokens, the changes of their records, and deliveries to them."""
+"""Other servers that exchange tokens with this service: their tokens, the changes of their records, and deliveries to
+them."""

@@ -1,4 +1,5 @@
-"""Event intake: how an event received by HTTP or from a queue is processed, and the records that make repetitions harmless."""
+"""Event intake: how an event received by HTTP or from a queue is processed, and the records that make repetitions
+harmless."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ NOTHING_TO_CANCEL: Final = "There is nothing to cancel yet; an older event that 
 
 class EventIntake(Protocol):
     async def receive(self, event: IncomingEvent) -> IntakeResult:
-        """Apply the event, durably when this returns. Raises `StoreUnavailable` or `TooBusy`: deliver the event again later."""
+        """Apply the event, durably when this returns. Raises `StoreUnavailable` or `TooBusy`: deliver the event again
+        later."""
         ...
 
 

@@ -58,7 +58,8 @@ class Append:
 
 @cheap_dataclass(frozen=True, slots=True)
 class Recorded:
-    """A stored event. `version` counts from 1 in its stream; `position` ascends in the log, or is 0 if it was not requested."""
+    """A stored event. `version` counts from 1 in its stream; `position` ascends in the log, or is 0 if it was not
+    requested."""
 
     stream: StreamId
     version: int
@@ -90,8 +91,8 @@ class AppendTooLarge(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer in time or refused to write. It may have written the events: look them up by their ids before
-    deciding again."""
+    """The store did not answer in time or refused to write. It may have written the events: look them up by their ids
+    before deciding again."""
 
 
 class Appends(Protocol):

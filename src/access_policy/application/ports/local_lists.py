@@ -63,7 +63,7 @@ class ListNotKept(Exception):
 
 class LocalListCommands(Protocol):
     async def list_state(self) -> ListState:
-        """Raises `ListNotKept` or `ChargerDidNotAnswer`."""
+        """Return the charger's list version and limits. Raises `ListNotKept` or `ChargerDidNotAnswer`."""
         ...
 
     async def list_version(self) -> int:

@@ -96,8 +96,8 @@ class Webhooks(Protocol):
         ...
 
     async def remove(self, key: WebhookKey, *, event: PendingEvent) -> None:
-        """Delete the webhook, its queue and its log, and store the event among the pending ones, in one transaction. Without
-        such a webhook nothing changes."""
+        """Delete the webhook, its queue and its log, and store the event among the pending ones, in one transaction.
+        Without such a webhook nothing changes."""
         ...
 
 

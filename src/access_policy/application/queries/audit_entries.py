@@ -56,13 +56,13 @@ class AuditExport:
     views: Views
 
     async def csv(self, tenant_id: TenantId, wanted: AuditFilter) -> AsyncIterator[str]:
-        """Raises `StoreUnavailable`."""
+        """Yield the entries as CSV. Raises `StoreUnavailable`."""
         yield _csv([dict(zip(COLUMNS, COLUMNS, strict=True))])
         async for rows in self._pages(tenant_id, wanted):
             yield _csv([{**row, "changes": _told(row["changes"])} for row in rows])
 
     async def json_lines(self, tenant_id: TenantId, wanted: AuditFilter) -> AsyncIterator[str]:
-        """Raises `StoreUnavailable`."""
+        """Yield the entries as JSON, one per line. Raises `StoreUnavailable`."""
         async for rows in self._pages(tenant_id, wanted):
             yield "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 

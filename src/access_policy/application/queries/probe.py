@@ -89,7 +89,8 @@ class Probe:
     views: Views
 
     async def __call__(self, key: ChargerKey) -> Probed:
-        """Raises `ChargerUnknown`, `ChargerNotProbed` or `StoreUnavailable`."""
+        """Read the charger's settings and propose profiles. Raises `ChargerUnknown`, `ChargerNotProbed` or
+        `StoreUnavailable`."""
         self.view.charger(*key)
         if self.chargers.serving_epoch(key) is None:
             raise ChargerNotProbed(f"Charger {key[1]} is not connected, or has only just booted; probe it in a moment.")

@@ -36,7 +36,7 @@ class Depots:
         expected_version: int,
         now: datetime,
     ) -> Committed:
-        """Raises `VersionConflict` or `StoreUnavailable`."""
+        """Append the depot's events. Raises `VersionConflict` or `StoreUnavailable`."""
         if not events:
             return Committed(expected_version, 0)
         append = Append(

@@ -24,7 +24,7 @@ class EnrolmentSessions:
     async def record(
         self, context: Context, session: EnrolmentSession, events: tuple[EnrolmentEvent, ...], *, now: datetime
     ) -> Committed:
-        """Raises `VersionConflict` or `StoreUnavailable`."""
+        """Append the session's events. Raises `VersionConflict` or `StoreUnavailable`."""
         if not events:
             return Committed(session.version, 0)
         stream = enrolment_stream(context.tenant_id, session.charger_id)
