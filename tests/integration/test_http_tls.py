@@ -129,11 +129,11 @@ def test_serve_with_files_that_cannot_be_used_explains_in_one_line_and_changes_n
 ) -> None:
     own, other = authority.issue("server"), authority.issue("other")
     certificate, key, says = {
-        "no key": (own.certificate, other.key, "no certificate with its key"),
+        "no key": (own.certificate, other.key, "not a usable certificate with its key"),
         "half": (own.certificate, None, "belong together"),
         "expired": (*_of(authority.issue("old", lasts=timedelta(days=-1))), "so it is not valid now"),
         "missing": (tmp_path / "none.pem", own.key, "No such file"),
-        "unreadable": (authority.certificate.parent, own.key, "no certificate with its key"),
+        "unreadable": (authority.certificate.parent, own.key, "not a usable certificate with its key"),
     }[case]
     files = {"CERTIFICATE": certificate, "KEY": key}
     environment = {f"ACCESS_POLICY_HTTP_TLS_{name}": str(path) for name, path in files.items() if path is not None}
