@@ -193,7 +193,7 @@ def test_days_from_a_file_that_is_not_a_calendar_raises_ics_invalid(content: byt
 
 @pytest.mark.parametrize(("first", "last"), [(2028, 2026), (2026, 2036), (1999, 2001), (2199, 2201)])
 def test_the_years_are_bounded(first: int, last: int) -> None:
-    assert "years takes" in refused(ics(), first, last)
+    assert "years must be" in refused(ics(), first, last)
 
 
 # --- as real programs write them ---------------------------------------------------------------------------------------

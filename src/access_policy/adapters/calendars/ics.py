@@ -58,7 +58,7 @@ def read_ics(
     """
     if not YEAR_MIN <= first_year <= last_year <= YEAR_MAX or last_year - first_year >= YEARS_MAX:
         raise IcsInvalid(
-            f"years takes 1 to {YEARS_MAX} years such as 2026-2028, from {YEAR_MIN} to {YEAR_MAX}.", pointer="/years"
+            f"years must be 1 to {YEARS_MAX} years, such as 2026-2028, from {YEAR_MIN} to {YEAR_MAX}.", pointer="/years"
         )
     text = text_of(content)
     calendar = parsed(text)

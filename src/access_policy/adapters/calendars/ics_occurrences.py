@@ -40,7 +40,7 @@ def occurrence_of(event: Event, reading: Reading) -> Occurrence | None:
         return None
     reason = one_line(event.get("SUMMARY"))
     if not reason:
-        raise IcsInvalid(f"{name_of(event, reading.text)} has no SUMMARY. Add one: it is the reason of its days.")
+        raise IcsInvalid(f"{name_of(event, reading.text)} has no SUMMARY. Add one; it is the reason that its days get.")
     start = moment_of(event, "DTSTART", reading)
     lasts = length_of(event, start, reading)
     return Occurrence(start, lasts, reason, _is_timed(start, lasts, reading.zone))

@@ -58,7 +58,7 @@ def claims_of(location: StoreLocation, tenant_id: TenantId) -> Claims:
     """
     if isinstance(location, AwsAddress):
         raise CannotErase(
-            f"{tenant_id} cannot be erased from a DynamoDB store, whose log has no place for a gap. Nothing was erased. "
+            f"{tenant_id} cannot be erased from a DynamoDB store, whose log cannot have gaps. Nothing was erased. "
             "Remove its vehicles (vehicles remove), which deletes the keys of their identifiers, and its webhooks and API "
             "keys; docs/operations.md says how to remove the rest."
         )

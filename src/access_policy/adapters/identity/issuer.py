@@ -171,7 +171,9 @@ async def _body(answer: httpx.Response) -> bytes:
     async for part in answer.aiter_bytes():
         body += part
         if len(body) > DOCUMENT_MAX:
-            raise IssuerUnusable(f"{answer.url} answers with more than {DOCUMENT_MAX} bytes; is it an issuer?")
+            raise IssuerUnusable(
+                f"{answer.url} answers with more than {DOCUMENT_MAX} bytes; check that it is an issuer."
+            )
     return bytes(body)
 
 

@@ -87,7 +87,7 @@ class HttpsOcpiPeers:
         """Push the booking and return the status that counts for the queue: None if the partner received the message but did
         not accept the booking.
         """
-        assert partner.connection is not None, "only a connected partner is pushed to"
+        assert partner.connection is not None, "bookings are pushed to connected partners only"
         url = partner.connection.url_of(BOOKING, RECEIVER)
         if url is None:
             raise PeerFailed(f"the partner has no endpoint {BOOKING} {RECEIVER}")
@@ -101,7 +101,7 @@ class HttpsOcpiPeers:
         try:
             code = json.loads(answer.body)["status_code"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            return None, "the answer is not an envelope of OCPI"
+            return None, "the answer is not an OCPI envelope"
         return (answer.status, "") if code == Code.OK else (None, f"status_code {code}")
 
     async def unregister(self, connection: PartnerConnection) -> None:

@@ -147,7 +147,7 @@ async def _tried(read: Callable[[], Awaitable[Answer]], tries: int) -> Answer:
             pause_s = backoff.next_s()
             if backoff.failures >= tries:
                 raise
-            log.warning("the rebuild waits for the log and reads it again: %s", trouble)
+            log.warning("the rebuild waits for the log, then reads it again: %s", trouble)
             await asyncio.sleep(pause_s)
 
 

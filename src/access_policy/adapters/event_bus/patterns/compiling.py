@@ -186,9 +186,9 @@ def _numeric(operand: Any) -> Matcher:
         if sign not in matchers.COMPARISONS:
             raise ValueError(f"unknown comparison {sign!r}")
         if not matchers.is_number(number) or abs(number) > matchers.NUMBER_MAX:
-            raise ValueError("numbers lie between -5e9 and 5e9")
+            raise ValueError("numbers must be between -5e9 and 5e9")
     if len(conditions) == 2 and not (conditions[0][0] in (">", ">=") and conditions[1][0] in ("<", "<=")):
-        raise ValueError("a range has its lower bound first")
+        raise ValueError("a range must start with its lower bound")
     if len(conditions) == 2 and conditions[0][1] >= conditions[1][1]:
         raise ValueError("the lower bound is not below the upper one")
     return matchers.numeric(conditions)

@@ -142,7 +142,7 @@ class _Transaction:
         of_slices = cancelled.reasons[: len(self.puts)]
         if CONDITION_FAILED in of_slices:
             put = self.puts[of_slices.index(CONDITION_FAILED)]
-            raise IntegrityError(f"an item exists already at {' '.join(key_of(put['Item']))}")
+            raise IntegrityError(f"an item already exists at {' '.join(key_of(put['Item']))}")
 
     def _require_fit(self) -> None:
         commit = self.commit_at(1)

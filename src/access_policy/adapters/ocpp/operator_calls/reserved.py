@@ -71,7 +71,7 @@ def _of_keys(action: str, payload: Payload, reserved: Reserved) -> str | None:
 
 def _of_variables(action: str, payload: Payload, reserved: Reserved) -> str | None:
     if reserved.is_watched and action in MONITORS:
-        return "The service watches the charger's switch, and the call may end that"
+        return "The service watches the charger's switch, and the call may stop that"
     switches = {
         f"{each.component}.{each.variable}".lower() for each in reserved.switches if isinstance(each, DeviceVariable)
     }
@@ -111,4 +111,4 @@ def _tag(payload: Payload) -> str | None:
 
 _SWITCH: Final = "It switches the charger between freevend and managed access; set an override or a rule instead"
 _PASSWORD: Final = "It is the charger's password; rotate the password instead"  # noqa: S105  a text
-_OFFLINE: Final = "The service sets it from the charger's offline_starts and keeps it so; change offline_starts instead"
+_OFFLINE: Final = "The service sets it according to the charger's offline_starts; change offline_starts instead"
