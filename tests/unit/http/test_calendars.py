@@ -240,7 +240,11 @@ async def test_the_same_ics_file_again_records_nothing(api: HttpApi) -> None:
 @pytest.mark.parametrize(
     ("query", "content", "said"),
     [
-        ("", ICS.replace(b"RRULE:FREQ=YEARLY", b"RRULE:FREQ=HOURLY"), "The event '1' (line 5) recurs in an unsupported way"),
+        (
+            "",
+            ICS.replace(b"RRULE:FREQ=YEARLY", b"RRULE:FREQ=HOURLY"),
+            "The event '1' (line 5) recurs in an unsupported way",
+        ),
         ("", b"hello", "line 1 is not NAME:VALUE"),
         ("", ICS.replace(b"X-WR-CALNAME:Feiertage\n", b""), "name the calendar with ?name="),
         ("?years=2026-2099", ICS, "years must be 1 to 10 years"),
