@@ -28,7 +28,7 @@ _EVIDENCE = {
 _AUTOCHARGE = {
     Autocharge.YES: "yes",
     Autocharge.NO: "no; the service refuses an enrolment session for a MAC",
-    Autocharge.UNKNOWN: "not known; check that the charger supports it before you enrol MACs there",
+    Autocharge.UNKNOWN: "unknown; check that the charger supports it before you enrol MACs there",
 }
 _RESERVES = {
     Reserves.REPORTED: "connectors, if the charger reports that it supports reservations",
@@ -37,11 +37,11 @@ _RESERVES = {
     Reserves.NONE: "not on the charger; the service decides",
 }
 _NOT_KNOWN = (
-    "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no key is known; probe the charger and "
+    "ABB, Tritium, Kempower, Schneider, Delta, EVBox, go-e, Phihong, Siemens, Huawei: no known key; probe the charger and "
     "look for names with free, vend, plug or auth",
     "Bender and ebee (Mennekes and others): a parameter for free charging with a fixed RFID tag exists, but its key is not "
     "known; in its modes without OCPP the charger reports nothing",
-    "KEBA P30 and M20: authorisation is switched in the web interface; the charger then starts with a token of its own",
+    "KEBA P30 and M20: authorisation is switched in the web interface; the charger then starts with its own token",
     "Growatt THOR: `G_ChargerMode` is known, the meaning of its value 3 is not",
     "Enelion, Etrel Inch: a setting at the charger, not over OCPP",
 )
@@ -57,7 +57,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "The charger models that the service knows. `make docs` generates this file from the profile files; do not edit it."
     yield ""
-    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings, writes none, and proposes a profile."
+    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings without changing them, and proposes a profile."
     yield "Add your own profile with `access-policy profile put NAME FILE` or `PUT /v1/profiles/NAME`."
     yield ""
     yield "| profile | chargers | freevend switch | evidence |"
@@ -93,8 +93,8 @@ def _about(profile: CapabilityProfile) -> Iterator[str]:
     yield ""
     yield f"- Freevend: {_switched_by(profile)}"
     yield from (f"- {line}" for line in _switch_details(profile))
-    signal = "a status and a text in the depot's language" if profile.personal_message else "a status only"
-    signal += ", and on the display where there is one" if profile.display_message else ""
+    signal = "a status and a message in the depot's language" if profile.personal_message else "only a status"
+    signal += ", and on the display if there is one" if profile.display_message else ""
     yield f"- Denial signal: {signal}"
     if profile.denial_error_codes:
         codes = ", ".join(f"`{code}`" for code in sorted(profile.denial_error_codes))
