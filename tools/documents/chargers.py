@@ -57,7 +57,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "The charger models that the service knows. `make docs` generates this file from the profile files; do not edit it."
     yield ""
-    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings without changing them, and proposes a profile."
+    yield "`access-policy chargers probe CHARGER` reads a connected charger's settings, changes none, and proposes a profile."
     yield "Add your own profile with `access-policy profile put NAME FILE` or `PUT /v1/profiles/NAME`."
     yield ""
     yield "| profile | chargers | freevend switch | evidence |"
