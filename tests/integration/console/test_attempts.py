@@ -120,7 +120,7 @@ async def test_denial_is_enrolled_as_a_new_vehicle_on_a_phone(visitor: Visitor) 
     await screenshots(page, "enrol")
     await page.get_by_role("button", name="Enrol").click()
 
-    await page.get_by_text("Enrolled: guest-bus may charge").wait_for()
+    await page.get_by_text("Enrolled: guest-bus may now charge").wait_for()
     vehicle = await visitor.depot.send("GET", "/v1/vehicles/guest-bus")
     assert (vehicle["name"], len(vehicle["identifiers"])) == ("<i>Guest</i> bus", 1)
     await visitor.depot.send("DELETE", "/v1/vehicles/guest-bus")
@@ -151,7 +151,7 @@ async def test_refused_bus_is_enrolled_from_a_phone_in_five_taps(visitor: Visito
     await page.get_by_label("Vehicle", exact=True).fill("bus-103")
     await clicks.button("Enrol")
 
-    await page.get_by_text("Enrolled: bus-103 may charge").wait_for()
+    await page.get_by_text("Enrolled: bus-103 may now charge").wait_for()
     assert clicks.number == 5
     again = await visitor.depot.send("POST", "/v1/access-decisions", body | {"dry_run": True})
     assert (again["decision"], again["vehicle_id"]) == ("allowed", "bus-103")

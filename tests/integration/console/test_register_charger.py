@@ -15,7 +15,7 @@ async def test_charger_is_registered_once_and_retired_after_a_question(visitor: 
     await page.get_by_label("Capability profile").select_option("microocpp-1.6")
     await check_page(visitor, page)
     await page.get_by_role("button", name="Register").click()
-    await page.get_by_text("is registered already").wait_for()
+    await page.get_by_text("is already registered").wait_for()
     assert await page.get_by_label("Charge point id").input_value() == "NY-0099"
     await page.get_by_label("Name", exact=True).fill("bay-99")
     await screenshots(page, "register-charger")
