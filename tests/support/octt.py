@@ -1,7 +1,7 @@
 """The OCPP compliance test cases that concern a charging station management system, and which of them apply to this one.
 
 Ids and topics are those of OCPP 2.0.1 Part 6 and of the OCA's compliancy tests for 1.6. A test carries the ids that it plays
-as `@octt(...)`; what does not apply says why. docs/conformance.md is made from both by `make conformance`.
+as `@octt(...)`; a case that does not apply has the reason. `make conformance` generates docs/conformance.md from both.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 
 import pytest
 
-CERTIFICATES = "Certificates of chargers are made and renewed by a system of their own"
+CERTIFICATES = "A separate system issues and renews chargers' certificates"
 NETWORK = "Network profiles belong to commissioning"
-REPORTS = "Variables are read one by one; reports of the device model are not asked for"
-GROUPS = "No group ids are given: one vehicle must not stop another's charge"
+REPORTS = "Variables are read one by one; reports of the device model are not requested"
+GROUPS = "No group ids are sent: one vehicle must not stop another's charge"
 PNC = "Contract certificates are checked by the charge point operator's own back end; the emaid is decided here"
-NOT_ASKED = "The status of a transaction is told by the charger; it is not asked for"
+NOT_ASKED = "The charger reports the status of a transaction; the service does not request it"
 UNLOCK = "Unlocking is a maintenance command of another system"
 AVAILABILITY = "Chargers are never taken out of service from here"
-ANY_CONNECTOR = "A reservation names a charger; one of any connector or of a type is not asked for"
-ONE_MONITOR = "One monitor is set, on the charger's switch, and never taken away"
+ANY_CONNECTOR = "A reservation names a charger; reservations for any connector or for a connector type are not requested"
+ONE_MONITOR = "One monitor is set, on the charger's switch, and never removed"
 CUSTOMER = "Customer information on chargers is not read or cleared from here"
 ONE_WRITE = "Variables are written one by one, each read back"
-RESET_KINDS = "Only a reset of the whole charger when it is idle is asked for"
+RESET_KINDS = "The service only requests resets of the whole charger when it is idle"
 DIAGNOSTICS = "Logs and firmware belong to maintenance"
-BY_TRIGGER = "Only statuses of all connectors and boots are triggered"
-DISPLAY_KINDS = "Texts are set and cleared by id; they are not read, timed to start later or bound to a transaction"
+BY_TRIGGER = "Only status reports of all connectors and boot notifications are triggered"
+DISPLAY_KINDS = "Display messages are set and cleared by id; they are not read, scheduled for later or bound to a transaction"
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def document(failed: dict[str, bool]) -> str:
         "This page lists the cases of the OCPP compliance tests (OCTT) that concern a central system, as this project's",
         "tests play them: against the whole service over a real WebSocket, with every message of the service checked",
         "against the published schemas. It is not a certificate: the OCA's own tool was not available, and ids and topics",
-        "are those known in public. `make conformance` writes the table from a test run.",
+        "come from public sources. `make conformance` writes the table from a test run.",
         "",
         f"{len(CASES)} cases: {len(passes)} pass, {len(applies) - len(passes)} do not, "
         f"{len(CASES) - len(applies)} do not apply.",

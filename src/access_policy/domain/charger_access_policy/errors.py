@@ -60,7 +60,7 @@ class RuleOfSchedule(Conflict):
 
 
 class ScheduleElsewhere(Conflict):
-    """A charger follows schedules of its own depot only."""
+    """The schedule belongs to another depot; a charger can follow only schedules of its own depot."""
 
     code = "schedule-of-another-depot"
 
