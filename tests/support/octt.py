@@ -19,14 +19,18 @@ PNC = "Contract certificates are checked by the charge point operator's own back
 NOT_ASKED = "The charger reports the status of a transaction; the service does not request it"
 UNLOCK = "Unlocking is a maintenance command of another system"
 AVAILABILITY = "Chargers are never taken out of service from here"
-ANY_CONNECTOR = "A reservation names a charger; reservations for any connector or for a connector type are not requested"
+ANY_CONNECTOR = (
+    "A reservation names a charger; reservations for any connector or for a connector type are not requested"
+)
 ONE_MONITOR = "One monitor is set, on the charger's switch, and never removed"
 CUSTOMER = "Customer information on chargers is not read or cleared from here"
 ONE_WRITE = "Variables are written one by one, each read back"
 RESET_KINDS = "The service only requests resets of the whole charger when it is idle"
 DIAGNOSTICS = "Logs and firmware belong to maintenance"
 BY_TRIGGER = "Only status reports of all connectors and boot notifications are triggered"
-DISPLAY_KINDS = "Display messages are set and cleared by id; they are not read, scheduled for later or bound to a transaction"
+DISPLAY_KINDS = (
+    "Display messages are set and cleared by id; they are not read, scheduled for later or bound to a transaction"
+)
 
 
 @dataclass(frozen=True)
