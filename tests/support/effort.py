@@ -18,8 +18,8 @@ class Effort:
     calls = 0
 
 
-class Turns:
-    """`longest`: the most that was done in one turn: function calls, or what is counted."""
+class Iterations:
+    """`longest`: the most that was done in one iteration: function calls, or what is counted."""
 
     count = 0
     longest = 0
@@ -62,10 +62,10 @@ def at_most(calls: int) -> Iterator[Effort]:
 
 
 @asynccontextmanager
-async def turns_of_the_loop() -> AsyncIterator[Turns]:
-    """Count the function calls made on the event loop between two turns of a task that does nothing: as long as one of them
-    lasts, no charger gets an answer."""
-    turns = Turns()
+async def loop_iterations() -> AsyncIterator[Iterations]:
+    """Count the function calls made on the event loop between two iterations of a task that does nothing: as long as one
+    of them lasts, no charger gets an answer."""
+    iterations = Iterations()
     calls = 0
 
     def counted(_frame: FrameType, event: str, _argument: object) -> None:
@@ -75,8 +75,8 @@ async def turns_of_the_loop() -> AsyncIterator[Turns]:
     async def watch() -> None:
         nonlocal calls
         while True:
-            turns.count += 1
-            turns.longest = max(turns.longest, calls)
+            iterations.count += 1
+            iterations.longest = max(iterations.longest, calls)
             calls = 0
             await asyncio.sleep(0)
 
@@ -86,7 +86,7 @@ async def turns_of_the_loop() -> AsyncIterator[Turns]:
     with _without_collections():
         sys.setprofile(counted)
         try:
-            yield turns
+            yield iterations
             await asyncio.sleep(0)
         finally:
             sys.setprofile(before)
@@ -94,23 +94,23 @@ async def turns_of_the_loop() -> AsyncIterator[Turns]:
 
 
 @asynccontextmanager
-async def most_in_a_turn(count: Callable[[], int]) -> AsyncIterator[Turns]:
-    """By how much `count()` grows at the most in one turn of the event loop: items handled, work begun."""
-    turns = Turns()
+async def most_in_an_iteration(count: Callable[[], int]) -> AsyncIterator[Iterations]:
+    """By how much `count()` grows at the most in one iteration of the event loop: items handled, work begun."""
+    iterations = Iterations()
 
     async def watch() -> None:
         before = count()
         while True:
             await asyncio.sleep(0)
             now = count()
-            turns.count += 1
-            turns.longest = max(turns.longest, now - before)
+            iterations.count += 1
+            iterations.longest = max(iterations.longest, now - before)
             before = now
 
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0)
     try:
-        yield turns
+        yield iterations
         await asyncio.sleep(0)
     finally:
         watching.cancel()

@@ -111,26 +111,26 @@ class _Server:
 
 
 class SeenConnection(BoundedConnection):
-    """Counts the frames that it parses, in all and in one turn of the loop."""
+    """Counts the frames that it parses, in all and in one iteration of the loop."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         defaults = {"per_s": 50.0, "burst": 500, "send_timeout_s": 30.0, "counters": Counters(), "ping_interval": None}
         options = defaults | options
         self.parsed = 0
-        self.most_in_a_turn = 0
-        self._in_this_turn = 0
+        self.most_in_an_iteration = 0
+        self._in_this_iteration = 0
         super().__init__(*arguments, **options)
 
     def process_event(self, event: Event) -> None:
-        if self._in_this_turn == 0:
+        if self._in_this_iteration == 0:
             self.loop.call_soon(self._turn_ended)
-        self._in_this_turn += 1
+        self._in_this_iteration += 1
         self.parsed += isinstance(event, Frame)
         super().process_event(event)
 
     def _turn_ended(self) -> None:
-        self.most_in_a_turn = max(self.most_in_a_turn, self._in_this_turn)
-        self._in_this_turn = 0
+        self.most_in_an_iteration = max(self.most_in_an_iteration, self._in_this_iteration)
+        self._in_this_iteration = 0
 
 
 def text(payload: bytes) -> bytes:

@@ -25,11 +25,11 @@ class Held:
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
-        self.let_go = asyncio.Event()
+        self.release = asyncio.Event()
 
     async def take(self, route: Route, request: Request) -> None:
         self.asked.append(request)
-        await self.let_go.wait()
+        await self.release.wait()
         await route.continue_()
 
 
@@ -71,7 +71,7 @@ async def test_page_asks_again_after_twice_the_time_that_the_last_answer_took(lo
     assert len(held.asked) == 1
 
     await page.evaluate(FINISHED)
-    held.let_go.set()
+    held.release.set()
     async with asyncio.timeout(DEADLINE_S):
         # The page's clock stands: how long the answer takes here is not what it measures.
         while (finished_ms := await page.evaluate("window.finishedAt ?? null")) is None:  # noqa: ASYNC110

@@ -87,11 +87,11 @@ async def test_a_held_stream_waits_longer_and_does_not_forget_what_was_passed_ov
 async def test_a_stream_is_let_go_only_when_all_that_was_passed_over_is_published(positions: RelayPositions) -> None:
     await positions.advance(10, [HELD])
 
-    assert not await positions.let_go(HELD.stream, published_to=4)
+    assert not await positions.release(HELD.stream, published_to=4)
     assert await positions.held() == [HELD]
-    assert await positions.let_go(HELD.stream, published_to=5)
+    assert await positions.release(HELD.stream, published_to=5)
     assert await positions.held() == []
-    assert await positions.let_go(HELD.stream, published_to=5), "twice is fine"
+    assert await positions.release(HELD.stream, published_to=5), "twice is fine"
 
 
 async def test_streams_are_tried_in_the_order_of_their_time(positions: RelayPositions) -> None:

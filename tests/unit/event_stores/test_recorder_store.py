@@ -47,11 +47,11 @@ class HangingRecorder(POPOApplicationRecorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reached, self.let_go, self.written = threading.Event(), threading.Event(), threading.Event()
+        self.reached, self.release, self.written = threading.Event(), threading.Event(), threading.Event()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         self.reached.set()
-        assert self.let_go.wait(10)
+        assert self.release.wait(10)
         positions = super().insert_events(stored_events, **kwargs)
         self.written.set()
         return positions
@@ -115,7 +115,7 @@ async def test_no_caller_waits_beyond_the_deadline_and_what_had_not_begun_never_
 
     outcomes = await asyncio.gather(store.append(under_way), store.append(queued), return_exceptions=True)
     assert recorder.reached.is_set()
-    recorder.let_go.set()
+    recorder.release.set()
     await asyncio.to_thread(recorder.written.wait, 10)
     patient = RecorderEventStore(recorder)
     await patient.append(under_way)  # written meanwhile: found by its events' ids
@@ -134,7 +134,7 @@ async def test_the_event_loop_is_free_and_readers_are_served_while_the_disk_is_s
     assert await store.last_position() == 0
     assert not appending.done()
 
-    recorder.let_go.set()
+    recorder.release.set()
     assert await appending == 1
     await store.close()
 
@@ -148,7 +148,7 @@ async def test_a_caller_that_gives_up_leaves_the_store_in_order() -> None:
     appending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await appending
-    recorder.let_go.set()
+    recorder.release.set()
     await store.append([notes(B, ["next"])])
 
     assert await texts(store) == ["given up", "next"]
@@ -163,4 +163,4 @@ async def test_closing_has_a_deadline_too() -> None:
 
     with pytest.raises(StoreUnavailable):
         await store.close()
-    recorder.let_go.set()
+    recorder.release.set()

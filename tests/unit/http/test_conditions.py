@@ -19,7 +19,7 @@ from access_policy.domain.charger_access_policy.policy import fold
 from access_policy.entrypoints.http.v1 import chargers
 from access_policy.entrypoints.http.v1.charger_reader import ChargerReader
 from tests.support.builders import BAY, FREEVEND, MANAGED, MINUTE, NOON, registered
-from tests.support.effort import most_in_a_turn
+from tests.support.effort import most_in_an_iteration
 from tests.support.http_api import HttpApi
 from tests.support.rows import ACME
 from tests.support.switching import applied, failed, requested
@@ -88,7 +88,7 @@ def test_an_unsupported_charger_is_not_pretended_to_be_ready() -> None:
     assert found["Stalled"] == (ConditionStatus.FALSE, "nothing_waits")
 
 
-async def test_a_page_of_chargers_is_worked_out_in_turns(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_of_chargers_is_worked_out_in_slices(api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(50):
         body = {"charge_point_id": f"MORE-{number}", "depot_id": "north", "profile": "ocpp16-central"}
         await api.send("PUT", f"/v1/chargers/more-{number}", {**body, "baseline_mode": "managed"})
@@ -101,8 +101,8 @@ async def test_a_page_of_chargers_is_worked_out_in_turns(api: HttpApi, monkeypat
 
     monkeypatch.setattr(ChargerReader, "status", counted)
 
-    async with most_in_a_turn(lambda: shown) as turns:
+    async with most_in_an_iteration(lambda: shown) as iterations:
         answer = await api.get("/v1/chargers?limit=200")
 
     assert len(answer.json()["items"]) == shown == 51
-    assert turns.longest <= chargers.SHOWN_AT_A_TIME
+    assert iterations.longest <= chargers.SHOWN_AT_A_TIME

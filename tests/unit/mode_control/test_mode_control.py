@@ -63,7 +63,7 @@ class ScriptedCharger:
     loses_the_answer: bool = False
     after_reboot: bool = False
     reboots: int = 0
-    let_go: int = 0
+    release: int = 0
     watched: list[DeviceVariable] = field(default_factory=list)
     writes: list[AccessMode] = field(default_factory=list)
     cache_cleared: int = 0
@@ -80,7 +80,7 @@ class ScriptedCharger:
         return self.epoch
 
     async def let_serve(self, key: ChargerKey) -> None:
-        self.let_go += 1
+        self.release += 1
 
     async def write_switch(self, switch: Switch, mode: AccessMode, wanted: StillWanted) -> Written:
         self.before_write()

@@ -72,7 +72,7 @@ def test_flood_of_small_frames_in_one_turn_of_the_loop_is_parsed_by_the_slice(fr
         network.say(*(frame for _ in range(20_000)))
         await asyncio.sleep(0.001)  # by the clock that leaps: when nothing else is to be done
         assert connection.parsed == 20_000
-        return connection.most_in_a_turn
+        return connection.most_in_an_iteration
 
     assert run_in_virtual_time(flooded()) <= SLICE_BYTES // len(frame) + 1
 

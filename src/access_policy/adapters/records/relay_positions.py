@@ -123,7 +123,7 @@ class SqlRelayPositions:
 
         await self._tables.write(write)
 
-    async def let_go(self, stream: StreamId, *, published_to: int) -> bool:
+    async def release(self, stream: StreamId, *, published_to: int) -> bool:
         of_stream = (_HELD.c.bus == self._bus, _HELD.c.stream == stream)
 
         def write(connection: Connection) -> bool:
@@ -181,7 +181,7 @@ class MemoryRelayPositions:
         known = self._held.get(held.stream, held)
         self._held[held.stream] = replace(held, passed=max(known.passed, held.passed))
 
-    async def let_go(self, stream: StreamId, *, published_to: int) -> bool:
+    async def release(self, stream: StreamId, *, published_to: int) -> bool:
         if stream in self._held and self._held[stream].passed > published_to:
             return False
         self._held.pop(stream, None)

@@ -15,6 +15,7 @@ from access_policy.application.commands.put_charger import PutChargerHandler
 from access_policy.application.commands.retire_charger import RetireCharger, RetireChargerHandler
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, VersionMismatch
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.import_plans import ImportPlans
 from access_policy.application.registry_import.checks import (
@@ -28,7 +29,6 @@ from access_policy.application.registry_import.errors import ImportHasErrors, Im
 from access_policy.application.registry_import.runs import Progress
 from access_policy.application.retrying import retrying
 from access_policy.application.streams import policy_stream
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId
@@ -80,7 +80,7 @@ class ChargerPlanApplier:
         refused: list[RefusedRow] = []
         applied: Counter[Action] = Counter()
         done = 0
-        async for row in in_turns(rows):
+        async for row in cooperatively(rows):
             progress(done, len(rows))
             try:
                 await retrying(self._one)(context, row)
@@ -124,7 +124,7 @@ class ChargerPlanApplier:
             )
         unnamed = any(row.charger_id is None for row in plan.rows)
         refused: dict[ChargerId | None, RefusedRow] = {}
-        async for row in in_turns([row for row in plan.rows if row.touched is not None]):
+        async for row in cooperatively([row for row in plan.rows if row.touched is not None]):
             said = await self._no_longer(context, row)
             if said is None and unnamed and row.action is Action.REMOVE:
                 said = f"A row with errors does not name its charger and could mean this one; correct it and {_ANEW}."

@@ -11,13 +11,13 @@ from access_policy.application.charger_import.cells import CHARGERS, read_charge
 from access_policy.application.charger_import.plan import PLAN_IDS, ChargerImportPlan
 from access_policy.application.charger_import.planning import ChargerPlanner
 from access_policy.application.context import Context
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.import_plans import ImportPlans
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.csv_file import rows_of
 from access_policy.application.registry_import.runs import ImportRuns, Progress
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, TenantId
 from access_policy.domain.vehicle_registry.import_plan import ImportMode, PlanRecord
@@ -59,7 +59,7 @@ class ChargerImports(ImportRuns[ChargerImportPlan]):
         fingerprint = await asyncio.to_thread(self._plans.fingerprint_of, tenant_id, file)
         position = await self._store.last_position()
         in_service: dict[ChargerId, ChargerAccessPolicy] = {}
-        async for charger_id in in_turns(list(self._chargers.charger_ids_of(tenant_id))):
+        async for charger_id in cooperatively(list(self._chargers.charger_ids_of(tenant_id))):
             policy = await self._planner.put_charger.policies.find(tenant_id, charger_id)
             if policy is not None and policy.retired_at is None:
                 in_service[charger_id] = policy

@@ -11,7 +11,7 @@ from access_policy.application.charger_import.cells import CHARGERS, PASSWORD, R
 from access_policy.application.charger_import.plan import ChargerPlanRow, ColumnChange
 from access_policy.application.commands.put_charger import PutCharger, PutChargerHandler
 from access_policy.application.context import Context
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargePointId, ChargerId
@@ -68,7 +68,7 @@ class ChargerPlanner:
         """Return one plan row per row of the file, in order; in `replace` mode the chargers to retire follow, by id."""
         drafts = [_Draft(row, errors=list(row.errors)) for row in read]
         _refuse_double_chargers(drafts)
-        async for draft in in_turns(drafts):
+        async for draft in cooperatively(drafts):
             await self._draft(context, draft)
         named = {draft.charger_id for draft in drafts if draft.charger_id is not None}
         removed = sorted(set(in_service) - named) if mode is ImportMode.REPLACE else []
@@ -109,7 +109,7 @@ class ChargerPlanner:
     ) -> None:
         """Refuse a charge point id of another charger unless the same plan releases it there first."""
         _refuse_double_charge_points(drafts)
-        async for draft in in_turns(drafts):
+        async for draft in cooperatively(drafts):
             if draft.command is None or draft.charger_id is None:
                 continue
             claim = await self.put_charger.claims.get(draft.command.charge_point_id)

@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from access_policy.application.charger_reservations.reconcile import ReservationReconciler
 from access_policy.application.charger_tasks import ChargerTasks
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.ports.charger_reservations import ReservableChargers
 from access_policy.application.ports.clock import Clock
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class ReservationKeeper:
             while True:
                 if time.monotonic() >= resync_at:
                     resync_at = time.monotonic() + RESYNC_S
-                    async for key in in_turns(self.chargers.connected_chargers(), at_a_time=AT_A_TIME):
+                    async for key in cooperatively(self.chargers.connected_chargers(), at_a_time=AT_A_TIME):
                         self.trigger(key)
                 self.look()
                 await self._rest()

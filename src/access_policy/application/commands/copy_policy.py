@@ -10,9 +10,9 @@ from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.previews import Horizon, Preview
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.retrying import retrying
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.copying import Parts, copy_policy
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -55,7 +55,7 @@ class CopyPolicyHandler:
         horizon = None
         if command.dry_run:
             horizon = Horizon.of(command.start, command.end, chargers=len(wanted), now=self.change.clock.now())
-        return [await self._one(context, _Copy(each, source, command), horizon) async for each in in_turns(wanted)]
+        return [await self._one(context, _Copy(each, source, command), horizon) async for each in cooperatively(wanted)]
 
     async def _wanted(self, context: Context, command: CopyPolicy, source: ChargerAccessPolicy) -> list[ChargerId]:
         if command.charger_ids is not None:

@@ -12,10 +12,10 @@ from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.commands.previews import Horizon, Preview
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy, check_version
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.directories import DepotsOfSchedules
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.retrying import retrying
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.events import PolicyEvent
 from access_policy.domain.charger_access_policy.following import follow_schedule, leave_schedule
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
@@ -107,7 +107,7 @@ async def follow_each(
 ) -> list[ChangedOne]:
     """Return a result for each charger. Raises only `StoreUnavailable`; every other failure is the charger's own result."""
     results = []
-    async for charger_id in in_turns(list(charger_ids)):
+    async for charger_id in cooperatively(list(charger_ids)):
         command = FollowSchedule(schedule_id=schedule_id, charger_id=charger_id, follows=follows)
         try:
             done = await retrying(_OneOf(follow, depot_id))(context, command)
@@ -130,7 +130,7 @@ async def preview_each(
 ) -> list[ChangedOne]:
     """Return each charger's timelines before and after; `depot` is the depot as it would be."""
     results = []
-    async for charger_id in in_turns(list(charger_ids)):
+    async for charger_id in cooperatively(list(charger_ids)):
         try:
             policy = await policies.get(context.tenant_id, charger_id)
             events = _decided(policy, depot, schedule_id, follows=follows)

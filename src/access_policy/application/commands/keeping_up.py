@@ -15,8 +15,8 @@ from access_policy.application.context import SYSTEM, Context, new_id
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.following import keep_up
 from access_policy.domain.errors import Refused
 
@@ -45,7 +45,7 @@ class KeepingUp:
 
     async def look(self) -> None:
         """Check all chargers once. Raises `StoreUnavailable`: check again later."""
-        async for charger in in_turns(list(self._view.chargers()), at_a_time=AT_A_TIME):
+        async for charger in cooperatively(list(self._view.chargers()), at_a_time=AT_A_TIME):
             if self._is_behind(charger):
                 await self._level(charger)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.retrying import retrying
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.following import keep_up
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, DepotId, ScheduleId
@@ -51,7 +51,7 @@ class ChargersFollow:
         already has its new version. Raises `TooBusy`.
         """
         position = 0
-        async for charger_id in in_turns(await self.chargers.charger_ids(context.tenant_id, depot_id)):
+        async for charger_id in cooperatively(await self.chargers.charger_ids(context.tenant_id, depot_id)):
             followed = await self._level(context, _Follower(depot_id, charger_id))
             position = max(position, followed.position)
         return position
@@ -63,7 +63,7 @@ class ChargersFollow:
         stop the rest. `besides` are chargers that the directory may not know yet."""
         at_depot = await self.chargers.charger_ids(context.tenant_id, depot_id)
         found = {}
-        async for charger_id in in_turns(list(dict.fromkeys((*at_depot, *besides)))):
+        async for charger_id in cooperatively(list(dict.fromkeys((*at_depot, *besides)))):
             try:
                 found[charger_id] = await self._level(context, _Follower(depot_id, charger_id))
             except (Refused, TooBusy) as refusal:

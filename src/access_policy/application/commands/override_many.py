@@ -13,10 +13,10 @@ from access_policy.application.commands.on_policy import ChangePolicy
 from access_policy.application.commands.override_previews import OverrideEffect, effect_of
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.retrying import retrying
-from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown, OverrideUnknown
 from access_policy.domain.charger_access_policy.events import PolicyEvent
@@ -105,7 +105,7 @@ class _Trying:
 async def _each(context: Context, charger_ids: list[ChargerId], run: _Recording | _Trying) -> list[OverriddenOne]:
     """Return a result for each charger. Raises only `StoreUnavailable`; every other failure is the charger's own result."""
     results = []
-    async for charger_id in in_turns(charger_ids):
+    async for charger_id in cooperatively(charger_ids):
         try:
             results.append(await retrying(run)(context, _OnOne(charger_id)))
         except (Refused, TooBusy) as refusal:
@@ -161,7 +161,7 @@ class LiftManyHandler:
         `OverrideUnknown` if no charger of the depot has it."""
         await self.depots.get(context.tenant_id, command.depot_id)
         having = []
-        async for charger_id in in_turns(await self.chargers.charger_ids(context.tenant_id, command.depot_id)):
+        async for charger_id in cooperatively(await self.chargers.charger_ids(context.tenant_id, command.depot_id)):
             policy = await self.change.policies.get(context.tenant_id, charger_id)
             if command.override_id in policy.overrides or command.override_id in policy.never_begun:
                 having.append(charger_id)

@@ -8,9 +8,9 @@ from typing import Final
 from access_policy.application.commands import Done
 from access_policy.application.commands.on_registry import ChangeRegistry
 from access_policy.application.context import Context
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.agreements import Agreement
 from access_policy.domain.vehicle_registry.errors import AgreementChargerUnknown, AgreementDepotUnknown
@@ -46,6 +46,6 @@ class PutAgreementHandler:
         for depot_id in sorted(agreement.depot_ids):
             if await self.depots.find(tenant_id, depot_id) is None:
                 raise AgreementDepotUnknown(f"There is no depot {depot_id[:64]}, {_SO}", pointer="/depot_ids")
-        async for charger_id in in_turns(sorted(agreement.charger_ids)):
+        async for charger_id in cooperatively(sorted(agreement.charger_ids)):
             if not await self.policies.has(tenant_id, charger_id):
                 raise AgreementChargerUnknown(f"There is no charger {charger_id[:64]}, {_SO}", pointer="/charger_ids")

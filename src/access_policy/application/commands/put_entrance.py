@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from access_policy.application.commands import Done
 from access_policy.application.context import Context
 from access_policy.application.errors import check_version
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.directories import BooksInMemory, DepotsOfEntrances
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.depots.entrances import Entrance, EntranceIdTaken
 from access_policy.domain.ids import ChargerId, DepotId, TenantId
@@ -60,7 +60,7 @@ class PutEntranceHandler:
             )
 
     async def _must_lead_somewhere(self, tenant_id: TenantId, command: PutEntrance) -> None:
-        async for charger_id in in_turns(sorted(command.entrance.charger_ids)):
+        async for charger_id in cooperatively(sorted(command.entrance.charger_ids)):
             await self._must_be_in_service(tenant_id, command.depot_id, charger_id)
         known = self.books.book(tenant_id, command.depot_id).groups
         for group_id in sorted(command.entrance.group_ids):

@@ -8,7 +8,7 @@ from access_policy.application.commands import Done
 from access_policy.application.commands.on_book import ChangeBook
 from access_policy.application.commands.reservation_drafts import ReservablePlaces
 from access_policy.application.context import Context
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 from access_policy.domain.ids import DepotId
 from access_policy.domain.reservations.reservation import ReservationGroup
 
@@ -31,7 +31,7 @@ class PutReservationGroupHandler:
         tenant_id, depot_id, group = context.tenant_id, command.depot_id, command.group
         await self.change.depots.get(tenant_id, depot_id)
         group.check()
-        async for charger_id in in_turns(sorted(group.charger_ids)):
+        async for charger_id in cooperatively(sorted(group.charger_ids)):
             await self.places.check_charger(tenant_id, depot_id, charger_id, pointer="/charger_ids")
         now = self.change.clock.now()
         return await self.change(

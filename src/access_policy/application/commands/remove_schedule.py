@@ -9,8 +9,8 @@ from access_policy.application.commands.follow_schedule import depot_of
 from access_policy.application.commands.on_depot import ChargersFollow
 from access_policy.application.context import Context
 from access_policy.application.errors import check_version
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.directories import DepotsOfSchedules
-from access_policy.application.turns import in_turns
 from access_policy.domain.depots.depot import Depot, ScheduleInUse
 from access_policy.domain.ids import ChargerId, ScheduleId
 
@@ -47,7 +47,7 @@ class RemoveScheduleHandler:
 
     async def _must_be_unused(self, context: Context, depot: Depot, schedule_id: ScheduleId) -> None:
         follow, users = self.chargers_follow, list[ChargerId]()
-        async for charger_id in in_turns(await follow.chargers.charger_ids(context.tenant_id, depot.depot_id)):
+        async for charger_id in cooperatively(await follow.chargers.charger_ids(context.tenant_id, depot.depot_id)):
             policy = await follow.policies.get(context.tenant_id, charger_id)
             if schedule_id in policy.schedules:
                 users.append(charger_id)

@@ -10,12 +10,12 @@ from access_policy.application.commands.rule_drafts import RuleDraft
 from access_policy.application.commands.schedule_mode import ScheduleMode, ScheduleModeHandler
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.retrying import retrying
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, DepotId, RuleId
@@ -61,7 +61,7 @@ class ScheduleModeForManyHandler:
         if command.dry_run:
             horizon = Horizon.of(command.start, command.end, chargers=len(wanted), now=self.clock.now())
         there = frozenset(at_depot)
-        return [await self._one(context, command, each, there, horizon) async for each in in_turns(wanted)]
+        return [await self._one(context, command, each, there, horizon) async for each in cooperatively(wanted)]
 
     async def _one(
         self,

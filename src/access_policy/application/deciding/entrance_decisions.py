@@ -14,7 +14,7 @@ from access_policy.application.deciding.inputs import InputsFromMemory
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 from access_policy.domain.access.decision import Step, explain
 from access_policy.domain.access.denial import Denial
 from access_policy.domain.access.entrance import Behind, best_of, entry_holds_until
@@ -57,7 +57,7 @@ class EntranceDecisions:
     async def prepare(self, attempt: EntranceAttempt, *, at: datetime) -> None:
         """Compile the timelines of the chargers behind the entrance, letting other tasks run in between. Raises what
         `decide` raises."""
-        async for charger in in_turns(self._led(attempt).chargers):
+        async for charger in cooperatively(self._led(attempt).chargers):
             charger.timeline_at(at)
 
     def decide(self, attempt: EntranceAttempt, attempt_id: AttemptId, *, at: datetime) -> AtEntrance:

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from access_policy.application.decision_view.charger_view import AHEAD, LOOK_NOW
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.errors import ChargerUnknown
 from access_policy.domain.ids import ChargerId, ChargerKey, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
@@ -79,7 +79,7 @@ class Narrowing:
             due = [
                 each for each in self.view.chargers() if each.narrowed_until is not None and each.narrowed_until <= now
             ]
-            async for charger in in_turns(due, at_a_time=NARROWED_AT_A_TIME):
+            async for charger in cooperatively(due, at_a_time=NARROWED_AT_A_TIME):
                 narrowed_before = charger.policy.narrowed
                 charger.narrow_if_due(now)
                 if charger.policy.narrowed != narrowed_before:

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from access_policy.application.decision_view.charger_view import ChargerView, Narrower
 from access_policy.application.decision_view.tenant_view import NOTHING_KNOWN, TenantView
 from access_policy.application.decision_view.whole_commands import whole_commands
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.event_store import Recorded
 from access_policy.application.ports.view_snapshots import Anchor, ViewState
 from access_policy.application.streams import tenant_of
-from access_policy.application.turns import in_turns
 from access_policy.domain.capability_profiles.profile import CapabilityProfileEvent
 from access_policy.domain.charge_points.claims import ChargePointClaimed, ChargePointReleased
 from access_policy.domain.charger_access_policy import events as policy_events
@@ -289,7 +289,7 @@ class DecisionView:
 
     async def follow(self, batch: Sequence[Recorded], reached: int) -> None:
         """Fold a batch of the log; `reached` is the position up to which all events of `TYPES` have been seen."""
-        async for part in in_turns(whole_commands(batch)):
+        async for part in cooperatively(whole_commands(batch)):
             for is_of_books, alike in groupby(part, lambda each: isinstance(each.event, _RESERVATION)):
                 if is_of_books:
                     self._fold_books(alike)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from access_policy.application.context import SYSTEM, Context, enveloped, new_id
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import (
     Append,
@@ -23,7 +24,6 @@ from access_policy.application.queries.access_report import COUNTS, AccessReport
 from access_policy.application.queries.compliance_measures import ComplianceGroup
 from access_policy.application.queries.mode_compliance import ComplianceQuestion, ModeCompliance
 from access_policy.application.streams import notice_stream
-from access_policy.application.turns import in_turns
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import TenantId
@@ -78,7 +78,9 @@ class DigestWatch:
         now = self._clock.now()
         due: set[StreamId] = set()
         tenants = {each.tenant_id for each in self._view.chargers()}
-        async for tenant_id, depot in in_turns([(one, each) for one in tenants for each in self._view.depots_of(one)]):
+        async for tenant_id, depot in cooperatively(
+            [(one, each) for one in tenants for each in self._view.depots_of(one)]
+        ):
             if (day := day_to_digest(depot, now)) is not None:
                 stream = notice_stream(tenant_id, "depot_digest", depot.depot_id, day[1])
                 due.add(stream)

@@ -25,6 +25,7 @@ from access_policy.application.dispatch_import.checks import (
 from access_policy.application.dispatch_import.known import GatherKnown
 from access_policy.application.dispatch_import.plan import DispatchPlan, DispatchPlanRow
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore, VersionConflict
 from access_policy.application.ports.import_plans import ImportPlans
@@ -33,7 +34,6 @@ from access_policy.application.registry_import.errors import ImportFailed
 from access_policy.application.registry_import.runs import Progress
 from access_policy.application.repositories.reservation_books import ReservationBooks
 from access_policy.application.streams import reservation_book_stream
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ReservationId, VehicleId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.events import ConflictKind, ReservationEvent
@@ -48,7 +48,7 @@ from access_policy.domain.vehicle_registry.import_plan import (
 )
 
 EVENTS_AN_APPEND = 300
-FOLDED_A_TURN = 20
+FOLDED_AT_A_TIME = 20
 TRIES = 6
 
 
@@ -149,16 +149,16 @@ class DispatchPlanApplier:
         if book.version != version:
             raise VersionConflict("the depot's reservations changed meanwhile")
         await self.books.record(context, book, tuple(events), now=now)
-        async for first in in_turns(range(0, len(events), FOLDED_A_TURN)):
-            self.books.follow(context.tenant_id, events[first : first + FOLDED_A_TURN], version + first + 1)
+        async for first in cooperatively(range(0, len(events), FOLDED_AT_A_TIME)):
+            self.books.follow(context.tenant_id, events[first : first + FOLDED_AT_A_TIME], version + first + 1)
 
     async def _touched_by(self, record: PlanRecord, after_version: int) -> frozenset[ReservationId]:
         """Return the reservations that an earlier run of this plan has changed."""
         assert record.depot_id is not None
         stream = reservation_book_stream(record.tenant_id, record.depot_id)
         found = set()
-        async for recorded in in_turns(
-            await self.store.load(stream, after_version=after_version), at_a_time=FOLDED_A_TURN
+        async for recorded in cooperatively(
+            await self.store.load(stream, after_version=after_version), at_a_time=FOLDED_AT_A_TIME
         ):
             if recorded.envelope.causation_id == record.plan_id:
                 event = recorded.event

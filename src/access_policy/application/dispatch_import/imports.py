@@ -11,6 +11,7 @@ from access_policy.application.dispatch_import.cells import ASSIGNMENTS, ReadAss
 from access_policy.application.dispatch_import.checks import BookAsNow
 from access_policy.application.dispatch_import.plan import PLAN_IDS, DispatchPlan
 from access_policy.application.dispatch_import.planning import Planned, plan_rows
+from access_policy.application.event_loop import release
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.import_plans import ImportPlans
@@ -18,7 +19,6 @@ from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.csv_file import rows_of
 from access_policy.application.registry_import.runs import ImportRuns, Progress
 from access_policy.application.repositories.depots import Depots
-from access_policy.application.turns import let_go
 from access_policy.domain.ids import DepotId, TenantId
 from access_policy.domain.vehicle_registry.import_plan import ImportMode, PlanRecord
 
@@ -61,7 +61,7 @@ class DispatchImports(ImportRuns[DispatchPlan]):
             return plan_rows(as_now.book(), read, mode, zone, known, now)
 
         found = await asyncio.to_thread(planned)
-        await let_go(read)
+        await release(read)
         plan = DispatchPlan(
             tenant_id=tenant_id,
             plan_id="",  # set when the plan is stored

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from access_policy.application.commands.reservation_drafts import ReservablePlaces
 from access_policy.application.dispatch_import.drafting import Known
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.directories import RegistriesInMemory
-from access_policy.application.turns import in_turns
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, DepotId, TenantId, VehicleId
 
@@ -23,7 +23,7 @@ class GatherKnown:
     ) -> Known:
         """Look up the vehicles and chargers. Raises `StoreUnavailable`."""
         refused = {}
-        async for charger_id in in_turns(sorted(chargers)):
+        async for charger_id in cooperatively(sorted(chargers)):
             try:
                 await self.places.check_charger(tenant_id, depot_id, charger_id)
             except Refused as refusal:

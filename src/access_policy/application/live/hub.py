@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from access_policy.application.backoff import Backoff
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.live.messages import (
     Audience,
     EndReason,
@@ -27,7 +28,6 @@ from access_policy.application.live.recent_messages import RecentMessages
 from access_policy.application.live.subjects import TYPES, Subject, subjects_of
 from access_policy.application.live.subscription import Subscription
 from access_policy.application.ports.event_store import EventStore, Recorded, Unreadable
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import DepotId, TenantId
 from access_policy.domain.site_energy.events import DemandMeasured
 
@@ -218,7 +218,7 @@ class LiveHub:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             beats: dict[int, Piece] = {}
-            async for subscription in in_turns(self._all(), at_a_time=CLIENTS_AT_A_TIME):
+            async for subscription in cooperatively(self._all(), at_a_time=CLIENTS_AT_A_TIME):
                 position = max(subscription.floor, self._position)
                 subscription.put(beats.setdefault(position, Piece(heartbeat(position))))
 

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from access_policy.application.decision_view.charger_view import ChargerView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.secrets import vault_key
-from access_policy.application.turns import in_turns
 from access_policy.domain.access.decision import PERMISSION_HORIZON, DecisionInputs, reason_for
 from access_policy.domain.access.identifier_rules import kind_counts
 from access_policy.domain.access.reasons import ALLOWING, Reason
@@ -71,7 +71,7 @@ async def desired_entries(
     found = list(_holders(charger, registry, book, now)) if is_reserved else []
     vehicles = list(registry.vehicles.values())
     for wants_own in (True, False):
-        async for vehicle in in_turns(vehicles, at_a_time=AT_A_TIME):
+        async for vehicle in cooperatively(vehicles, at_a_time=AT_A_TIME):
             if len(found) >= capacity:
                 return found[:capacity]
             if (vehicle.description.access_class is AccessClass.OWN) is wants_own:

@@ -17,12 +17,12 @@ from functools import partial
 
 from access_policy.application.backoff import Backoff
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.local_lists.updates import LocalListUpdates, NotReadableYet
 from access_policy.application.local_lists.wanted_lists import WantedLists
 from access_policy.application.ports.charger_gateway import ChargerDidNotAnswer
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.local_lists import ListNotKept, LocalLists
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
 from access_policy.domain.site_energy.gate import GateLevel
 
@@ -70,7 +70,7 @@ class LocalListKeeper:
     async def _scan(self) -> None:
         """Find the chargers whose list may have changed, and discard the shared results computed before."""
         self.wanted.forget()
-        async for key in in_turns(list(self.lists.connected_chargers()), at_a_time=SCANNED_AT_A_TIME):
+        async for key in cooperatively(list(self.lists.connected_chargers()), at_a_time=SCANNED_AT_A_TIME):
             if key not in self._in_work and not self._is_seen(key):
                 self._due.append(key)
 

@@ -21,11 +21,11 @@ from aiolimiter import AsyncLimiter
 from access_policy.application.backoff import Backoff
 from access_policy.application.decision_view.charger_view import ChargerView
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.mode_application.alarms import Alarms
 from access_policy.application.mode_application.reconcile import Reconciler, ReconcileResult
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable, VersionConflict
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerKey
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow, ReservedWindow
 
@@ -141,7 +141,7 @@ class ModeController:
 
     async def _note_gates(self, now: datetime) -> None:
         """Narrow the plans that energy may narrow differently by now: one event of a site makes hundreds of them due."""
-        async for key in in_turns(list(self._gates.ring(now)), at_a_time=NARROWED_AT_A_TIME):
+        async for key in cooperatively(list(self._gates.ring(now)), at_a_time=NARROWED_AT_A_TIME):
             charger = self.view.charger(*key)
             charger.narrow_if_due(now)
             if key not in self._dirty and _plan_of(charger) != self._plans.get(key):
@@ -156,7 +156,7 @@ class ModeController:
 
     async def _start_work(self) -> None:
         """Start a few chargers in each iteration of the event loop: a change of a whole depot makes thousands of them due."""
-        async for key in in_turns(list(self._dirty), at_a_time=STARTED_AT_A_TIME):
+        async for key in cooperatively(list(self._dirty), at_a_time=STARTED_AT_A_TIME):
             if key not in self._in_work and (work := self._dirty.pop(key, None)) is not None:
                 task = asyncio.create_task(self._reconcile(key, work), name=f"mode-control {key[1]}")
                 self._in_work[key] = task

@@ -8,6 +8,7 @@ from typing import Final
 
 from access_policy.application.context import SYSTEM, Context, enveloped, new_id
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import (
     Append,
@@ -17,7 +18,6 @@ from access_policy.application.ports.event_store import (
     VersionConflict,
 )
 from access_policy.application.streams import notice_stream
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import TenantId
 from access_policy.domain.notices.notices import AgreementEndsSoon, Notice, ending_soon, unreachable_at_transition
 
@@ -50,7 +50,7 @@ class NoticeWatch:
         now = self._clock.now()
         found: dict[StreamId, tuple[TenantId, Notice]] = {}
         tenants: set[TenantId] = set()
-        async for charger in in_turns(list(self._view.chargers()), at_a_time=AT_A_TIME):
+        async for charger in cooperatively(list(self._view.chargers()), at_a_time=AT_A_TIME):
             tenants.add(charger.tenant_id)
             condition = self._view.condition((charger.tenant_id, charger.policy.charger_id))
             if condition.is_connected:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ocpi_partners.places import BookingPlace
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import TenantId
 from access_policy.domain.reservations.availability import Window, spans_of, windows_of
 
@@ -29,5 +29,5 @@ class Calendars:
             return []
         book = self.view.book(tenant_id, place.depot_id)
         spans = spans_of(book, place.place, start - place.terms.early_start, end + place.terms.late_stop, now=start)
-        found = [each async for each in in_turns(spans, at_a_time=SPANS_AT_A_TIME)]
+        found = [each async for each in cooperatively(spans, at_a_time=SPANS_AT_A_TIME)]
         return windows_of(found, place.terms, start, end)

@@ -19,11 +19,11 @@ from access_policy.application.commands.review_token import ReviewToken
 from access_policy.application.context import SYSTEM, Context, new_id
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.partners import PartnerKey
-from access_policy.application.turns import in_turns
 from access_policy.domain.identifiers import IdentifierRef
 from access_policy.domain.ids import DepotId
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
@@ -108,7 +108,7 @@ class TokenReviews:
         now = self.clock.now()
         named: _Named = defaultdict(dict)
         for (tenant_id, depot_id), book in self.view.books():
-            async for entry in in_turns(list(book.entries.by_id.values()), at_a_time=SIFTED_AT_A_TIME):
+            async for entry in cooperatively(list(book.entries.by_id.values()), at_a_time=SIFTED_AT_A_TIME):
                 if entry.is_over(now) or (party := _party_of(entry)) is None:
                     continue
                 found, holder = named[(tenant_id, party), depot_id], entry.reservation.holder

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
-from access_policy.application.turns import in_turns
 from access_policy.domain.capability_profiles.capabilities import ControlWithoutSwitch
 from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId, TenantId
@@ -67,7 +67,7 @@ class FreeWindows:
         until = end + terms.late_stop
         since = start - terms.early_start
         near = spans_of(book, place, since, until, now=now)
-        spans = [span async for span in in_turns(near, at_a_time=SPANS_AT_A_TIME)]
+        spans = [span async for span in cooperatively(near, at_a_time=SPANS_AT_A_TIME)]
         return Free(place, windows_of(spans, terms, start, end))
 
 

@@ -11,11 +11,11 @@ from typing import Final
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.sessions import Session
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.plan.facts import Charge, ChargerFacts, Facts
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.views import Row, Views
 from access_policy.application.queries.charger_sync import Sync, sync_of
-from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode, OnWindowStart
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, TenantId, VehicleId
 from access_policy.domain.reservations.book import ReservationBook
@@ -58,7 +58,7 @@ class FactsGatherer:
         chargers = await self.chargers(tenant_id, ids, connected, now)
         charges = await self._charges(tenant_id, placed, chargers)
         found = []
-        async for each in in_turns(placed, at_a_time=AT_A_TIME):
+        async for each in cooperatively(placed, at_a_time=AT_A_TIME):
             here = self._chargers_at(tenant_id, each)
             found.append(
                 Facts(
@@ -107,7 +107,7 @@ class FactsGatherer:
         for row in await self.views.sessions_under_way(tenant_id, charger_ids) if charger_ids else ():
             running[row["charger_id"]].append(self._charge(tenant_id, row))
         found = {}
-        async for charger_id in in_turns(sorted(charger_ids), at_a_time=AT_A_TIME):
+        async for charger_id in cooperatively(sorted(charger_ids), at_a_time=AT_A_TIME):
             seen = rows.get(charger_id)
             is_connected = seen is not None and connected((tenant_id, charger_id), seen)
             found[charger_id] = self._charger(tenant_id, charger_id, seen, is_connected, running[charger_id], now)

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.plan.gathering import Connected, FactsGatherer, Placed
 from access_policy.application.plan.status import Expanded, PlanStatus, expanded
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import CursorInvalid, ReservationFilter, Row, Views
 from access_policy.application.projections.stored_reservations import entry_of
-from access_policy.application.turns import in_turns
 from access_policy.domain.depots.depot import DepotUnknown
 from access_policy.domain.ids import DepotId, ReservationId, TenantId
 from access_policy.domain.reservations.entry import Entry
@@ -181,7 +181,7 @@ class PlanReader:
             entries = list(self.view.book(tenant_id, depot_id).entries.by_id.values())
             in_books += [
                 Placed(depot_id, entry)
-                async for entry in in_turns(entries, at_a_time=ENTRIES_AT_A_TIME)
+                async for entry in cooperatively(entries, at_a_time=ENTRIES_AT_A_TIME)
                 if (after is None or _key(entry) > after) and _fits(entry, wanted)
             ]
         in_books.sort(key=lambda each: _key(each.entry))

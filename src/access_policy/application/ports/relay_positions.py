@@ -55,7 +55,7 @@ class RelayPositions(Protocol):
         """Change the version or the next try of a held stream."""
         ...
 
-    async def let_go(self, stream: StreamId, *, published_to: int) -> bool:
+    async def release(self, stream: StreamId, *, published_to: int) -> bool:
         """Stop holding the stream. Return False without a change if events after `published_to` have been skipped."""
         ...
 

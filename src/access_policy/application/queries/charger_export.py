@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from access_policy.application.charger_import.cells import CHARGERS, PASSWORD
 from access_policy.application.charger_import.planning import set_values
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.event_store import EventStore
 from access_policy.application.ports.views import PAGE_MAX, Views
 from access_policy.application.queries.registry_export import csv_lines, followed
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.spreadsheets import guarded
-from access_policy.application.turns import in_turns
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import ChargerId, TenantId
 
@@ -38,7 +38,7 @@ class ChargerExport:
         while True:
             page = await views.chargers(tenant_id, depot_id=None, cursor=cursor, limit=PAGE_MAX)
             found = []
-            async for row in in_turns(page.items):
+            async for row in cooperatively(page.items):
                 policy = await self.policies.find(tenant_id, ChargerId(row["charger_id"]))
                 if policy is not None and policy.retired_at is None:
                     found.append(policy)

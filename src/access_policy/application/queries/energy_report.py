@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.identity import DepotScope
 from access_policy.application.ports.views import PAGE_MAX, Row, Views
@@ -30,7 +31,6 @@ from access_policy.application.queries.report_columns import (
     on_both_clocks,
     row_order,
 )
-from access_policy.application.turns import in_turns
 from access_policy.domain.access.reasons import Reason
 from access_policy.domain.depots.depot import Depot
 from access_policy.domain.ids import DepotId, TenantId
@@ -189,7 +189,7 @@ class EnergyReports:
             )
             logged = await self.views.attempts_of(tenant_id, {each["attempt_id"] for each in rows})
             by_id = {each["attempt_id"]: each for each in logged}
-            async for row in in_turns(rows, at_a_time=_AT_A_TIME):
+            async for row in cooperatively(rows, at_a_time=_AT_A_TIME):
                 yield row, by_id.get(row["attempt_id"])
             if len(rows) < PAGE_MAX:
                 return

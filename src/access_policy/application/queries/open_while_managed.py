@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.charger_sync import Sync, sync_of
-from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerKey
 
@@ -34,7 +34,7 @@ class OpenWhileManaged:
         (api.md, `sync`). Retired chargers do not count."""
         now = self.clock.now()
         counts: dict[Sync, int] = {sync: 0 for sync in Sync if sync is not Sync.IN_SYNC}
-        async for charger in in_turns(list(self.view.chargers()), at_a_time=COUNTED_AT_A_TIME):
+        async for charger in cooperatively(list(self.view.chargers()), at_a_time=COUNTED_AT_A_TIME):
             policy = charger.policy
             if policy.retired_at is not None or charger.timeline_now(now).at(now).mode is not AccessMode.MANAGED:
                 continue

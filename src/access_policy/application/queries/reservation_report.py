@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.views import PAGE_MAX, ReservationFilter, Row, Views
 from access_policy.application.projections.stored_reservations import entry_of
@@ -23,7 +24,6 @@ from access_policy.application.queries.report_columns import (
     local_values,
     row_order,
 )
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import DepotId, TenantId
 from access_policy.domain.reservations.entry import Entry, Outcome
 
@@ -75,7 +75,7 @@ class ReservationReports:
         counted: defaultdict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
         async for rows in self._pages(tenant_id, wanted):
             ends = await self._ends(tenant_id, rows)
-            async for row in in_turns(rows, at_a_time=_AT_A_TIME):
+            async for row in cooperatively(rows, at_a_time=_AT_A_TIME):
                 if row["starts_at"] < since:
                     continue
                 values = self._values(tenant_id, row)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Views
 from access_policy.application.queries.energy_past import past_site
 from access_policy.application.site_energy.one_connector import KnownPolicies, one_at_a_time
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, EnergyNodeId, TenantId
 from access_policy.domain.site_energy.energy_policy import EnergyPolicy
 from access_policy.domain.site_energy.evaluation import NodeHere, Slack, least, measured_demand, slack_of
@@ -141,7 +141,7 @@ async def state_of(
     slacks: dict[EnergyNodeId, Slack | None] = {}
     nodes: list[NodeState] = []
     ordered = [] if site.tree.root_id is None else list(site.tree.below(site.tree.root_id))
-    async for node in in_turns(ordered, at_a_time=_AT_A_TIME):
+    async for node in cooperatively(ordered, at_a_time=_AT_A_TIME):
         here = site.node_here(node.node_id, below, one_at_a_time)
         if planned_at is not None:
             here = here.as_planned(policy, planned_at)

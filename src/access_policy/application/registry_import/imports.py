@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from access_policy.application.context import Context
+from access_policy.application.event_loop import release
 from access_policy.application.freevend_tags import OF_REMOTE_STARTS, FreevendTags
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.import_plans import ImportPlans
@@ -17,7 +18,6 @@ from access_policy.application.registry_import.csv_file import rows_of
 from access_policy.application.registry_import.planning import plan_rows
 from access_policy.application.registry_import.runs import ImportRuns, Progress
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
-from access_policy.application.turns import let_go
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.import_plan import ImportMode, ImportPlan, PlanRecord
 from access_policy.domain.vehicle_registry.registry import VehicleRegistry
@@ -54,7 +54,7 @@ class RegistryImports(ImportRuns[ImportPlan]):
         async with self._registries.locked(tenant_id) as registry:
             as_now = registry.copy()  # the thread plans from one version while this process follows other changes
         plan = await asyncio.to_thread(_planned, as_now, read, tenant_id, mode, fingerprint)
-        await let_go(read)
+        await release(read)
         return await self._keep(plan, now=now)
 
     def _read(self, tenant_id: TenantId, file: bytes) -> tuple[list[ReadRow], str]:

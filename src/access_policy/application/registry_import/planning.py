@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from access_policy.application.event_loop import release_on_a_thread
 from access_policy.application.registry_import.cells import ReadRow
 from access_policy.application.registry_import.changes import DESCRIBED, described
 from access_policy.application.registry_import.identifier_cells import IdentifierCell, Spelled
-from access_policy.application.turns import let_go_on_a_thread
 from access_policy.domain.errors import Refused
 from access_policy.domain.identifiers import IdentifierKind, IdentifierRef
 from access_policy.domain.ids import VehicleId, checked_new_id
@@ -44,7 +44,7 @@ def plan_rows(registry: VehicleRegistry, rows: Sequence[ReadRow], mode: ImportMo
     if mode is ImportMode.REPLACE:
         planned += _removals(registry, by_vehicle.keys())
     by_vehicle.clear()
-    let_go_on_a_thread(drafts)
+    release_on_a_thread(drafts)
     return tuple(planned)
 
 

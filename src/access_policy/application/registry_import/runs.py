@@ -12,12 +12,12 @@ from typing import Any, Generic
 
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
+from access_policy.application.event_loop import release
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_store import EventStore, StoreUnavailable
 from access_policy.application.ports.import_plans import ImportPlans, Plan
 from access_policy.application.registry_import.checks import ApplyOptions
 from access_policy.application.registry_import.errors import ImportFailed, ImportPlanUnknown
-from access_policy.application.turns import let_go
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import TenantId
 from access_policy.domain.vehicle_registry.import_plan import Action, PlanRecord, PlanState, plan_id_of
@@ -187,7 +187,7 @@ class ImportRuns(ABC, Generic[Plan]):
             applied = await self._apply(context, record, plan, options, under_way.progress)
             rows = list(plan.rows)
             del plan  # so that only the list holds the rows
-            await let_go(rows)
+            await release(rows)
             return applied
         except (Refused, TooBusy, StoreUnavailable) as trouble:
             await self._note(record, str(trouble))

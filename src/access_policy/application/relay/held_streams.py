@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_bus import BusUnavailable, EventBus, PublishStatus
 from access_policy.application.ports.event_store import EventStore, Recorded, StreamId
@@ -18,7 +19,6 @@ from access_policy.application.ports.relay_positions import HeldStream, RelayPos
 from access_policy.application.published_events.detail import entry_of
 from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.timings import RelayTimings
-from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +107,13 @@ class HeldStreams:
     async def _turn(self, held: HeldStream) -> bool:
         """Publish a part of the stream. Return True if it has more."""
         events = await self._store.load(held.stream, after_version=held.version - 1, limit=self._timings.turn)
-        async for recorded in in_turns(events, at_a_time=PUBLISHED_AT_A_TIME):
+        async for recorded in cooperatively(events, at_a_time=PUBLISHED_AT_A_TIME):
             trouble = await self._trouble_with(recorded) if type(recorded.event).TYPE in TYPES else None
             if trouble is not None:
                 await self._hold_longer(held, recorded.version, trouble)
                 return False
         published_to = held.version - 1 + len(events)
-        if len(events) < self._timings.turn and await self._positions.let_go(held.stream, published_to=published_to):
+        if len(events) < self._timings.turn and await self._positions.release(held.stream, published_to=published_to):
             del self._held[held.stream]
             log.info("stream %s is published again", held.stream)
             return False

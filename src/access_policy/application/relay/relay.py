@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Final
 
 from access_policy.application.context import new_id
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.follower import Follower
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.event_bus import EventBus, PublishResult, PublishStatus, Subscribers
@@ -28,7 +29,6 @@ from access_policy.application.published_events.mapping import TYPES
 from access_policy.application.relay.calls import Waiting, next_calls
 from access_policy.application.relay.held_streams import HeldStreams
 from access_policy.application.relay.timings import RelayTimings
-from access_policy.application.turns import in_turns
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Relay:
         """Return the entries to publish by stream, and the streams that are held because one of their events is skipped."""
         queues: dict[StreamId, deque[Waiting]] = {}
         held: dict[StreamId, HeldStream] = {}
-        async for recorded in in_turns(batch, at_a_time=MADE_PUBLIC_AT_A_TIME):
+        async for recorded in cooperatively(batch, at_a_time=MADE_PUBLIC_AT_A_TIME):
             if recorded.envelope.event_id in self._taken:
                 continue
             if (first := held.get(recorded.stream)) is not None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.mode_application.alarms import Alarms
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import AttemptId, ChargerId, ReservationGroupId, ReservationId
 from access_policy.domain.reservations.book import ReservationBook
 from access_policy.domain.reservations.charges import Charge, Charges
@@ -63,7 +63,7 @@ class Sifting:
             return
         reached = [book.entries.by_id[each] for each in self._instants.ring(now) if each in book.entries.by_id]
         concerned: Ids = set()
-        async for entry in in_turns([*changed, *reached], at_a_time=FOLLOWED_AT_A_TIME):
+        async for entry in cooperatively([*changed, *reached], at_a_time=FOLLOWED_AT_A_TIME):
             before = self._entries.get(entry.reservation.reservation_id, entry)
             concerned |= _concerned_by(book, charges, entry) | _concerned_by(book, charges, before)
             self._note(entry, book, now)
@@ -133,7 +133,7 @@ class Sifting:
 
 async def _slices(items: Sequence[_Item], size: int) -> AsyncIterator[Sequence[_Item]]:
     """Yield slices of the items; other tasks of the loop run in between."""
-    async for first in in_turns(range(0, len(items), size)):
+    async for first in cooperatively(range(0, len(items), size)):
         yield items[first : first + size]
 
 

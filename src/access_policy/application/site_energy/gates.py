@@ -9,10 +9,10 @@ from typing import Final
 
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.clock import Clock
 from access_policy.application.site_energy.one_connector import has_one_connector, one_at_a_time
 from access_policy.application.site_energy.site_gates import SiteGates
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, ChargerKey, DepotId, EnergyNodeId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy.evaluation import ChargerPath
@@ -120,7 +120,7 @@ class EnergyGates:
             for depot in known:
                 self.of_depot(*depot)
             untold, self._untold = list(self._untold), {}
-            async for key in in_turns(untold):
+            async for key in cooperatively(untold):
                 self._tell_one(key)
             await self._wait()
 

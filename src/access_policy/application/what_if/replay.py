@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively, release
 from access_policy.application.freevend_tags import FreevendTags
 from access_policy.application.ports.capability_profiles import CapabilityProfiles
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.secrets import Pseudonyms
 from access_policy.application.ports.views import AttemptFilter, Row, Views
-from access_policy.application.turns import in_turns, let_go
 from access_policy.application.what_if.notes import Note, notes_on
 from access_policy.application.what_if.proposal import Proposal, proposed_policy, proposed_registry
 from access_policy.application.what_if.schedules import ScheduleChange, proposed_schedule
@@ -160,12 +160,12 @@ class WhatIf:
                 _note(answer, row, Difference(before, after))
         compiled = list(sides.values())
         sides.clear()
-        await let_go(compiled, at_a_time=FREED_AT_A_TIME)
+        await release(compiled, at_a_time=FREED_AT_A_TIME)
         return answer
 
     async def _with_schedules(self, tenant_id: TenantId, question: Question, now: datetime) -> Question:
         completed = []
-        async for index, change in in_turns(list(enumerate(question.schedules))):
+        async for index, change in cooperatively(list(enumerate(question.schedules))):
             try:
                 completed.append(await proposed_schedule(self.view, tenant_id, change, now=now))
             except Refused as refusal:
@@ -183,7 +183,7 @@ class WhatIf:
             views = [self.view.charger(tenant_id, charger_id) for charger_id in sorted(question.charger_ids)]
         in_service = [each.policy for each in views if each.policy.retired_at is None]
         sides = {}
-        async for policy in in_turns(in_service):
+        async for policy in cooperatively(in_service):
             before = after = _side(policy, question)
             if question.proposal.concerns_chargers:
                 after = _side(proposed_policy(policy, question.proposal, since=question.since), question)
@@ -198,7 +198,7 @@ class WhatIf:
         read = 0
         while True:
             page = await self.views.attempts(tenant_id, wanted, cursor=cursor, limit=PAGE)
-            async for row in in_turns(page.items, at_a_time=AT_A_TIME):
+            async for row in cooperatively(page.items, at_a_time=AT_A_TIME):
                 yield row
             read += len(page.items)
             cursor = page.next_cursor

@@ -8,7 +8,7 @@ import anyio
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 
 _NOWHERE: Final[dict[str, Any]] = {"type": "http", "method": "GET", "root_path": "", "headers": []}
 
@@ -17,7 +17,7 @@ async def warm_up(app: FastAPI) -> None:
     """Let each included router build its routes, one router per iteration of the event loop. Otherwise the first
     request that searches all of them would build them in one iteration, which blocked the loop of a busy machine for a
     second. Then load anyio's backend."""
-    async for route in in_turns(app.router.routes):
+    async for route in cooperatively(app.router.routes):
         build(route)
     async with anyio.create_task_group():
         pass

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.views import Row
 from access_policy.application.ports.views import Views as ViewsPort
 from access_policy.application.queries.charger_sync import Sync
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.mode_schedule.timeline import timeline
 from access_policy.entrypoints.http.auth import READERS
@@ -83,14 +83,14 @@ async def board(here: Here, asked: Asked, views: Views, chargers: Chargers, poli
     rows = await reading.read_rows(here, chargers, await reading.all_chargers(here, views))
     shown = await _pictured(here, asked, views, policies, reading.matching(rows, asked.q, asked.sync))
     problems = reading.problems_first(rows)
-    return await here.page_in_turns("board.html", rows=rows, problems=problems, **_listed(here, asked, shown))
+    return await here.page_cooperatively("board.html", rows=rows, problems=problems, **_listed(here, asked, shown))
 
 
 @router.get(BOARD + "/problems", dependencies=visitors(READERS))
 async def problems(here: Here, asked: Asked, views: Views, chargers: Chargers, shared: Shared) -> HTMLResponse:
     """Return the part of the board above the chargers, for live updates."""
     rows = await _shared_rows(here, views, chargers, shared)
-    return await here.page_in_turns(
+    return await here.page_cooperatively(
         "board_problems.html", rows=rows, asked=asked, problems=reading.problems_first(rows)
     )
 
@@ -101,7 +101,7 @@ async def all_rows(
 ) -> HTMLResponse:
     rows = reading.matching(await _shared_rows(here, views, chargers, shared), asked.q, asked.sync)
     shown = await _pictured(here, asked, views, policies, rows)
-    return await here.page_in_turns("board_chargers.html", **_listed(here, asked, shown))
+    return await here.page_cooperatively("board_chargers.html", **_listed(here, asked, shown))
 
 
 @router.get(BOARD + "/rows", dependencies=visitors(READERS))
@@ -119,7 +119,7 @@ async def some_rows(
     if asked.view == "now":
         return Fragment(await rows_drawn(here.audience, found)).answer(here.request)
     shown = await _pictured(here, asked, views, policies, [each.row for each in found])
-    return await here.page_in_turns("board_rows.html", **_listed(here, asked, shown))
+    return await here.page_cooperatively("board_rows.html", **_listed(here, asked, shown))
 
 
 async def _shared_rows(
@@ -184,7 +184,7 @@ async def _pictured(
         return rows
     changes = await changes_of(here, views, window, {row.charger.charger_id for row in rows})
     found = []
-    async for row in in_turns(rows, at_a_time=PICTURES_AT_A_TIME):
+    async for row in cooperatively(rows, at_a_time=PICTURES_AT_A_TIME):
         policy = await policies.find(here.caller.tenant_id, ChargerId(row.charger.charger_id))
         if policy is None:
             continue

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.views import Row, Views
 from access_policy.application.queries.charger_sync import Sync
-from access_policy.application.turns import in_turns
 from access_policy.entrypoints.http.console import words
 from access_policy.entrypoints.http.console.here import Visit
 from access_policy.entrypoints.http.console.pictures import Picture
@@ -48,7 +48,7 @@ async def read_rows(
 ) -> list[BoardRow]:
     charging = await chargers.charging(here.caller.tenant_id, found)
     rows = []
-    async for row in in_turns(found, at_a_time=AT_A_TIME):
+    async for row in cooperatively(found, at_a_time=AT_A_TIME):
         status = await chargers.status(here.caller.tenant_id, row, charging)
         if status is not None and (also_retired or status.retired_at is None):
             rows.append(

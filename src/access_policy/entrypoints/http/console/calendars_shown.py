@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from access_policy.adapters.calendars.ics import IcsCalendar
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 from access_policy.domain.depots.depot import Depot, DepotUnknown
 from access_policy.domain.ids import ID_LENGTH_MAX, CalendarId, ChargerId, DepotId, TenantId
 from access_policy.domain.mode_schedule.calendars import Holiday, HolidayCalendar
@@ -100,7 +100,7 @@ async def _shown(here: Visit, view: DecisionView) -> list[Shown]:
 async def users_of(view: DecisionView, tenant_id: TenantId, depot: Depot) -> Mapping[CalendarId, list[ChargerId]]:
     """Return, for each of the depot's calendars, the chargers that use it."""
     users: dict[CalendarId, list[ChargerId]] = {each: [] for each in depot.calendars}
-    async for charger_id in in_turns(sorted(await view.charger_ids(tenant_id, depot.depot_id))):
+    async for charger_id in cooperatively(sorted(await view.charger_ids(tenant_id, depot.depot_id))):
         for calendar_id in view.charger(tenant_id, charger_id).policy.plan.calendars_in_use:
             users.setdefault(calendar_id, []).append(charger_id)
     return users

@@ -105,7 +105,7 @@ async def chargers_page(
     found = asked.in_state(matching)
     titles = {each.name: each.title for each in profiles.all(here.caller.tenant_id)}
     begin = (asked.page - 1) * ON_A_PAGE
-    return await here.page_in_turns(
+    return await here.page_cooperatively(
         "chargers.html",
         asked=asked,
         rows=found[begin : begin + ON_A_PAGE],

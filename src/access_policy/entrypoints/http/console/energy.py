@@ -47,7 +47,7 @@ async def energy(
     ahead = Ahead(here.now, here.zone)
     narrowed = await planned(gates, tenant_id, state, ahead.start, ahead.end) if state.site.has_gates else {}
     manual = [each for each in state.site.envelopes.by_id.values() if each.withdrawn_at is None]
-    return await here.page_in_turns(
+    return await here.page_cooperatively(
         "energy.html",
         state=state,
         policy=state.site.policy,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.queries.site_state import NodeState, SiteState, SiteStates
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId, EnergyNodeId, TenantId
 from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy.gate import Gate, GateLevel
@@ -133,7 +133,7 @@ async def planned(
             alike = (node.parent_id, node.limit_w, node.minimum_start_w, each.level)
             groups.setdefault((*alike, each.demand_w, each.observed_at, each.standing), []).append(node.charger_id)
     found: dict[ChargerId, Sequence[NarrowedWindow]] = {}
-    async for charger_ids in in_turns(groups.values()):
+    async for charger_ids in cooperatively(groups.values()):
         windows = gates.narrowings(tenant_id, charger_ids[0], start, end)
         found |= dict.fromkeys(charger_ids, windows)
     return found

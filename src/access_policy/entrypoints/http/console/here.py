@@ -136,7 +136,7 @@ class Visit:
             said.forget(self.request, response)
         return response
 
-    async def page_in_turns(self, template: str, **context: Any) -> HTMLResponse:
+    async def page_cooperatively(self, template: str, **context: Any) -> HTMLResponse:
         """Like `page`, but for hundreds of rows: other requests are served while it is rendered."""
         drawn, pieces = environment().get_template(template), list[str]()
         loop = asyncio.get_running_loop()

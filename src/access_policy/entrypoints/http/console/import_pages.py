@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from fastapi.responses import HTMLResponse, Response
 
+from access_policy.application.event_loop import cooperatively, release
 from access_policy.application.registry_import.errors import ImportHasErrors, ImportRowsRefused, RemovalsNotConfirmed
 from access_policy.application.registry_import.runs import ImportRuns
-from access_policy.application.turns import in_turns, let_go
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlannedFile, PlanRecord, PlanState
 from access_policy.entrypoints.http.calls import Call
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
@@ -75,7 +75,7 @@ class ImportPages:
             record, made = await plan(await uploaded.read(), mode)
             rows = list(made.rows)
             del made  # so that only the list holds the rows
-            await let_go(rows)
+            await release(rows)
         except REFUSALS as error:
             return self.upload(here, sent.refused(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
         return here.done(here.url(f"{self.path}/{record.plan_id}"), "Planned. Nothing is changed until you apply it.")
@@ -118,12 +118,12 @@ class ImportPages:
         rows = list(await runs.rows(record))
         found: defaultdict[str, list[Any]] = defaultdict(list)
         guarded: list[Any] = []
-        async for row in in_turns(rows, at_a_time=AT_A_TIME):
+        async for row in cooperatively(rows, at_a_time=AT_A_TIME):
             if len(found[row.action.value]) < SHOWN_MAX:
                 found[row.action.value].append(self.row_of(row))
             if getattr(row, "guard", None) is not None and len(guarded) < SHOWN_MAX:
                 guarded.append(self.row_of(row))
-        await let_go(rows)
+        await release(rows)
         return {action.value: found[action.value] for action in Action}, guarded
 
 

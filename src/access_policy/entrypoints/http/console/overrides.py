@@ -19,7 +19,7 @@ from access_policy.application.commands.override_many import (
     OverrideManyHandler,
 )
 from access_policy.application.decision_view.view import DecisionView as View
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerId, DepotId, OverrideId
 from access_policy.domain.mode_schedule.timeline import Override
@@ -158,7 +158,7 @@ async def _choices(here: Visit, view: View) -> list[Choice]:
     found = []
     if here.depot_id is not None:
         ids = await view.charger_ids(here.caller.tenant_id, here.depot_id)
-        async for charger_id in in_turns(sorted(ids)):
+        async for charger_id in cooperatively(sorted(ids)):
             mode = view.charger(here.caller.tenant_id, charger_id).expected(here.now).mode
             found.append(Choice(charger_id, mode))
     return found

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from access_policy.application.commands.override_previews import mode_once_lifted
 from access_policy.application.decision_view.view import DecisionView
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.views import Views
-from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.charger_access_policy.policy import ChargerAccessPolicy
 from access_policy.domain.ids import OverrideId
@@ -47,7 +47,7 @@ async def running_overrides(here: Visit, view: DecisionView, views: Views) -> li
     groups: dict[OverrideId, Running] = {}
     for depot in here.depots if here.depot is None else (here.depot,):
         ids = await view.charger_ids(here.caller.tenant_id, depot.depot_id)
-        async for charger_id in in_turns(sorted(ids)):
+        async for charger_id in cooperatively(sorted(ids)):
             policy = view.charger(here.caller.tenant_id, charger_id).policy
             for each in policy.overrides.values():
                 if each.ends_at > here.now:

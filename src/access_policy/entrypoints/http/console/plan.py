@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.plan.free_windows import FreeWindows
-from access_policy.application.turns import in_turns
 from access_policy.domain.ids import ChargerId
 from access_policy.domain.reservations.availability import Window
 from access_policy.domain.reservations.operating_days import bounds_of, operating_day
@@ -50,13 +50,13 @@ async def plan_of_day(
     groups = sorted(((each.group_id, each.name) for each in book.groups.values()), key=lambda each: each[1])
     rows = [each for each in page.items if asked.has(each)]
     pictured = lines_shown(asked, plan_pictures.lines_of(shown, rows, chargers, groups, free, here.now))
-    return await here.page_in_turns(
+    return await here.page_cooperatively(
         "plan.html",
         day=shown,
         today=operating_day(here.now, here.zone, book.settings.day_starts_at),
         asked=asked,
         count=len(page.items),
-        lines=[line async for line in in_turns(pictured.lines)],
+        lines=[line async for line in cooperatively(pictured.lines)],
         pictured=pictured,
         every_group=EVERY_GROUP,
         arrivals=plan_words.arrivals_of(rows),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from access_policy.application.commands.changed_one import ChangedOne
-from access_policy.application.turns import in_turns
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.what_if.recent import Counted
 from access_policy.domain.mode_schedule.timeline import Timeline
 from access_policy.entrypoints.http.console import pictures
@@ -52,7 +52,7 @@ async def preview_of(
 ) -> PreviewShown:
     shown = PreviewShown(window, pictures.ticks(window), pictures.clock_changes(window), [], what_if=what_if)
     alike: dict[tuple[Modes, Modes], Alike] = {}
-    async for each in in_turns(list(results)):
+    async for each in cooperatively(list(results)):
         if each.preview is None:
             shown.refused.append(each)
             continue

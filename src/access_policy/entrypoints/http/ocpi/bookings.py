@@ -19,10 +19,10 @@ from access_policy.adapters.ocpi.mapping import (
     location_on_the_wire,
     wish_of,
 )
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ocpi_partners.bookings import BookingDesk
 from access_policy.application.ocpi_partners.calendars import Calendars
 from access_policy.application.ocpi_partners.places import BookingPlace
-from access_policy.application.turns import in_turns
 from access_policy.domain.ocpi_partners.errors import LocationUnknown, PartyWrong
 from access_policy.domain.ocpi_partners.partner import OcpiPartner
 from access_policy.domain.reservations.availability import Window
@@ -143,7 +143,7 @@ async def bookings(
     own = partner.settings.own_party
     items = [
         booking_on_the_wire(desk.state(each), own).as_json()
-        async for each in in_turns(found.bookings, at_a_time=RENDERED_AT_A_TIME)
+        async for each in cooperatively(found.bookings, at_a_time=RENDERED_AT_A_TIME)
     ]
     filters = {"date_from": date_from, "date_to": date_to}
     url = f"{ocpi_url(request)}/{VERSION}/bookings"

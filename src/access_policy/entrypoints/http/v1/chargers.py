@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 from access_policy.application.commands.put_charger import PutCharger
 from access_policy.application.commands.retire_charger import RetireCharger
 from access_policy.application.commands.rotate_password import RotatePassword, RotatePasswordHandler
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.views import PAGE_MAX
 from access_policy.application.queries.charger_sync import Sync
-from access_policy.application.turns import in_turns
 from access_policy.domain.access_mode import AccessMode, Enforcement, OfflineStarts, OnStoreOutage, OnWindowStart
 from access_policy.domain.ids import ChargePointId, ChargerId, DepotId
 from access_policy.entrypoints.http.auth import ADMINS, READERS, Caller, requires
@@ -125,7 +125,7 @@ async def list_chargers(
         found = await views.chargers(caller.tenant_id, depot_id=depot_id, cursor=cursor, limit=size)
         cursor = found.next_cursor
         charging = await chargers.charging(caller.tenant_id, found.items)
-        async for number, row in in_turns(list(enumerate(found.items, 1)), at_a_time=SHOWN_AT_A_TIME):
+        async for number, row in cooperatively(list(enumerate(found.items, 1)), at_a_time=SHOWN_AT_A_TIME):
             shown = await chargers.status(caller.tenant_id, row, charging)
             if shown is not None and sync in (None, shown.sync):
                 items.append(shown)

@@ -10,10 +10,10 @@ from fastapi import Body, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from access_policy.application.event_loop import release
 from access_policy.application.registry_import import imports
 from access_policy.application.registry_import.checks import ApplyOptions, needs_confirmation
 from access_policy.application.registry_import.runs import ImportRuns
-from access_policy.application.turns import let_go
 from access_policy.domain.vehicle_registry.import_plan import Action, ImportMode, PlanRecord, PlanState
 from access_policy.entrypoints.http.auth import OPERATORS, Caller, requires
 from access_policy.entrypoints.http.calls import CommandCall
@@ -200,7 +200,7 @@ async def with_rows(
     of rows; `rows` is empty afterwards."""
     found = (shown(row) for row in rows if row.action in actions)
     response = await json_in_pieces(head, "rows", found, status=status)
-    await let_go(rows)
+    await release(rows)
     return response
 
 

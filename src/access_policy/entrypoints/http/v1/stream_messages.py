@@ -8,11 +8,11 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from access_policy.application.event_loop import cooperatively
 from access_policy.application.live.messages import Rendered
 from access_policy.application.live.subjects import Kind, Subject
 from access_policy.application.ports.views import Row
 from access_policy.application.registry_import.errors import ImportPlanUnknown
-from access_policy.application.turns import in_turns
 from access_policy.container import Container
 from access_policy.domain.ids import ChargerKey, DepotId, ReservationId, TenantId
 from access_policy.entrypoints.http.v1.access_event_models import AccessEvent
@@ -67,21 +67,21 @@ class StreamMessages:
         rows = await self._views.attempts_of(tenant_id, {each.id for each in subjects})
         return {
             Subject(Kind.ATTEMPT, row["attempt_id"]): _rendered(AccessEvent.of(row), row)
-            async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
+            async for row in cooperatively(rows, at_a_time=ROWS_AT_A_TIME)
         }
 
     async def _mode_changes(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
         rows = await self._views.mode_changes_of(tenant_id, {(each.id, each.generation) for each in subjects})
         return {
             Subject(Kind.MODE_CHANGE, row["charger_id"], row["generation"]): _rendered(ModeChange.of(row), row)
-            async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
+            async for row in cooperatively(rows, at_a_time=ROWS_AT_A_TIME)
         }
 
     async def _charger_states(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
         rows = await self._views.chargers_of(tenant_id, {each.id for each in subjects})
         charging = await self._chargers.charging(tenant_id, rows)
         found: Messages = {}
-        async for row in in_turns(rows, at_a_time=CHARGERS_AT_A_TIME):
+        async for row in cooperatively(rows, at_a_time=CHARGERS_AT_A_TIME):
             if (status := await self._chargers.status(tenant_id, row, charging)) is not None:
                 found[Subject(Kind.CHARGER, row["charger_id"])] = _rendered(status, row)
         return found
@@ -96,13 +96,13 @@ class StreamMessages:
                 row.depot_id,
                 row.entry.charger_id or row.entry.reservation.place.charger_id,
             )
-            async for row in in_turns(rows, at_a_time=ROWS_AT_A_TIME)
+            async for row in cooperatively(rows, at_a_time=ROWS_AT_A_TIME)
         }
 
     async def _energy(self, tenant_id: TenantId, subjects: Iterable[Subject]) -> Messages:
         """Render the energy of the depots that exist."""
         found: Messages = {}
-        async for subject in in_turns(list(subjects)):
+        async for subject in cooperatively(list(subjects)):
             depot_id = DepotId(subject.id)
             if self._view.depot(tenant_id, depot_id) is not None:
                 site, gates = self._view.site_energy(tenant_id, depot_id), self._gates.of_depot(tenant_id, depot_id)

@@ -17,6 +17,7 @@ from access_policy.application.context import Context, enveloped
 from access_policy.application.decision_view.snapshots import ViewKeeper
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.decision_view.whole_commands import FOLDED_AT_A_TIME
+from access_policy.application.event_loop import FREED_AT_A_TIME, cooperatively, release, release_on_a_thread
 from access_policy.application.mode_application import controller
 from access_policy.application.mode_application.controller import ControllerTimings
 from access_policy.application.mode_application.reconcile import ReconcileResult
@@ -33,7 +34,6 @@ from access_policy.application.relay import held_streams, relay
 from access_policy.application.relay.timings import RelayTimings as RelayPace
 from access_policy.application.repositories.vehicle_registries import VehicleRegistries
 from access_policy.application.streams import policy_stream, registry_stream
-from access_policy.application.turns import FREED_AT_A_TIME, in_turns, let_go, let_go_on_a_thread
 from access_policy.application.what_if.proposal import Proposal
 from access_policy.application.what_if.replay import Question, WhatIf
 from access_policy.domain.access_mode import Enforcement
@@ -55,7 +55,7 @@ from tests.support.depot_in_memory import (
     managed_nights,
     settings_of,
 )
-from tests.support.effort import most_in_a_turn, turns_of_the_loop
+from tests.support.effort import loop_iterations, most_in_an_iteration
 from tests.support.stores import happened, inline_memory_store
 
 
@@ -99,11 +99,11 @@ async def longest_turn_of_what_if(chargers: int, attempts: int) -> int:
     await what_if(TENANT, question)  # what is computed once is there
     what_if = WhatIf(depot.view, Attempts(attempts), HashedPseudonyms(), depot.clock)  # type: ignore[arg-type]
 
-    async with turns_of_the_loop() as turns:
+    async with loop_iterations() as iterations:
         answer = await what_if(TENANT, question)
 
     assert answer.attempts == attempts
-    return turns.longest
+    return iterations.longest
 
 
 class Freed:
@@ -120,11 +120,11 @@ class Freed:
         return [Item() for _ in range(count)]
 
 
-async def test_let_go_frees_a_bounded_number_of_items_in_one_turn_of_the_loop() -> None:
+async def test_release_frees_a_bounded_number_of_items_in_one_turn_of_the_loop() -> None:
     freed, count = Freed(), 10 * FREED_AT_A_TIME + 1
     items, at_once, before = freed.items(count), [], 0
-    letting_go = asyncio.create_task(let_go(items))
-    while not letting_go.done():
+    releasing = asyncio.create_task(release(items))
+    while not releasing.done():
         await asyncio.sleep(0)
         at_once.append(freed.count - before)
         before = freed.count
@@ -133,10 +133,10 @@ async def test_let_go_frees_a_bounded_number_of_items_in_one_turn_of_the_loop() 
     assert max(at_once) == FREED_AT_A_TIME
 
 
-def test_let_go_on_a_thread_frees_every_item() -> None:
+def test_release_on_a_thread_frees_every_item() -> None:
     freed = Freed()
     items = freed.items(FREED_AT_A_TIME + 1)
-    let_go_on_a_thread(items)
+    release_on_a_thread(items)
 
     assert (items, freed.count) == ([], FREED_AT_A_TIME + 1)
 
@@ -150,14 +150,14 @@ async def test_in_turns_lets_others_run_after_each_group_of_items() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    async for item in in_turns("abcd", at_a_time=2):
+    async for item in cooperatively("abcd", at_a_time=2):
         ran += item
     task.cancel()
 
     assert ran == ["other", "a", "b", "other", "c", "d"]
 
 
-async def test_turns_of_the_loop_do_not_count_the_finalizers_of_earlier_garbage() -> None:
+async def test_loop_iterations_do_not_count_the_finalizers_of_earlier_garbage() -> None:
     class Left:
         """Garbage in a cycle, as an earlier test may leave it, whose finalizer calls functions."""
 
@@ -170,11 +170,11 @@ async def test_turns_of_the_loop_do_not_count_the_finalizers_of_earlier_garbage(
 
     gc.collect()  # the next collection begins after as many objects as the threshold says
     Left()
-    async with turns_of_the_loop() as turns:
+    async with loop_iterations() as iterations:
         kept = [[] for _ in range(2 * gc.get_threshold()[0])]
 
     assert kept
-    assert turns.longest < 1_000
+    assert iterations.longest < 1_000
 
 
 async def test_what_if_looks_at_as_many_chargers_in_a_turn_whatever_their_number() -> None:
@@ -284,7 +284,7 @@ async def test_an_import_is_planned_from_one_version_of_the_registry_while_other
 # --- what follows the log, and what a change of a whole depot starts ---------------------------------------------------------
 
 
-async def test_the_decision_view_folds_a_long_batch_in_turns_and_each_command_as_a_whole() -> None:
+async def test_the_decision_view_folds_a_long_batch_in_slices_and_each_command_as_a_whole() -> None:
     store, view = inline_memory_store(), DecisionView()
     for number in range(40):
         context = Context(tenant_id=TENANT, actor=ActorId("test"), correlation_id=f"command-{number}")
@@ -301,11 +301,11 @@ async def test_the_decision_view_folds_a_long_batch_in_turns_and_each_command_as
         versions.append(view.registry(TENANT).version)
         return versions[-1]
 
-    async with most_in_a_turn(folded) as turns:
+    async with most_in_an_iteration(folded) as iterations:
         await view.follow(batch, batch[-1].position)
 
     assert folded() == 40 * 30
-    assert turns.longest <= FOLDED_AT_A_TIME + 30
+    assert iterations.longest <= FOLDED_AT_A_TIME + 30
     assert {version % 30 for version in versions} == {0}
 
 
@@ -328,7 +328,7 @@ async def test_a_kept_view_is_restored_off_the_event_loop(tmp_path: Path, monkey
     assert on_the_loop == [False]
 
 
-async def test_the_relay_makes_events_public_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_relay_makes_events_public_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     store, made = inline_memory_store(), 0
     entry_of = relay.entry_of
 
@@ -345,14 +345,14 @@ async def test_the_relay_makes_events_public_in_turns(monkeypatch: pytest.Monkey
     clock = SettableClock(NIGHT)
     publishing = relay.Relay(store, InProcessBus(), MemoryRelayPositions(), clock)
 
-    async with most_in_a_turn(lambda: made) as turns:
+    async with most_in_an_iteration(lambda: made) as iterations:
         await publishing.follow(batch, batch[-1].position)
 
     assert made == 300
-    assert turns.longest <= relay.MADE_PUBLIC_AT_A_TIME
+    assert iterations.longest <= relay.MADE_PUBLIC_AT_A_TIME
 
 
-async def test_a_held_stream_is_published_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_held_stream_is_published_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     store, made = inline_memory_store(), 0
     entry_of = held_streams.entry_of
 
@@ -368,11 +368,11 @@ async def test_a_held_stream_is_published_in_turns(monkeypatch: pytest.MonkeyPat
     held = held_streams.HeldStreams(store, InProcessBus(), MemoryRelayPositions(), SettableClock(NIGHT), RelayPace())
     held.add([HeldStream(stream=stream, version=1, passed=300, reason="a long run", tries=0, try_again_at=NIGHT)])
 
-    async with most_in_a_turn(lambda: made) as turns:
+    async with most_in_an_iteration(lambda: made) as iterations:
         while made < 300:
             await held.try_again()
 
-    assert turns.longest <= held_streams.PUBLISHED_AT_A_TIME
+    assert iterations.longest <= held_streams.PUBLISHED_AT_A_TIME
 
 
 async def test_a_change_of_a_whole_depot_starts_a_few_looks_at_chargers_in_a_turn() -> None:
@@ -395,12 +395,12 @@ async def test_a_change_of_a_whole_depot_starts_a_few_looks_at_chargers_in_a_tur
     timings = ControllerTimings(tick_s=0.01, clock_jump_s=1e9)
     controlling = controller.ModeController(depot.view, Reconciler(), depot.clock, timings)  # type: ignore[arg-type]
 
-    async with most_in_a_turn(lambda: looked) as turns:
+    async with most_in_an_iteration(lambda: looked) as iterations:
         running = asyncio.create_task(controlling.run())
         async with asyncio.timeout(30):
-            while looked < 202:  # noqa: ASYNC110  turn by turn, so that each is seen
+            while looked < 202:  # noqa: ASYNC110  iteration by iteration, so that each is seen
                 await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
-    assert turns.longest <= controller.STARTED_AT_A_TIME
+    assert iterations.longest <= controller.STARTED_AT_A_TIME

@@ -14,7 +14,7 @@ FREED_AT_A_TIME: Final = 500
 _Item = TypeVar("_Item")
 
 
-async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterator[_Item]:
+async def cooperatively(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterator[_Item]:
     """Yield the items in order; other tasks of the loop run before the first item and after every `at_a_time` items.
 
     The collection must not change meanwhile: if it can, pass a copy (`list(…)`).
@@ -25,14 +25,14 @@ async def in_turns(items: Iterable[_Item], *, at_a_time: int = 1) -> AsyncIterat
         yield item
 
 
-async def let_go(items: list[Any], *, at_a_time: int = FREED_AT_A_TIME) -> None:
+async def release(items: list[Any], *, at_a_time: int = FREED_AT_A_TIME) -> None:
     """Empty a long list in slices: freeing tens of thousands of objects at once would block the event loop and all
     threads."""
-    async for _ in in_turns(range(0, len(items), at_a_time)):
+    async for _ in cooperatively(range(0, len(items), at_a_time)):
         del items[-at_a_time:]
 
 
-def let_go_on_a_thread(items: list[Any]) -> None:
-    """Like `let_go`, on a thread: the event loop runs between two slices."""
+def release_on_a_thread(items: list[Any]) -> None:
+    """Like `release`, on a thread: the event loop runs between two slices."""
     while items:
         del items[-FREED_AT_A_TIME:]
