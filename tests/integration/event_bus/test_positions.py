@@ -84,7 +84,7 @@ async def test_a_held_stream_waits_longer_and_does_not_forget_what_was_passed_ov
     assert await positions.held() == [replace(later, passed=5)]
 
 
-async def test_a_stream_is_let_go_only_when_all_that_was_passed_over_is_published(positions: RelayPositions) -> None:
+async def test_a_stream_is_released_only_when_all_that_was_passed_over_is_published(positions: RelayPositions) -> None:
     await positions.advance(10, [HELD])
 
     assert not await positions.release(HELD.stream, published_to=4)

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import pytest
 
 from access_policy.adapters.ocpi.bookings import BookingRequest
-from access_policy.adapters.ocpi.mapping import wish_of
+from access_policy.adapters.ocpi.mapping import requested_booking
 from access_policy.application.context import Context
 from access_policy.application.errors import TooBusy
 from access_policy.domain.identifiers import IdentifierKind, identifier
@@ -453,13 +453,13 @@ async def test_cancellation_that_overtakes_its_booking_in_another_process_wins(b
     async def receive(*arguments: Any) -> Any:
         """While this process makes the reservation, another one handles the cancellation."""
         another = replace(desk, _locks=WeakValueDictionary())
-        await another.ask(context, partner, wish_of(BookingRequest.model_validate(cancelled(asked)), "m2"))
+        await another.ask(context, partner, requested_booking(BookingRequest.model_validate(cancelled(asked)), "m2"))
         return await desk.receive(*arguments)
 
     partner = (await container.records.ocpi_partners().all())[0]
     context = Context(tenant_id=TenantId("acme"), actor=ActorId("ocpi:DE-HUB"), correlation_id="race")
     with pytest.raises(TooBusy):
-        await replace(desk, receive=receive).ask(context, partner, wish_of(BookingRequest.model_validate(asked), "m1"))
+        await replace(desk, receive=receive).ask(context, partner, requested_booking(BookingRequest.model_validate(asked), "m1"))
     await booking.api.settled()
     again = await booking.partner.book(asked)
 

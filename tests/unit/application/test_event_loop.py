@@ -141,7 +141,7 @@ def test_release_on_a_thread_frees_every_item() -> None:
     assert (items, freed.count) == ([], FREED_AT_A_TIME + 1)
 
 
-async def test_in_turns_lets_others_run_after_each_group_of_items() -> None:
+async def test_cooperatively_lets_others_run_after_each_group_of_items() -> None:
     ran: list[str] = []
 
     async def other() -> None:

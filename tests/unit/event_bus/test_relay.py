@@ -311,7 +311,7 @@ async def test_a_poisonous_event_holds_its_own_stream(office: Office, monkeypatc
     assert "poison" in held.reason
 
 
-async def test_an_event_passed_over_by_another_relay_while_the_stream_is_let_go_is_not_lost(office: Office) -> None:
+async def test_an_event_passed_over_by_another_relay_while_the_stream_is_released_is_not_lost(office: Office) -> None:
     (bad,) = await office.happen(BAY, lifted(BAY, 1))
     office.bus.refused = frozenset({bad})
     other = office.new_relay()

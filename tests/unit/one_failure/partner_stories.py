@@ -22,7 +22,7 @@ from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverToke
 from access_policy.application.ocpi_partners.places import BookingPlaces
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
 from access_policy.application.ocpi_partners.token_reviews import TokenReviews
-from access_policy.application.ocpi_partners.wishes import BookingWish
+from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.ocpi import OwnCredentials, PeerFailed
 from access_policy.application.retrying import retrying
@@ -54,7 +54,7 @@ SETTINGS = PartnerSettings(
 )
 CONNECTION = PartnerConnection(versions_url="https://hub.example/ocpi/versions", version="2.3.0", token="token-b")
 CARD = identifier(IdentifierKind.RFID, "04A1B2C3D4E5F6")
-WISH = BookingWish(
+BOOKED = RequestedBooking(
     request_id="R1",
     message_id="m1",
     location_id=NORTH,
@@ -63,7 +63,7 @@ WISH = BookingWish(
     identifiers=(CARD,),
     body='{"request": 1}',
 )
-MOVED = replace(WISH, message_id="m2", start=EVENING + HOUR, end=EVENING + 3 * HOUR, body='{"request": 2}')
+MOVED = replace(BOOKED, message_id="m2", start=EVENING + HOUR, end=EVENING + 3 * HOUR, body='{"request": 2}')
 CANCELLED = replace(MOVED, message_id="m3", cancelled_because="TRAFFIC", body='{"request": 3}')
 Step = Callable[["PartnersWorld"], Awaitable[Any]]
 
@@ -114,9 +114,9 @@ class PartnersWorld(OfficeWorld):
         (found,) = await self.partners.all()
         return found
 
-    async def asks(self, *wishes: BookingWish) -> None:
-        for wish in wishes:
-            await self.desk.ask(context(wish.message_id), await self.partner(), wish)
+    async def asks(self, *requests: RequestedBooking) -> None:
+        for requested in requests:
+            await self.desk.ask(context(requested.message_id), await self.partner(), requested)
             await self.office.depot.follow()
 
     async def pushes_token(self, *, is_valid: bool, hours: int) -> None:
@@ -208,8 +208,8 @@ async def removes(world: PartnersWorld) -> None:
     await world.registrations.remove(context(), str(HUB), None)
 
 
-def asks(*wishes: BookingWish) -> Step:
-    return lambda world: world.asks(*wishes)
+def asks(*requests: RequestedBooking) -> Step:
+    return lambda world: world.asks(*requests)
 
 
 def pushes(*, is_valid: bool, hours: int = 0) -> Step:
@@ -236,19 +236,19 @@ PARTNERS: tuple[Story, ...] = (
     Story(
         "remove a partner with a booking",
         (REGISTRATIONS.remove,),
-        past(puts, registers_here, asks(WISH)),
+        past(puts, registers_here, asks(BOOKED)),
         removes,
         done_already=(OcpiPartnerUnknown,),
     ),
-    Story("a partner books", (DESK.ask,), past(puts), asks(WISH)),
-    Story("a partner changes a booking", (DESK.ask,), past(puts, asks(WISH)), asks(MOVED)),
-    Story("a partner cancels a booking", (DESK.ask,), past(puts, asks(WISH, MOVED)), asks(CANCELLED)),
-    Story("a partner cancels a booking before it comes", (DESK.ask,), past(puts), asks(CANCELLED, WISH)),
-    Story("a partner pushes a token as invalid", (TokenReviews.token,), past(puts, asks(WISH)), pushes(is_valid=False)),
+    Story("a partner books", (DESK.ask,), past(puts), asks(BOOKED)),
+    Story("a partner changes a booking", (DESK.ask,), past(puts, asks(BOOKED)), asks(MOVED)),
+    Story("a partner cancels a booking", (DESK.ask,), past(puts, asks(BOOKED, MOVED)), asks(CANCELLED)),
+    Story("a partner cancels a booking before it comes", (DESK.ask,), past(puts), asks(CANCELLED, BOOKED)),
+    Story("a partner pushes a token as invalid", (TokenReviews.token,), past(puts, asks(BOOKED)), pushes(is_valid=False)),
     Story(
         "a partner pushes a token as valid again",
         (TokenReviews.token,),
-        past(puts, asks(WISH), pushes(is_valid=False)),
+        past(puts, asks(BOOKED), pushes(is_valid=False)),
         pushes(is_valid=True, hours=1),
     ),
 )

@@ -1,4 +1,4 @@
-"""Translate booking requests on the wire to wishes, and bookings to objects on the wire."""
+"""Translate booking requests on the wire to requests of this service, and bookings to objects on the wire."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from access_policy.adapters.ocpi.bookings import (
 from access_policy.adapters.ocpi.tokens import identifier_of
 from access_policy.application.ocpi_partners.places import BookingPlace, ocpi_id
 from access_policy.application.ocpi_partners.state import BookingState, Stage
-from access_policy.application.ocpi_partners.wishes import BookingWish
+from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
 from access_policy.application.ports.ocpi import RequestStatus
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ocpi_partners.partner import Party
@@ -45,10 +45,10 @@ STATUSES: Final = {
 }
 
 
-def wish_of(request: BookingRequest, message_id: str) -> BookingWish:
+def requested_booking(request: BookingRequest, message_id: str) -> RequestedBooking:
     """Translate a request. Raises `IdentifierInvalid` for an invalid plate or code."""
     option = request.booking_option or BookingOption()
-    return BookingWish(
+    return RequestedBooking(
         request_id=request.request_id,
         message_id=message_id,
         location_id=request.location_id,

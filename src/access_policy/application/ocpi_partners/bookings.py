@@ -20,7 +20,7 @@ from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverToke
 from access_policy.application.ocpi_partners.places import BookingPlace, BookingPlaces
 from access_policy.application.ocpi_partners.state import BookingState, Stage, state_of
 from access_policy.application.ocpi_partners.token_reviews import TokenReviews
-from access_policy.application.ocpi_partners.wishes import BookingWish
+from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.ocpi import BookingRecord, BookingRequestRecord, OcpiBookings, RequestStatus
 from access_policy.domain.errors import Conflict
@@ -69,24 +69,24 @@ class BookingDesk:
     clock: Clock
     _locks: WeakValueDictionary[Key, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
-    async def ask(self, context: Context, partner: OcpiPartner, wish: BookingWish) -> Answered:
+    async def ask(self, context: Context, partner: OcpiPartner, requested: RequestedBooking) -> Answered:
         """Handle the request. A repeated request returns the booking as it is.
 
         Raises `LocationUnknown`, `TooManyBookings`, `TooBusy`, or an `Invalid` refusal, and then records nothing. A
         refusal because of the state of the depot (a slot that is taken, a deadline) is recorded as a declined request.
         """
-        key = (*partner.key, wish.request_id.upper())
+        key = (*partner.key, requested.request_id.upper())
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            found = await self.bookings.find_or_count(partner.key, wish.request_id)
+            found = await self.bookings.find_or_count(partner.key, requested.request_id)
             known = None if isinstance(found, int) else found
-            if known is not None and _came_before(known, wish):
+            if known is not None and _came_before(known, requested):
                 return Answered(record=known)
-            place = self.places.wanted(partner, wish)
+            place = self.places.wanted(partner, requested)
             _check_room(found)
-            if wish.cancelled_because is not None:
-                return await self._cancelled(context, partner, wish, place, known)
-            return await self._promised(context, partner, wish, place, known)
+            if requested.cancelled_because is not None:
+                return await self._cancelled(context, partner, requested, place, known)
+            return await self._promised(context, partner, requested, place, known)
 
     def state(self, record: BookingRecord) -> BookingState:
         return state_of(record, self.view.book(record.tenant_id, record.depot_id), self.clock.now())
@@ -97,50 +97,50 @@ class BookingDesk:
         self,
         context: Context,
         partner: OcpiPartner,
-        wish: BookingWish,
+        requested: RequestedBooking,
         place: BookingPlace,
         known: BookingRecord | None,
     ) -> Answered:
         if known is not None and (over := self._is_over(known)):
             if known.is_cancelled:
                 await self._end_overtaken(context, partner, place, known)
-            return await self._declined(wish, place, known, partner, over)
+            return await self._declined(requested, place, known, partner, over)
         if known is not None and known.depot_id != place.depot_id:
-            return await self._declined(wish, place, known, partner, "A booking stays at its location; make a new one.")
-        refs = [self.tokens.pseudonyms.ref(partner.tenant_id, each) for each in wish.identifiers]
+            return await self._declined(requested, place, known, partner, "A booking stays at its location; make a new one.")
+        refs = [self.tokens.pseudonyms.ref(partner.tenant_id, each) for each in requested.identifiers]
         withheld = await self.tokens.invalid_among(partner.key, refs)
         draft = ReservationDraft(
             place=place.place,
-            start=wish.start,
-            end=wish.end,
+            start=requested.start,
+            end=requested.end,
             source=ReservationSource.OCPI,
-            identifiers=[(each.kind, each.value) for each in wish.identifiers],
+            identifiers=[(each.kind, each.value) for each in requested.identifiers],
             withheld=withheld,
             terms=_named(partner.settings.terms),
-            request=self._request(partner, wish.request_id, place, known),
+            request=self._request(partner, requested.request_id, place, known),
         )
         try:
             done = await self.receive(context, ReceiveBooking(depot_id=place.depot_id, draft=draft))
         except Conflict as refusal:
-            return await self._declined(wish, place, known, partner, _told(refusal))
+            return await self._declined(requested, place, known, partner, _told(refusal))
         assert done.created_id is not None, "a received booking has a reservation"
         entry = self.view.book(partner.tenant_id, place.depot_id).entries.by_id.get(ReservationId(done.created_id))
         terms = place.terms if entry is None else entry.reservation.terms
-        record = self._with(wish, place, known, partner, RequestStatus.ACCEPTED)
+        record = self._with(requested, place, known, partner, RequestStatus.ACCEPTED)
         promised = replace(
             record,
             reservation_id=ReservationId(done.created_id),
             charger_id=place.charger_id,
             group_id=place.group_id,
-            start=wish.start,
-            end=wish.end,
+            start=requested.start,
+            end=requested.end,
             terms=terms,
             is_promised=True,
         )
         try:
             await self._put(promised, known)
         except TooBusy:
-            await self._end_if_cancelled_meanwhile(context, partner, place, wish.request_id)
+            await self._end_if_cancelled_meanwhile(context, partner, place, requested.request_id)
             raise
         reviewed = await self.reviews.booking(context, partner, place.depot_id, refs, withheld)
         return Answered(record=promised, position=max(done.position, reviewed), is_new=known is None)
@@ -163,29 +163,29 @@ class BookingDesk:
         self,
         context: Context,
         partner: OcpiPartner,
-        wish: BookingWish,
+        requested: RequestedBooking,
         place: BookingPlace,
         known: BookingRecord | None,
     ) -> Answered:
         """Cancel the booking. A cancellation of a booking that was never made is recorded, so that a belated request
         does not make it."""
         if known is None:
-            record = replace(self._with(wish, place, None, partner, RequestStatus.ACCEPTED), is_cancelled=True)
+            record = replace(self._with(requested, place, None, partner, RequestStatus.ACCEPTED), is_cancelled=True)
             await self._put(record, None)
             return Answered(record=record, is_new=True)
         if over := self._is_over(known):
-            return await self._declined(wish, place, known, partner, over)
+            return await self._declined(requested, place, known, partner, over)
         at = replace(place, depot_id=known.depot_id)
         command = CancelBooking(
             depot_id=known.depot_id,
-            request=self._request(partner, wish.request_id, at, known),
-            reason=f"{wish.cancelled_because}, by {partner.partner_id}",
+            request=self._request(partner, requested.request_id, at, known),
+            reason=f"{requested.cancelled_because}, by {partner.partner_id}",
         )
         try:
             done = await self.cancel(context, command)
         except Conflict as refusal:
-            return await self._declined(wish, place, known, partner, _told(refusal))
-        record = replace(self._with(wish, place, known, partner, RequestStatus.ACCEPTED), is_cancelled=True)
+            return await self._declined(requested, place, known, partner, _told(refusal))
+        record = replace(self._with(requested, place, known, partner, RequestStatus.ACCEPTED), is_cancelled=True)
         await self._put(record, known)
         return Answered(record=record, position=done.position)
 
@@ -214,15 +214,15 @@ class BookingDesk:
         return "" if stage is Stage.RESERVED else f"This booking is over ({stage.value}); use a new request_id."
 
     async def _declined(
-        self, wish: BookingWish, place: BookingPlace, known: BookingRecord | None, partner: OcpiPartner, because: str
+        self, requested: RequestedBooking, place: BookingPlace, known: BookingRecord | None, partner: OcpiPartner, because: str
     ) -> Answered:
-        record = self._with(wish, place, known, partner, RequestStatus.DECLINED, because)
+        record = self._with(requested, place, known, partner, RequestStatus.DECLINED, because)
         await self._put(record, known)
         return Answered(record=record, refusal=because, is_new=known is None)
 
     def _with(
         self,
-        wish: BookingWish,
+        requested: RequestedBooking,
         place: BookingPlace,
         known: BookingRecord | None,
         partner: OcpiPartner,
@@ -232,7 +232,7 @@ class BookingDesk:
         """Return the record with the request; a new record if there is none."""
         now = self.clock.now()
         request = BookingRequestRecord(
-            message_id=wish.message_id, body=wish.body, status=status, because=because, received_at=now
+            message_id=requested.message_id, body=requested.body, status=status, because=because, received_at=now
         )
         if known is not None:
             requests = (*known.requests, request)
@@ -240,13 +240,13 @@ class BookingDesk:
         return BookingRecord(
             tenant_id=partner.tenant_id,
             partner_id=partner.partner_id,
-            request_id=wish.request_id,
-            reservation_id=_never_promised(partner, wish.request_id),
+            request_id=requested.request_id,
+            reservation_id=_never_promised(partner, requested.request_id),
             depot_id=place.depot_id,
             charger_id=place.charger_id,
             group_id=place.group_id,
-            start=wish.start,
-            end=wish.end,
+            start=requested.start,
+            end=requested.end,
             terms=place.terms,
             requests=(request,),
             created_at=now,
@@ -267,12 +267,12 @@ def _check_room(found: BookingRecord | int) -> None:
         raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
 
 
-def _came_before(known: BookingRecord, wish: BookingWish) -> bool:
+def _came_before(known: BookingRecord, requested: RequestedBooking) -> bool:
     """Return whether the request has the same message id as an earlier one, or the same content as the latest accepted
     one."""
-    if any(each.message_id == wish.message_id for each in known.requests):
+    if any(each.message_id == requested.message_id for each in known.requests):
         return True
-    return known.requests[-1].body == wish.body and known.requests[-1].status is RequestStatus.ACCEPTED
+    return known.requests[-1].body == requested.body and known.requests[-1].status is RequestStatus.ACCEPTED
 
 
 def _named(terms: ReservationTerms | None) -> dict[str, Any]:

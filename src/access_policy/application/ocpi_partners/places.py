@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from access_policy.application.decision_view.view import DecisionView
-from access_policy.application.ocpi_partners.wishes import BookingWish
+from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
 from access_policy.domain.ids import ChargerId, DepotId, ReservationGroupId
 from access_policy.domain.ocpi_partners.errors import LocationUnknown
 from access_policy.domain.ocpi_partners.partner import BookablePlaces, OcpiPartner
@@ -52,14 +52,14 @@ class BookingPlaces:
             for place in self._at(partner, bookable, sorted(in_service[bookable.depot_id]))
         ]
 
-    def wanted(self, partner: OcpiPartner, wish: BookingWish) -> BookingPlace:
+    def wanted(self, partner: OcpiPartner, requested: RequestedBooking) -> BookingPlace:
         """Return the place that the request names: by its booking location, by its charger (EVSE), or the only place of
         its location. Raises `LocationUnknown`."""
-        here = [each for each in self.of(partner) if _same(each.location_id, wish.location_id)]
-        if wish.booking_location_id is not None:
-            found = [each for each in here if _same(each.id, wish.booking_location_id)]
-        elif wish.evse_uid is not None:
-            found = [each for each in here if each.charger_id and _same(ocpi_id(each.charger_id), wish.evse_uid)]
+        here = [each for each in self.of(partner) if _same(each.location_id, requested.location_id)]
+        if requested.booking_location_id is not None:
+            found = [each for each in here if _same(each.id, requested.booking_location_id)]
+        elif requested.evse_uid is not None:
+            found = [each for each in here if each.charger_id and _same(ocpi_id(each.charger_id), requested.evse_uid)]
         else:
             found = here
         if not found:

@@ -17,7 +17,7 @@ from access_policy.adapters.ocpi.mapping import (
     booking_on_the_wire,
     calendar_on_the_wire,
     location_on_the_wire,
-    wish_of,
+    requested_booking,
 )
 from access_policy.application.event_loop import cooperatively
 from access_policy.application.ocpi_partners.bookings import BookingDesk
@@ -157,8 +157,8 @@ async def ask_for_booking(
 ) -> Response:
     """Book, change or cancel. If the slot is taken, the booking is REJECTED; if a change is impossible, the request is
     DECLINED. `status_message` says why."""
-    wish = wish_of(_read(body, partner), request.state.request_id)
-    answered = await desk.ask(context, partner, wish)
+    requested = requested_booking(_read(body, partner), request.state.request_id)
+    answered = await desk.ask(context, partner, requested)
     await process_of(request).settled(answered.position)
     booking = booking_on_the_wire(desk.state(answered.record), partner.settings.own_party)
     return answer(request, booking, status=201 if answered.is_new else 200, message=answered.refusal)

@@ -9,7 +9,7 @@ from access_policy.domain.identifiers import Identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookingWish:
+class RequestedBooking:
     """`location_id`, `booking_location_id` and `evse_uid` are OCPI ids. `identifiers` admit the holder, and may be
     empty. `cancelled_because` is set if the request cancels the booking. `body` is the request as JSON with the names
     of edition 1.1."""
