@@ -117,11 +117,11 @@ async def service() -> AsyncIterator[Gateway]:
         settings = Settings(data=Path(directory), http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
         async with Service(settings).running() as running:
             await register_chargers(running)
-            desks = running.container.chargers.handler_dependencies()
+            dependencies = running.container.chargers.handler_dependencies()
             served = {
-                "1.6": frozenset(Ocpp16(desks).handlers),
-                "2.0.1": frozenset(Ocpp201(desks).handlers),
-                "2.1": frozenset(Ocpp21(desks).handlers),
+                "1.6": frozenset(Ocpp16(dependencies).handlers),
+                "2.0.1": frozenset(Ocpp201(dependencies).handlers),
+                "2.1": frozenset(Ocpp21(dependencies).handlers),
             }
             gateway = Gateway(f"ws://127.0.0.1:{running.ocpp_port}/ocpp/", served, may_refuse=True)
             for identity, version in IDENTITIES.items():

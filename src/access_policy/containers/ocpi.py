@@ -13,7 +13,7 @@ from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
 from access_policy.application.catching_up import CaughtUp
 from access_policy.application.follower import Follower
-from access_policy.application.ocpi_partners.bookings import BookingDesk
+from access_policy.application.ocpi_partners.bookings import BookingHandler
 from access_policy.application.ocpi_partners.calendars import Calendars
 from access_policy.application.ocpi_partners.changing import ChangePartner
 from access_policy.application.ocpi_partners.credentials import OcpiCredentials
@@ -60,8 +60,8 @@ class Ocpi(containers.DeclarativeContainer):
     token_reviews = providers.Singleton(TokenReviews, driver_tokens, commands.review_token, deciding.view, clock)
     places = providers.Singleton(BookingPlaces, deciding.view)
     calendars = providers.Singleton(Calendars, deciding.view)
-    desk = providers.Singleton(
-        BookingDesk,
+    booking_handler = providers.Singleton(
+        BookingHandler,
         records.ocpi_bookings,
         places,
         driver_tokens,
@@ -89,7 +89,7 @@ class Ocpi(containers.DeclarativeContainer):
         types=providers.Object(TYPES),
         poll_s=stores.poll_s,
     )
-    push = providers.Singleton(BookingPush, desk, peers, providers.Factory(caught_up, deciding.follower))
+    push = providers.Singleton(BookingPush, booking_handler, peers, providers.Factory(caught_up, deciding.follower))
     push_targets = providers.Singleton(OcpiPushTargets, records.ocpi_partners, records.ocpi_bookings, clock)
     push_deliveries = providers.Singleton(
         PushLoops,

@@ -13,8 +13,8 @@ from access_policy.adapters.records.relay_positions import SqlRelayPositions
 from access_policy.adapters.records.webhook_queue import SqlWebhookQueue
 from access_policy.application.decision_view.recent_activity import RecentActivity
 from access_policy.application.oscp_providers.changing import ChangeProvider
-from access_policy.application.oscp_providers.desk import ForecastDesk
 from access_policy.application.oscp_providers.exchange import OscpExchange
+from access_policy.application.oscp_providers.forecast_handler import ForecastHandler
 from access_policy.application.oscp_providers.push import OscpPush
 from access_policy.application.oscp_providers.queueing import OscpQueueing, PushTarget
 from access_policy.application.oscp_providers.registrations import OscpProviderRegistrations
@@ -69,10 +69,10 @@ class Oscp(containers.DeclarativeContainer):
     exchange = providers.Singleton(
         OscpExchange, change, records.oscp_forecasts, queueing, peers, commands.report_energy_source
     )
-    desk = providers.Singleton(
-        ForecastDesk, records.oscp_forecasts, commands.receive_envelope, commands.withdraw_envelope, clock
+    forecast_handler = providers.Singleton(
+        ForecastHandler, records.oscp_forecasts, commands.receive_envelope, commands.withdraw_envelope, clock
     )
-    registrations = providers.Singleton(OscpProviderRegistrations, change, desk, peers, deciding.view)
+    registrations = providers.Singleton(OscpProviderRegistrations, change, forecast_handler, peers, deciding.view)
 
     # --- messages to providers ----------------------------------------------------------------------------------------
     positions = providers.Resource(
@@ -92,7 +92,7 @@ class Oscp(containers.DeclarativeContainer):
     watch = providers.Singleton(
         OscpWatch,
         providers.Callable(providers_of, push_deliveries),
-        desk,
+        forecast_handler,
         queueing,
         peers,
         deciding.view.provided.site_energy,

@@ -448,18 +448,20 @@ async def test_places_taken_from_the_partner_end_new_bookings_and_leave_old_ones
 
 async def test_cancellation_that_overtakes_its_booking_in_another_process_wins(booking: OcpiWorld) -> None:
     asked, container = await wanted(booking), booking.api.container
-    desk = container.ocpi.desk()
+    handler = container.ocpi.booking_handler()
 
     async def receive(*arguments: Any) -> Any:
         """While this process makes the reservation, another one handles the cancellation."""
-        another = replace(desk, _locks=WeakValueDictionary())
-        await another.ask(context, partner, requested_booking(BookingRequest.model_validate(cancelled(asked)), "m2"))
-        return await desk.receive(*arguments)
+        another = replace(handler, _locks=WeakValueDictionary())
+        await another.handle(context, partner, requested_booking(BookingRequest.model_validate(cancelled(asked)), "m2"))
+        return await handler.receive(*arguments)
 
     partner = (await container.records.ocpi_partners().all())[0]
     context = Context(tenant_id=TenantId("acme"), actor=ActorId("ocpi:DE-HUB"), correlation_id="race")
     with pytest.raises(TooBusy):
-        await replace(desk, receive=receive).ask(context, partner, requested_booking(BookingRequest.model_validate(asked), "m1"))
+        await replace(handler, receive=receive).handle(
+            context, partner, requested_booking(BookingRequest.model_validate(asked), "m1")
+        )
     await booking.api.settled()
     again = await booking.partner.book(asked)
 

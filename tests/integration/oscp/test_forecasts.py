@@ -299,12 +299,12 @@ async def test_message_that_the_provider_refuses_is_repeated_in_order(world: Osc
 
 async def test_envelopes_that_were_cut_off_from_the_site_follow_later(world: OscpWorld) -> None:
     await world.connected()
-    desk = world.api.container.oscp.desk()
-    original = desk.receive
-    object.__setattr__(desk, "receive", Failing())
+    handler = world.api.container.oscp.forecast_handler()
+    original = handler.receive
+    object.__setattr__(handler, "receive", Failing())
     failed = await world.provider.forecast(limiting(70))
-    object.__setattr__(desk, "receive", original)
-    await world.api.container.oscp.desk().settle_all()
+    object.__setattr__(handler, "receive", original)
+    await world.api.container.oscp.forecast_handler().settle_all()
 
     assert failed.status == 503
     assert await world.limits() == [("grid", 0, 70, None)]

@@ -33,7 +33,7 @@ class Link:
     def __init__(self, *, accepted: bool = True) -> None:
         self.hints: list[tuple[str, float]] = []
         self.boot_answer: Callable[[], Awaitable[dict[str, Any]]] = self._accept
-        desks: Any = SimpleNamespace(
+        dependencies: Any = SimpleNamespace(
             view=SimpleNamespace(on_policy_change=lambda listener: None),
             clock=SimpleNamespace(now=lambda: datetime(2026, 11, 20, tzinfo=UTC)),
             conditions=None,
@@ -42,7 +42,7 @@ class Link:
             mode_trigger=lambda key, trigger: self.hints.append((trigger, self.now())),
         )
         records: Any = SimpleNamespace(connected=self._nothing, disconnected=self._nothing)
-        self.gateway = OcppGateway(desks, records, NoPasswords(), requires_passwords=False)
+        self.gateway = OcppGateway(dependencies, records, NoPasswords(), requires_passwords=False)
         self.gateway.dispatch.handlers = {
             OcppVersion.V16: {"BootNotification": lambda charger, payload, message_id: self.boot_answer()}
         }
@@ -53,7 +53,7 @@ class Link:
             version=OcppVersion.V16,
             epoch=1,
             remote="127.0.0.1",
-            admission=AdmittedCharger(KEY, desks.clock.now(), accepted),
+            admission=AdmittedCharger(KEY, dependencies.clock.now(), accepted),
         )
         self._began = asyncio.get_running_loop().time()
         dispatch = self.gateway.dispatcher(self.connection)

@@ -17,8 +17,8 @@ from access_policy.application.commands.receive_envelope import ReceiveEnvelope
 from access_policy.application.commands.report_energy_source import ReportEnergySource
 from access_policy.application.commands.withdraw_envelope import WithdrawEnvelope
 from access_policy.application.oscp_providers.changing import ChangeProvider
-from access_policy.application.oscp_providers.desk import ForecastDesk
 from access_policy.application.oscp_providers.exchange import Authenticated, OscpExchange, ProviderRegistration
+from access_policy.application.oscp_providers.forecast_handler import ForecastHandler
 from access_policy.application.oscp_providers.queueing import OscpQueueing, queue_key
 from access_policy.application.oscp_providers.registrations import OscpProviderRegistrations
 from access_policy.application.ports.oscp import OscpMessage
@@ -96,9 +96,9 @@ class ProvidersWorld(OfficeWorld):
         report: Any = handlers[ReportEnergySource]
         peers, view = NoPeers(), KnownPlaces()
         self.changes = changes
-        self.desk = ForecastDesk(forecasts, receive, withdraw, clock)  # type: ignore[arg-type]
+        self.handler = ForecastHandler(forecasts, receive, withdraw, clock)  # type: ignore[arg-type]
         self.exchange = OscpExchange(change, forecasts, queueing, peers, report)
-        self.registrations = OscpProviderRegistrations(change, self.desk, peers, view)  # type: ignore[arg-type]
+        self.registrations = OscpProviderRegistrations(change, self.handler, peers, view)  # type: ignore[arg-type]
 
     @property
     async def provider(self) -> OscpProvider:
@@ -109,7 +109,7 @@ class ProvidersWorld(OfficeWorld):
     async def facts(self) -> Any:
         """After the looks of the loops that do what was cut off."""
         await self.changes.append()
-        await self.desk.settle_all()
+        await self.handler.settle_all()
         provider = await self.providers.find(KEY)
         async with self.office.sites.locked(ACME, NORTH) as caught_up:
             site = caught_up
@@ -197,7 +197,7 @@ def sends(message_id: str, watts: int, kind: ForecastType = ForecastType.CONSUMP
     ]
 
     async def sent(world: ProvidersWorld) -> None:
-        await world.desk.forecast(context(message_id), await world.provider, message_id, "EAN-1", kind, blocks)
+        await world.handler.forecast(context(message_id), await world.provider, message_id, "EAN-1", kind, blocks)
 
     return sent
 
@@ -212,14 +212,14 @@ PROVIDERS: tuple[Story, ...] = (
     Story("register an OSCP provider", (OscpExchange.register,), past(puts), registers, only=("provider", "queue")),
     Story("shake hands with an OSCP provider", (OscpExchange.handshake,), past(puts, registers), shakes_hands),
     Story("hear an OSCP provider", (OscpExchange.heartbeat,), past(*THERE), beats),
-    Story("take a forecast", (ForecastDesk.forecast, ForecastDesk.settle_all), past(*THERE), sends("m1", 100)),
+    Story("take a forecast", (ForecastHandler.forecast, ForecastHandler.settle_all), past(*THERE), sends("m1", 100)),
     Story("replace a forecast", (), past(*THERE, sends("m1", 100)), sends("m2", 60)),
     Story("add a fallback to a forecast", (), past(*THERE, sends("m1", 100)), sends("m2", 30, FALLBACK, hours=3)),
     Story("take a forecast without effect", (), past(*THERE), sends("m1", 5, ForecastType.OPTIMUM)),
-    Story("unbind a limited group", (ForecastDesk.rebind,), past(*THERE, sends("m1", 100)), unbinds),
+    Story("unbind a limited group", (ForecastHandler.rebind,), past(*THERE, sends("m1", 100)), unbinds),
     Story(
         "remove an OSCP provider with limits",
-        (REGISTRATIONS.remove, ForecastDesk.forget),
+        (REGISTRATIONS.remove, ForecastHandler.forget),
         past(*THERE, sends("m1", 100)),
         removes,
         done_already=(OscpProviderUnknown,),

@@ -15,14 +15,14 @@ from access_policy.application.audit.record_changes import RecordChanges
 from access_policy.application.commands.end_bookings_of_party import EndBookingsOfParty
 from access_policy.application.commands.receive_booking import CancelBooking, ReceiveBooking
 from access_policy.application.commands.review_token import ReviewToken
-from access_policy.application.ocpi_partners.bookings import BookingDesk
+from access_policy.application.ocpi_partners.bookings import BookingHandler
 from access_policy.application.ocpi_partners.changing import ChangePartner
 from access_policy.application.ocpi_partners.credentials import Authenticated, OcpiCredentials, PartnerCredentials
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ocpi_partners.places import BookingPlaces
 from access_policy.application.ocpi_partners.registrations import OcpiPartnerRegistrations
-from access_policy.application.ocpi_partners.token_reviews import TokenReviews
 from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
+from access_policy.application.ocpi_partners.token_reviews import TokenReviews
 from access_policy.application.ports.event_store import StoreUnavailable
 from access_policy.application.ports.ocpi import OwnCredentials, PeerFailed
 from access_policy.application.retrying import retrying
@@ -105,7 +105,7 @@ class PartnersWorld(OfficeWorld):
         self.credentials = OcpiCredentials(change, peers)
         self.tokens = OcpiDriverTokens(faults.around("tokens", self.driver_tokens), pseudonyms())
         self.reviews = TokenReviews(self.tokens, handle[ReviewToken], view, clock)
-        self.desk = BookingDesk(
+        self.handler = BookingHandler(
             *(faults.around("bookings", self.bookings), BookingPlaces(view), self.tokens, self.reviews),
             *(handle[ReceiveBooking], handle[CancelBooking], view, clock),
         )
@@ -116,7 +116,7 @@ class PartnersWorld(OfficeWorld):
 
     async def asks(self, *requests: RequestedBooking) -> None:
         for requested in requests:
-            await self.desk.ask(context(requested.message_id), await self.partner(), requested)
+            await self.handler.handle(context(requested.message_id), await self.partner(), requested)
             await self.office.depot.follow()
 
     async def pushes_token(self, *, is_valid: bool, hours: int) -> None:
@@ -217,7 +217,7 @@ def pushes(*, is_valid: bool, hours: int = 0) -> Step:
 
 
 NOT_REACHED = (StoreUnavailable, PartnerNotReached)
-REGISTRATIONS, CREDENTIALS, DESK = OcpiPartnerRegistrations, OcpiCredentials, BookingDesk
+REGISTRATIONS, CREDENTIALS, HANDLER = OcpiPartnerRegistrations, OcpiCredentials, BookingHandler
 
 PARTNERS: tuple[Story, ...] = (
     Story("put a partner", (REGISTRATIONS.put,), past(), puts),
@@ -240,11 +240,13 @@ PARTNERS: tuple[Story, ...] = (
         removes,
         done_already=(OcpiPartnerUnknown,),
     ),
-    Story("a partner books", (DESK.ask,), past(puts), asks(BOOKED)),
-    Story("a partner changes a booking", (DESK.ask,), past(puts, asks(BOOKED)), asks(MOVED)),
-    Story("a partner cancels a booking", (DESK.ask,), past(puts, asks(BOOKED, MOVED)), asks(CANCELLED)),
-    Story("a partner cancels a booking before it comes", (DESK.ask,), past(puts), asks(CANCELLED, BOOKED)),
-    Story("a partner pushes a token as invalid", (TokenReviews.token,), past(puts, asks(BOOKED)), pushes(is_valid=False)),
+    Story("a partner books", (HANDLER.handle,), past(puts), asks(BOOKED)),
+    Story("a partner changes a booking", (HANDLER.handle,), past(puts, asks(BOOKED)), asks(MOVED)),
+    Story("a partner cancels a booking", (HANDLER.handle,), past(puts, asks(BOOKED, MOVED)), asks(CANCELLED)),
+    Story("a partner cancels a booking before it comes", (HANDLER.handle,), past(puts), asks(CANCELLED, BOOKED)),
+    Story(
+        "a partner pushes a token as invalid", (TokenReviews.token,), past(puts, asks(BOOKED)), pushes(is_valid=False)
+    ),
     Story(
         "a partner pushes a token as valid again",
         (TokenReviews.token,),

@@ -24,8 +24,8 @@ from access_policy.adapters.ocpi.bookings import (
 )
 from access_policy.adapters.ocpi.tokens import identifier_of
 from access_policy.application.ocpi_partners.places import BookingPlace, ocpi_id
-from access_policy.application.ocpi_partners.state import BookingState, Stage
 from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
+from access_policy.application.ocpi_partners.state import BookingState, Stage
 from access_policy.application.ports.ocpi import RequestStatus
 from access_policy.domain.identifiers import Identifier, IdentifierKind, identifier
 from access_policy.domain.ocpi_partners.partner import Party

@@ -18,9 +18,9 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import TooBusy
 from access_policy.application.ocpi_partners.driver_tokens import OcpiDriverTokens
 from access_policy.application.ocpi_partners.places import BookingPlace, BookingPlaces
+from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
 from access_policy.application.ocpi_partners.state import BookingState, Stage, state_of
 from access_policy.application.ocpi_partners.token_reviews import TokenReviews
-from access_policy.application.ocpi_partners.requested_bookings import RequestedBooking
 from access_policy.application.ports.clock import Clock
 from access_policy.application.ports.ocpi import BookingRecord, BookingRequestRecord, OcpiBookings, RequestStatus
 from access_policy.domain.errors import Conflict
@@ -55,7 +55,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class BookingDesk:
+class BookingHandler:
     """Handles requests of one booking one after the other in this process; the version of the record guards it against
     other processes. All methods raise `StoreUnavailable`; the partner then sends the request again."""
 
@@ -69,7 +69,7 @@ class BookingDesk:
     clock: Clock
     _locks: WeakValueDictionary[Key, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
-    async def ask(self, context: Context, partner: OcpiPartner, requested: RequestedBooking) -> Answered:
+    async def handle(self, context: Context, partner: OcpiPartner, requested: RequestedBooking) -> Answered:
         """Handle the request. A repeated request returns the booking as it is.
 
         Raises `LocationUnknown`, `TooManyBookings`, `TooBusy`, or an `Invalid` refusal, and then records nothing. A
@@ -106,7 +106,9 @@ class BookingDesk:
                 await self._end_overtaken(context, partner, place, known)
             return await self._declined(requested, place, known, partner, over)
         if known is not None and known.depot_id != place.depot_id:
-            return await self._declined(requested, place, known, partner, "A booking stays at its location; make a new one.")
+            return await self._declined(
+                requested, place, known, partner, "A booking stays at its location; make a new one."
+            )
         refs = [self.tokens.pseudonyms.ref(partner.tenant_id, each) for each in requested.identifiers]
         withheld = await self.tokens.invalid_among(partner.key, refs)
         draft = ReservationDraft(
@@ -214,7 +216,12 @@ class BookingDesk:
         return "" if stage is Stage.RESERVED else f"This booking is over ({stage.value}); use a new request_id."
 
     async def _declined(
-        self, requested: RequestedBooking, place: BookingPlace, known: BookingRecord | None, partner: OcpiPartner, because: str
+        self,
+        requested: RequestedBooking,
+        place: BookingPlace,
+        known: BookingRecord | None,
+        partner: OcpiPartner,
+        because: str,
     ) -> Answered:
         record = self._with(requested, place, known, partner, RequestStatus.DECLINED, because)
         await self._put(record, known)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from access_policy.application.ocpi_partners.bookings import BookingDesk
+from access_policy.application.ocpi_partners.bookings import BookingHandler
 from access_policy.application.ocpi_partners.state import BookingState
 from access_policy.application.partners.push_counts import PushCounts
 from access_policy.application.ports.clock import Clock
@@ -146,7 +146,7 @@ class PushQueueing:
 class BookingPush:
     """One try of one push. `caught_up` waits until this process can read everything up to a log position."""
 
-    desk: BookingDesk
+    handler: BookingHandler
     sender: BookingSender
     caught_up: Callable[[int, float], Awaitable[bool]]
     counts: PushCounts = field(default_factory=PushCounts)
@@ -158,16 +158,16 @@ class BookingPush:
         return attempt
 
     async def _tried(self, target: PushTarget, delivery: Delivery) -> Attempt:
-        partner, now = target.partner, self.desk.clock.now()
+        partner, now = target.partner, self.handler.clock.now()
         asked = json.loads(delivery.message.body)
         if partner.connection is None:
             return _failed(now, "the partner is not connected")
         if not await self.caught_up(asked["position"], CAUGHT_UP_S):
             return _failed(now, "the reservation's last change cannot be read here yet")
-        record = await self.desk.bookings.find(partner.key, asked["request_id"])
+        record = await self.handler.bookings.find(partner.key, asked["request_id"])
         if record is None:
             return _failed(now, "the booking's record is not stored")
-        return await self.sender.push(partner, self.desk.state(record), now=now)
+        return await self.sender.push(partner, self.handler.state(record), now=now)
 
 
 def _failed(now: datetime, why: str) -> Attempt:

@@ -9,7 +9,7 @@ from access_policy.application.context import Context
 from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import check_version
 from access_policy.application.oscp_providers.changing import ChangeProvider
-from access_policy.application.oscp_providers.desk import ForecastDesk
+from access_policy.application.oscp_providers.forecast_handler import ForecastHandler
 from access_policy.application.oscp_providers.push import registration_of
 from access_policy.application.oscp_providers.tokens import LENGTH_MAX, new_token
 from access_policy.application.partners.tokens import digest_of
@@ -43,7 +43,7 @@ class OscpProviderRegistrations:
     """All methods raise `StoreUnavailable`; the change may have been made then, and its event is appended later."""
 
     change: ChangeProvider
-    desk: ForecastDesk
+    handler: ForecastHandler
     peers: OscpPeers
     view: DecisionView
 
@@ -58,7 +58,7 @@ class OscpProviderRegistrations:
 
     async def shown(self, provider: OscpProvider) -> tuple[dict[str, GroupForecast], datetime | None, datetime]:
         """Return the forecasts by group id, the instant from which the provider is offline, and now."""
-        forecasts = self.desk.forecasts
+        forecasts = self.handler.forecasts
         by_group = {each.group_id: each for each in await forecasts.of_provider(provider.key)}
         return by_group, await forecasts.there_until(provider.key), self.change.clock.now()
 
@@ -89,7 +89,7 @@ class OscpProviderRegistrations:
         after = before.put(settings, now=now)
         if after is not before:
             await self.change.put(context, after, put, expected=before.version)
-        await self.desk.rebind(context, after)
+        await self.handler.rebind(context, after)
         return after, None
 
     async def invite(
@@ -99,7 +99,7 @@ class OscpProviderRegistrations:
         stay until their ends, and the source becomes silent. Raises `OscpProviderUnknown`, `VersionMismatch` or
         `TooBusy`."""
         before = await self._expected(context, depot_id, provider_id, expected_version)
-        await self.desk.forecasts.put_there_until(before.key, None)  # the provider must shake hands again
+        await self.handler.forecasts.put_there_until(before.key, None)  # the provider must shake hands again
         token = new_token()
         after = before.invited(digest_of(token), now=self.change.clock.now())
         return await self.change.connect(context, after, expected=before.version), token
@@ -129,8 +129,8 @@ class OscpProviderRegistrations:
         """Remove the provider and withdraw its envelopes. Raises `OscpProviderUnknown`, `VersionMismatch` or `TooBusy`."""
         provider = await self._expected(context, depot_id, provider_id, expected_version)
         await self.change.settle(provider.key)
-        await self.desk.forget(context, provider)
-        await self.desk.forecasts.put_there_until(provider.key, None)
+        await self.handler.forget(context, provider)
+        await self.handler.forecasts.put_there_until(provider.key, None)
         await self.change.drop(context, provider)
 
     async def _made(

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from access_policy.application.context import new_id
 from access_policy.application.errors import TooBusy
-from access_policy.application.oscp_providers.desk import ForecastDesk
 from access_policy.application.oscp_providers.exchange import MISSED_MAX
+from access_policy.application.oscp_providers.forecast_handler import ForecastHandler
 from access_policy.application.oscp_providers.metering import Meter
 from access_policy.application.oscp_providers.queueing import COMPLIANCE_ERROR, MEASUREMENTS, OscpQueueing
 from access_policy.application.ports.clock import Clock
@@ -60,7 +60,7 @@ class OscpWatch:
     """`watched` returns the providers of this process; `running` returns the chargers of a depot at which charges run."""
 
     watched: Callable[[], Collection[OscpProvider]]
-    desk: ForecastDesk
+    handler: ForecastHandler
     queueing: OscpQueueing
     peers: OscpPeers
     sites: Sites
@@ -92,7 +92,7 @@ class OscpWatch:
             if provider.required is not None:
                 self._beat(provider, self.states[provider.key], provider.required)
         if providers or self.looks % SETTLED_EVERY == 0:
-            await self.desk.settle_all()
+            await self.handler.settle_all()
         self.looks += 1
         for provider in providers:
             await self._look_at(provider, self.states[provider.key])
@@ -151,7 +151,7 @@ class OscpWatch:
         slack = self._slack(provider, binding, site)
         if slack is None or slack.effective_w >= 0 or slack.envelope is None:
             return
-        forecast = await self.desk.forecasts.find((*provider.key, binding.group_id))
+        forecast = await self.handler.forecasts.find((*provider.key, binding.group_id))
         issued = None if forecast is None else _issued(forecast, slack.envelope.envelope_id)
         if issued is None:
             return  # the limit is of another source

@@ -20,7 +20,7 @@ from access_policy.adapters.ocpi.mapping import (
     requested_booking,
 )
 from access_policy.application.event_loop import cooperatively
-from access_policy.application.ocpi_partners.bookings import BookingDesk
+from access_policy.application.ocpi_partners.bookings import BookingHandler
 from access_policy.application.ocpi_partners.calendars import Calendars
 from access_policy.application.ocpi_partners.places import BookingPlace
 from access_policy.domain.ocpi_partners.errors import LocationUnknown, PartyWrong
@@ -33,7 +33,7 @@ from access_policy.entrypoints.http.ocpi.urls import ocpi_url
 
 router = APIRouter(prefix=f"/{VERSION}", include_in_schema=False, dependencies=REGISTERED)
 
-Desk = Annotated[BookingDesk, provided(lambda c: c.ocpi.desk)]
+Handler = Annotated[BookingHandler, provided(lambda c: c.ocpi.booking_handler)]
 Free = Annotated[Calendars, provided(lambda c: c.ocpi.calendars)]
 RENDERED_AT_A_TIME = 5  # a booking has up to 50 requests
 LOCATIONS = "/bookings/booking_locations"
@@ -47,7 +47,7 @@ LOCATIONS = "/bookings/booking_locations"
 async def booking_locations(
     request: Request,
     partner: Partner,
-    desk: Desk,
+    handler: Handler,
     free: Free,
     clock: Clock,
     date_from: Since = None,
@@ -60,7 +60,7 @@ async def booking_locations(
     """List the booking locations. Calendars show the present state, so every location counts as updated now."""
     now, limit = clock.now(), min(limit, PAGE_MAX)
     is_updated_now = (date_from is None or date_from <= now) and (date_to is None or now < date_to)
-    places = desk.places.of(partner) if is_updated_now else []
+    places = handler.places.of(partner) if is_updated_now else []
     asks_for_slots = timeslot_from is not None or timeslot_to is not None
     found: list[Any] = []
     total = 0
@@ -82,9 +82,9 @@ async def booking_locations(
 
 @router.get(f"{LOCATIONS}/{{booking_location_id}}")
 async def booking_location(
-    request: Request, booking_location_id: str, partner: Partner, desk: Desk, free: Free, clock: Clock
+    request: Request, booking_location_id: str, partner: Partner, handler: Handler, free: Free, clock: Clock
 ) -> Response:
-    place = desk.places.find(partner, booking_location_id)
+    place = handler.places.find(partner, booking_location_id)
     location, _ = await _location(partner, place, free, clock.now())
     return answer(request, location)
 
@@ -95,12 +95,12 @@ async def calendar(
     booking_location_id: str,
     calendar_id: str,
     partner: Partner,
-    desk: Desk,
+    handler: Handler,
     free: Free,
     clock: Clock,
 ) -> Response:
     """Return the calendar of a place. A place has one calendar, with the id of the place."""
-    place, now = desk.places.find(partner, booking_location_id), clock.now()
+    place, now = handler.places.find(partner, booking_location_id), clock.now()
     if calendar_id.casefold() != place.id.casefold():
         raise LocationUnknown("This place has no such calendar; read the place.")
     end = now + free.horizon(partner.tenant_id, place)
@@ -131,7 +131,7 @@ async def _location(
 async def bookings(
     request: Request,
     partner: Partner,
-    desk: Desk,
+    handler: Handler,
     date_from: Since = None,
     date_to: Since = None,
     offset: Offset = 0,
@@ -139,10 +139,10 @@ async def bookings(
 ) -> Response:
     """List the bookings of this partner, oldest first."""
     limit = min(limit, PAGE_MAX)
-    found = await desk.bookings.page(partner.key, since=date_from, until=date_to, offset=offset, limit=limit)
+    found = await handler.bookings.page(partner.key, since=date_from, until=date_to, offset=offset, limit=limit)
     own = partner.settings.own_party
     items = [
-        booking_on_the_wire(desk.state(each), own).as_json()
+        booking_on_the_wire(handler.state(each), own).as_json()
         async for each in cooperatively(found.bookings, at_a_time=RENDERED_AT_A_TIME)
     ]
     filters = {"date_from": date_from, "date_to": date_to}
@@ -153,14 +153,18 @@ async def bookings(
 @router.post("/bookings")
 @router.post("/bookings/")
 async def ask_for_booking(
-    request: Request, body: Annotated[dict[str, Any], Body()], partner: Partner, context: PartnerContext, desk: Desk
+    request: Request,
+    body: Annotated[dict[str, Any], Body()],
+    partner: Partner,
+    context: PartnerContext,
+    handler: Handler,
 ) -> Response:
     """Book, change or cancel. If the slot is taken, the booking is REJECTED; if a change is impossible, the request is
     DECLINED. `status_message` says why."""
     requested = requested_booking(_read(body, partner), request.state.request_id)
-    answered = await desk.ask(context, partner, requested)
+    answered = await handler.handle(context, partner, requested)
     await process_of(request).settled(answered.position)
-    booking = booking_on_the_wire(desk.state(answered.record), partner.settings.own_party)
+    booking = booking_on_the_wire(handler.state(answered.record), partner.settings.own_party)
     return answer(request, booking, status=201 if answered.is_new else 200, message=answered.refusal)
 
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from access_policy.adapters.oscp.messages import Handshake, Heartbeat, Register, UpdateGroupCapacityForecast
-from access_policy.application.oscp_providers.desk import ForecastDesk
 from access_policy.application.oscp_providers.exchange import VERSION, OscpExchange
+from access_policy.application.oscp_providers.forecast_handler import ForecastHandler
 from access_policy.entrypoints.http.dependencies import provided
 from access_policy.entrypoints.http.oscp.provider import (
     KNOWN,
@@ -24,7 +24,7 @@ from access_policy.entrypoints.http.oscp.urls import own_url
 router = APIRouter(prefix=f"/{VERSION}", include_in_schema=False)
 
 Exchange = Annotated[OscpExchange, provided(lambda c: c.oscp.exchange)]
-Desk = Annotated[ForecastDesk, provided(lambda c: c.oscp.desk)]
+Handler = Annotated[ForecastHandler, provided(lambda c: c.oscp.forecast_handler)]
 
 
 @router.post("/register", dependencies=KNOWN)
@@ -60,9 +60,9 @@ async def update_group_capacity_forecast(
     message_id: MessageId,
     context: ProviderContext,
     exchange: Exchange,
-    desk: Desk,
+    handler: Handler,
 ) -> Response:
     await exchange.check_there(provider)
     blocks = [each.block() for each in body.forecasted_blocks]
-    await desk.forecast(context, provider, message_id, body.group_id, body.type, blocks)
+    await handler.forecast(context, provider, message_id, body.group_id, body.type, blocks)
     return Response(status_code=204)

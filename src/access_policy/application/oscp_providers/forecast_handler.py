@@ -35,7 +35,7 @@ def new_envelope_id() -> EnvelopeId:
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastDesk:
+class ForecastHandler:
     """All methods raise `StoreUnavailable`."""
 
     forecasts: OscpForecasts
