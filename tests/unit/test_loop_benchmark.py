@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import httpx
-import typer
 
 from access_policy.adapters.event_intake.messages import CONSUMED_EVENTS, read
-from access_policy.entrypoints.cli.root import app
 from benchmarks.loop.commands import COMMANDS, ELSEWHERE
 from benchmarks.loop.operations import OPERATIONS, messages
 from benchmarks.loop.scene import Scene
+from tests.support.command_tree import commands_to_read
 from tests.support.reused_service import openapi_document
 
 
@@ -25,7 +24,7 @@ def test_every_http_operation_has_a_driver() -> None:
 
 
 def test_every_command_has_a_line() -> None:
-    assert set(COMMANDS) | set(ELSEWHERE) == set(commands(typer.main.get_command(app)))
+    assert set(COMMANDS) | set(ELSEWHERE) == set(commands(commands_to_read()))
 
 
 def commands(command: Any, *path: str) -> Iterator[str]:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
 from access_policy.entrypoints.cli.examples import EXAMPLES, lines_of
-from access_policy.entrypoints.cli.root import app
+from tests.support.command_tree import commands_to_read
 
 LINES = [(path, line) for path in EXAMPLES for line in lines_of(path)]
 
@@ -20,7 +19,7 @@ def test_example_is_read_by_its_command(path: str, line: str, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     for name in ("fleet.csv", "chargers.csv", "sheet.csv", "holidays.ics", "profile.toml"):
         (tmp_path / name).write_text("")
-    command: Any = typer.main.get_command(app)
+    command: Any = commands_to_read()
     words = shlex.split(line.partition(" < ")[0])[1:]
     for name in path.split():
         assert words.pop(0) == name
@@ -30,7 +29,7 @@ def test_example_is_read_by_its_command(path: str, line: str, monkeypatch: pytes
 
 
 def test_every_command_of_the_help_has_an_example() -> None:
-    assert set(EXAMPLES) == set(_paths(typer.main.get_command(app))) - {"rebuild"}  # the former name, hidden
+    assert set(EXAMPLES) == set(_paths(commands_to_read())) - {"rebuild"}  # the former name, hidden
 
 
 def _paths(group: Any, *path: str) -> Iterator[str]:

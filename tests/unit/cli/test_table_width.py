@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from rich.cells import cell_len
 
 from access_policy.entrypoints import cli as package
-from access_policy.entrypoints.cli.root import app
 from tests.support.cli_in_memory import Cli
+from tests.support.command_tree import commands_to_read
 from tests.support.made_up_answers import ID, MadeUpAnswers
 from tests.support.reused_service import openapi_document
 
@@ -54,7 +53,7 @@ def commands(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
 
 def with_a_table() -> list[tuple[str, Any]]:
     names = functions_that_print_a_table()
-    every = commands(typer.main.get_command(app))
+    every = commands(commands_to_read())
     return [(path, command) for path, command in every if command.callback.__name__ in names]
 
 

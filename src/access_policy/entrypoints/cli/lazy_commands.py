@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -121,9 +120,7 @@ class Root(Group):
                 formatter.write_dl([(each.name.ljust(width), each.help) for each in entries if not each.hidden])
 
 
-@cache
 def _load(entry: Entry) -> Any:
-    """The command or group. It is made once in a process: to derive it from signatures takes long."""
     module = import_module(f"{PACKAGE}.{entry.module}")
     if entry.group is None:
         return _group(module.app, entry).commands[entry.name]
