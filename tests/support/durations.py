@@ -73,8 +73,8 @@ SECONDS: Final[Mapping[str, int]] = MappingProxyType(
         "tests/integration/test_wheel.py": 23,
         "tests/integration/webhooks/test_digest_over_http.py": 8,
         "tests/integration/webhooks/test_killed_service.py": 10,
-        "tests/unit/http/test_openapi.py": 25,
-        "tests/unit/one_failure/test_one_failure.py": 15,
-        "tests/unit/who_may_charge/test_who_may_charge.py": 10,
+        "tests/unit/http/test_openapi.py": 18,
+        "tests/unit/one_failure/test_one_failure.py": 8,
+        "tests/unit/who_may_charge/test_who_may_charge.py": 8,
     }
 )
