@@ -70,7 +70,7 @@ OUTPUTS: Final[dict[str, str]] = {
     "schedules add-rule": r"^schedule \S+ has the rule Noon\nbay-1: 1 change\n$",
     "schedules amend-rule": r"(?s)^bay-1: would change no mode\n.*0 of 1 attempt would have been decided differently",
     "schedules withdraw-rule": r"^the rule Nights is withdrawn\nbay-1: 1 change\nbay-2: 1 change\n$",
-    "schedules rename": rf"^schedule {ID} is Winter nights now\n",
+    "schedules rename": rf"^schedule {ID} is now called Winter nights\n",
     "schedules list": rf"\n{ID}\tNights\tnorth\t2\t2\n$",
     "schedules show": r"name Nights, mode managed, recurrence FREQ=DAILY, start 22:00, end 06:00",
     "schedules follow": r"^bay-1: (1 change|would change no mode)\n",
