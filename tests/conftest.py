@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import order, pictures
-from tests.support.brief_workers import tell_briefly
+from tests.support.brief_workers import report_briefly
 from tests.support.octt import document
 
 MEMORY = Path("/dev/shm")
@@ -38,7 +38,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plugins = session.config.pluginmanager
     if not plugins.has_plugin("dsession"):  # xdist's, in the process that only starts the workers
         plugins.import_plugin("tests.support.running")
-    tell_briefly(session.config)
+    report_briefly(session.config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""The commands of the command line, derived from their signatures once for the tests of a process, which takes long."""
+"""The tree of commands of the command line. Deriving it from the signatures takes long, so it is done once per process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from access_policy.entrypoints.cli.root import app
 
 @cache
 def commands_to_read() -> Any:
-    """The root of all commands, for tests that read them and run none: a command keeps what its first run told it, such as the
-    names of its option for help."""
+    """Return the root of all commands, for tests that only read them. Running a command changes it: it keeps, for example, the
+    names of its help option."""
     return typer.main.get_command(app)

@@ -1,4 +1,4 @@
-"""Chromium for tests of pages, and browsers of one person that are used again: to start one takes half a CPU second."""
+"""Chromium for tests of pages. Browser contexts are reused, because starting one takes half a CPU second."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-# The shell is Chromium without the windows of a desktop, which would take more than half of a page's CPU seconds.
+# The headless shell is Chromium without desktop windows, which would take more than half of a page's CPU seconds.
 CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
 NO_OTHER_HOST: Final = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-TABS_SHARE_A_PROCESS: Final = "--process-per-site"  # all tabs of one person
+TABS_SHARE_A_PROCESS: Final = "--process-per-site"  # all tabs of one context
 
 _Options = frozenset[tuple[str, Any]]
 _idle: dict[tuple[Browser, _Options], list[BrowserContext]] = {}
@@ -31,17 +31,17 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def context_for(browser: Browser, origin: str, options: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
-    """A browser of one person, who opens pages of `origin`: without cookies, storage and tabs of anybody before.
+    """Yield a browser context for pages of `origin`, without cookies, storage and tabs of earlier tests.
 
-    It keeps the process that draws, and the assets, whose URLs change with their content. `options` are Playwright's for
-    `new_context`. After a failure, and after a use that left more than pages, cookies and storage, it is not used again.
+    The context keeps its rendering process and its cached assets, whose URLs change with their content. `options` are
+    Playwright's options of `new_context`. A context is closed instead of reused if the block or the clean-up fails.
     """
     idle = _idle.setdefault((browser, frozenset(options.items())), [])
     context = idle.pop() if idle else await _opened(browser, origin, options)
     try:
         yield context
         await _empty(context, origin)
-    except BaseException:  # a page that is left asks a service that may be gone
+    except BaseException:  # an open page would send requests to a service that may have stopped
         await context.close()
         raise
     idle.append(context)
@@ -49,7 +49,7 @@ async def context_for(browser: Browser, origin: str, options: Mapping[str, Any])
 
 @asynccontextmanager
 async def context_of_its_own(browser: Browser, options: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
-    """A browser that is closed after its use: for tests that give it scripts or a clock."""
+    """Yield a context that is closed after its use, for tests that add scripts or a clock."""
     context = await browser.new_context(**options)
     try:
         yield context
@@ -58,7 +58,7 @@ async def context_of_its_own(browser: Browser, options: Mapping[str, Any]) -> As
 
 
 async def _opened(browser: Browser, origin: str, options: Mapping[str, Any]) -> BrowserContext:
-    """With a tab that stays: the process of a site ends with its last tab."""
+    """Open a context with a tab that stays open, because the rendering process of a site ends with its last tab."""
     context = await browser.new_context(**options)
     staying = await context.new_page()
     await staying.goto(f"{origin}/healthz")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
 
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.ids import ActorId, DepotId, TenantId
@@ -32,8 +32,8 @@ from tests.support.served_axe import serving_axe, violations_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCREENSHOTS: Final = ROOT / "build/screenshots"
-DESK: Final = {"width": 1280, "height": 900}
-PHONE: Final = {"width": 390, "height": 844}
+DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 WAIT_MS: Final = 20_000  # a deadline for a busy machine, not an expectation
 SERIOUS: Final = frozenset({"serious", "critical"})
 
@@ -157,7 +157,7 @@ class Visitor:
         """A new tab on that page."""
         page = await self.context.new_page()
         page.set_default_timeout(WAIT_MS)
-        await page.set_viewport_size(DESK if wide else PHONE)  # type: ignore[arg-type]
+        await page.set_viewport_size(DESK if wide else PHONE)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         await page.goto(self.depot.url + path)
@@ -219,7 +219,7 @@ async def check_page(visitor: Visitor, page: Page) -> None:
     serious = serious_among(await violations_of(page))
     assert serious == [], "\n".join(serious)
     before = page.viewport_size
-    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await page.set_viewport_size(PHONE)
     width, room = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width <= room, f"{page.url} is {width} px wide on a phone of {room} px"
     if before is not None:
@@ -233,7 +233,7 @@ async def screenshots(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     before = page.viewport_size
     for suffix, size, scheme in (("desk", DESK, "light"), ("phone", PHONE, "light"), ("dark", DESK, "dark")):
-        await page.set_viewport_size(size)  # type: ignore[arg-type]
+        await page.set_viewport_size(size)
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         await page.screenshot(path=SCREENSHOTS / f"{name}-{suffix}.png", full_page=True, animations="disabled")
     await page.emulate_media(color_scheme="light")

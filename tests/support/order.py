@@ -1,9 +1,9 @@
-"""Who does which tests of a run, and when: `pytest -n … --dist loadscope` gives a worker the next group when it has almost done
-its last one.
+"""The distribution and order of tests. With `pytest -n … --dist loadscope`, a worker gets the next group of tests when it has
+almost finished its last one.
 
-A group is a test file, or a directory whose tests share an expensive fixture, so that few workers start it. Those that take the
-longest come first (`tests/support/durations.py`) and those of unit tests last: the workers end within seconds of each other,
-also where a group takes longer than was measured.
+A group is a test file, or a directory whose tests share an expensive fixture, so that few workers create it. The longest groups
+come first (`tests/support/durations.py`) and short unit tests last, so that the workers end within seconds of each other even
+if a group takes longer than was measured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNIT_S: Final = 0.02
 
 
 def group_of(file: PurePath) -> PurePath:
-    """Of the tests of this file; both are relative to the repository."""
+    """Return the group of the tests in this file. Both paths are relative to the repository."""
     return next((directory for directory in SHARING if file.is_relative_to(directory)), file)
 
 
@@ -37,7 +37,8 @@ def arranged(
     is_long: Callable[[Item], bool],
     measured: Mapping[str, int] = SECONDS,
 ) -> list[Item]:
-    """All items, group by group. `file_of` is relative to the repository. As xdist demands, only the items decide the order."""
+    """Return all items, group by group. `file_of` returns a path relative to the repository. The order depends only on the
+    items, as xdist requires."""
     groups: dict[PurePath, list[Item]] = {}
     for item in items:
         groups.setdefault(group_of(file_of(item)), []).append(item)
@@ -52,17 +53,17 @@ def arranged(
 
 
 class GroupScheduling(LoadScopeScheduling):
-    """Gives out whole groups, in the order in which they were collected."""
+    """Assigns whole groups, in the order in which they were collected."""
 
     def __init__(self, config: Any, log: Any = None) -> None:
-        config.option.loadscopereorder = False  # xdist's own order is by the number of tests
+        config.option.loadscopereorder = False  # xdist would order them by the number of tests
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         return str(group_of(PurePath(nodeid.partition("::")[0])))
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-        """Note it, and forget groups that are done: xdist counts the tests of all that it remembers, after each test."""
+        """Record the test, and drop finished groups: after each test, xdist counts the tests of all groups that it keeps."""
         super().mark_test_complete(node, item_index, duration)
         groups = self.assigned_work[node]
         for done in [group for group, tests in groups.items() if all(tests.values())]:

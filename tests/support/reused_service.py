@@ -64,7 +64,7 @@ async def reused_service() -> AsyncIterator[ReusedService]:
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """Of each application of the service. Not to be changed."""
+    """Return the document, which all applications of the service share. Callers must not change it."""
     app = create_app(Mock(spec=Container), Mock(spec=ServingProcess))
     _share_routes(app)
     return app.openapi()

@@ -1,5 +1,5 @@
-"""What each process needs that collects and runs tests, as a plugin. The process that starts xdist's workers does neither: it
-goes without these imports, for which its workers would wait."""
+"""A plugin for processes that collect and run tests. The process that starts xdist's workers does neither and does not load
+it, because its workers would wait for these imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import lengths, ocpp_schemas, order
 from tests.support.octt import ids_of
 
 if find_spec("sniffio") is None:
-    sys.modules["sniffio"] = None  # type: ignore[assignment]  # httpx would search for it at each request to an app
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # otherwise httpx would search for the missing package at each request to an app
 
 
 def pytest_configure(config: pytest.Config) -> None:

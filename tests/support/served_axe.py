@@ -1,4 +1,4 @@
-"""axe-core as a file of the service under test: a browser keeps it, compiled, from one page to the next."""
+"""axe-core, served by the service under test, so that a browser caches it in compiled form across pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from access_policy.entrypoints.http.console.assets import FOREVER
 ROOT: Final = Path(__file__).resolve().parents[2]
 AXE: Final = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 PATH: Final = "/axe-core.js"
-# No path to what is well, none to what is not, and no style sheet fetched again: the one rule that would read it is off.
+# Without details of passed rules and CSS selectors, and without fetching style sheets, which only a disabled rule would need.
 VIOLATIONS: Final = """async () => (await axe.run(
   {resultTypes: ["violations"], selectors: false, preload: {assets: ["media"]}})).violations"""
 _LOADED: Final = """(path) => window.axe === undefined && new Promise((loaded, failed) => {
@@ -39,13 +39,13 @@ async def _axe() -> Response:
 
 @contextmanager
 def serving_axe() -> Iterator[None]:
-    """Applications made within the block have it."""
+    """Serve axe-core from the applications that are created within the block."""
     with patch.object(console, "ROUTERS", (router, *console.ROUTERS)):
         yield
 
 
 async def violations_of(page: Page) -> list[dict[str, Any]]:
-    """All that axe-core finds: `id`, `impact`, `help` and `nodes` of each violation."""
+    """Return `id`, `impact`, `help` and `nodes` of each violation that axe-core finds."""
     await page.evaluate(_LOADED, PATH)
     found: list[dict[str, Any]] = await page.evaluate(VIOLATIONS)
     return found

@@ -1,5 +1,5 @@
-"""Statements that SQLAlchemy has compiled for SQLite, for all engines of a process: tests open hundreds of files with the same
-tables, and each engine would compile each statement anew."""
+"""One cache of compiled SQLite statements for all engines of a process. Tests open hundreds of files with the same tables, and
+each engine would compile each statement again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STATEMENTS_MAX: Final = 5_000
 
 
 def share_statements() -> None:
-    """Let all files that are opened from now on have one dialect, and with it what it has compiled."""
+    """Make all SQLite engines that are created from now on share one dialect and its compiled statements."""
     kept: LRUCache[Any, Any] = LRUCache(STATEMENTS_MAX)
     first = sqlalchemy.create_engine("sqlite://")
-    first.connect().close()  # asks the library for its version
+    first.connect().close()  # reads the version of the library
 
     def create_engine(url: str, **options: Any) -> Engine:
         is_file = url.startswith("sqlite:")

@@ -1,4 +1,4 @@
-"""A worker of xdist tells less of tests that passed, and all of the others."""
+"""A worker of xdist sends fewer messages for tests that passed, and all messages for the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.support.brief_workers import NOTHING, brief, says_nothing
+from tests.support.brief_workers import EMPTY, brief, is_empty
 
 When = Literal["setup", "call", "teardown"]
 
@@ -20,12 +20,12 @@ def report(
 
 
 @pytest.mark.parametrize("when", ["setup", "teardown"])
-def test_set_up_and_tear_down_that_passed_say_nothing(when: When) -> None:
-    assert says_nothing(report(when, "passed"))
+def test_reports_of_set_up_and_tear_down_that_passed_are_empty(when: When) -> None:
+    assert is_empty(report(when, "passed"))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "shown",
     [
         report("call", "passed"),
         report("call", "failed"),
@@ -35,22 +35,22 @@ def test_set_up_and_tear_down_that_passed_say_nothing(when: When) -> None:
         report("teardown", "passed", ("Captured stderr teardown", "a line")),
     ],
 )
-def test_what_failed_was_skipped_or_left_output_and_the_test_itself_are_told(told: pytest.TestReport) -> None:
-    assert not says_nothing(told)
+def test_reports_of_calls_of_failures_of_skips_and_with_output_are_not_empty(shown: pytest.TestReport) -> None:
+    assert not is_empty(shown)
 
 
-def test_main_process_hears_of_reports_and_of_tests_that_are_done() -> None:
-    heard: list[str] = []
+def test_main_process_gets_reports_and_which_tests_are_done() -> None:
+    received: list[str] = []
 
     def send(name: str, **_: Any) -> None:
-        heard.append(name)
+        received.append(name)
 
     sendevent = brief(send)
     sendevent("logstart", nodeid="x", location=())
-    sendevent("testreport", data={NOTHING: True})
+    sendevent("testreport", data={EMPTY: True})
     sendevent("testreport", data={"when": "call"})
     sendevent("logfinish", nodeid="x", location=())
     sendevent("runtest_protocol_complete", item_index=1, duration=1.0)
     sendevent("workerfinished", workeroutput={})
 
-    assert heard == ["testreport", "runtest_protocol_complete", "workerfinished"]
+    assert received == ["testreport", "runtest_protocol_complete", "workerfinished"]

@@ -1,4 +1,4 @@
-"""`make test` makes its parts at the same time: `.ci/side-by-side`."""
+"""`.ci/side-by-side`, by which `make test` makes its parts at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-# "first" ends after both others have begun. Each target waits for what it must come after, so that no order is left to chance.
+# "first" ends after both others have begun. It waits for them, so that the order does not depend on chance.
 MAKE: Final = """#!/bin/sh
 cd "$(dirname "$0")"
 echo "$2 begins"
@@ -35,7 +35,7 @@ def ran(make: Path, failing: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def test_targets_are_made_at_the_same_time_and_what_they_say_is_not_mixed(make: Path) -> None:
+def test_targets_are_made_at_the_same_time_and_their_output_is_not_mixed(make: Path) -> None:
     done = ran(make)
 
     assert (done.returncode, done.stderr) == (0, "")

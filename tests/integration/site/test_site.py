@@ -105,10 +105,10 @@ async def test_site_in_a_browser_is_accessible_fits_a_phone_and_asks_no_other_ho
         for scheme in ("light", "dark"):
             await reader.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             assert await _serious(reader.page) == [], f"{name}, {scheme}"
-        await reader.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        await reader.page.set_viewport_size(PHONE)
         width = await reader.page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], f"{name} is {width} px wide on a phone"
-        await reader.page.set_viewport_size(DESK)  # type: ignore[arg-type]
+        await reader.page.set_viewport_size(DESK)
 
     assert (reader.elsewhere, reader.errors) == ([], [])
 

@@ -1,4 +1,5 @@
-"""What schemathesis asks of the API, and how. Imported in tests: to import schemathesis takes half a CPU second."""
+"""Schemathesis's requests to the API and their checks. Only tests import this module, inside their functions, because importing
+schemathesis takes half a CPU second."""
 
 from __future__ import annotations
 
@@ -24,15 +25,15 @@ from access_policy.application.ports.identity import Role
 from tests.support.http_api import HttpApi
 from tests.support.operations import roles_of
 
-DERIVED_IN_S = 120  # the document: a second of CPU, and much longer on a busy machine
-NAMED = (  # where a case names what is there
+DERIVED_IN_S = 120  # the document takes a second of CPU time, and much longer by the clock on a busy machine
+NAMED = (  # the parts of a case in which existing ids are inserted
     (ParameterLocation.PATH, ParameterLocation.BODY),
     (ParameterLocation.BODY,),
     (ParameterLocation.PATH,),
     (),
 )
-# A body that fits its schema may still say what the domain refuses (a rule that never occurs): 422 with a pointer. Else
-# every check is as it comes.
+# The domain may refuse a body that fits its schema (a rule that never occurs), with 422 and a pointer. All other checks are
+# schemathesis's defaults.
 CONFIG = {
     "checks": {
         "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "412", "422"]},
@@ -43,7 +44,7 @@ ONE_END = {"for": "PT2H", "until": None, "until_next_transition": False, "from":
 
 
 class OnTheLoop:
-    """In place of anyio's portal to a loop in another thread: schemathesis waits for each answer anyway."""
+    """Replaces anyio's portal to a loop in another thread, because schemathesis waits for each response anyway."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -68,7 +69,7 @@ def asked_on(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def answers_to_cases(operation_id: str, api: HttpApi, there: Mapping[str, Any], cases_max: int) -> Counter[str]:
-    """How often the operation gave which status to so many cases of each mode, each of which is checked."""
+    """Check the responses to so many cases of each mode, and return the number of responses by status."""
     role = Role.INSTALLATION if roles_of(operation_id) == {Role.INSTALLATION} else Role.ADMIN
     operation = _schema(api, role).find_operation_by_id(operation_id)
     answered: Counter[str] = Counter()
@@ -81,7 +82,10 @@ def answers_to_cases(operation_id: str, api: HttpApi, there: Mapping[str, Any], 
         response = case.call_and_validate()
         answered[f"{response.status_code}"] += 1
 
-    for mode in (GenerationMode.NEGATIVE, GenerationMode.POSITIVE):  # a refused request changes nothing for the others
+    for mode in (
+        GenerationMode.NEGATIVE,
+        GenerationMode.POSITIVE,
+    ):  # refused requests first, because they change nothing for the others
         cases = operation.as_strategy(generation_mode=mode)
         asked = given(case=cases, named=st.sampled_from(NAMED))(answer)
         try:
@@ -93,7 +97,7 @@ def answers_to_cases(operation_id: str, api: HttpApi, there: Mapping[str, Any], 
 
 
 def answers_to_chains(api: HttpApi, there: Mapping[str, Any], chains_max: int, length: int) -> Counter[str]:
-    """How often which status was given to so many chains of requests, each of which is checked."""
+    """Check the responses to so many chains of requests, and return the number of responses by status."""
     answered: Counter[str] = Counter()
     of_an_admin = _schema(api).exclude(func=_is_for_the_installation_only)
 
@@ -118,7 +122,7 @@ _schemas: dict[tuple[FastAPI, Role], schemathesis.BaseSchema] = {}
 
 
 def _schema(api: HttpApi, role: Role = Role.ADMIN) -> schemathesis.BaseSchema:
-    """Read once for each application, which the tests of a process share, and so do they the keys that tokens are made with."""
+    """Read the schema once per application. The tests of a process share applications, and the keys that sign tokens."""
     if (api.app, role) not in _schemas:
         config = CONFIG | {"auth": {"openapi": {"HTTPBearer": {"bearer": api.token(role)}}}}
         config = SchemathesisConfig.from_dict(config)
@@ -128,12 +132,12 @@ def _schema(api: HttpApi, role: Role = Role.ADMIN) -> schemathesis.BaseSchema:
     return _schemas[api.app, role]
 
 
-# The first of these that the data has is the subject's id.
+# The first of these keys that the data has is the subject's id.
 IDS_OF_SUBJECTS = ("vehicle_id", "agreement_id", "booking_id", "envelope_id", "source", "depot_id")
 
 
 def _name(case: schemathesis.Case, location: ParameterLocation, there: Mapping[str, Any]) -> None:
-    """Let the case name what is there, in place of what nobody made; a part that is wrong on purpose stays so."""
+    """Insert existing ids in the case. A part that is deliberately wrong stays unchanged."""
     part = case.path_parameters if location is ParameterLocation.PATH else case.body
     generated = case.meta.components.get(location)
     if not isinstance(part, dict) or generated is None or generated.mode is not GenerationMode.POSITIVE:
@@ -142,23 +146,24 @@ def _name(case: schemathesis.Case, location: ParameterLocation, there: Mapping[s
     if case.operation.definition.raw["operationId"] == "override_mode" and location is ParameterLocation.BODY:
         part |= ONE_END
     if case.operation.definition.raw["operationId"] == "add_exception" and location is ParameterLocation.BODY:
-        part["calendar_id"] = None  # it is for dates or for a calendar
+        part["calendar_id"] = None  # a body has either dates or a calendar
     if case.operation.definition.raw["operationId"] == "take_event" and location is ParameterLocation.BODY:
         detail = part["detail"]
         detail["tenant_id"] = "acme"
         ids = (detail["data"].get(name) for name in IDS_OF_SUBJECTS)
         detail["aggregate"]["id"] = next(each for each in ids if each is not None)
-    if case.meta.generation.mode is GenerationMode.POSITIVE:  # else a wrong header may be what is asked about
+    if case.meta.generation.mode is GenerationMode.POSITIVE:  # in negative cases, a wrong header may be what is tested
         for header in ("If-Match", "If-None-Match"):
             case.headers.pop(header, None)
 
 
 def _is_for_the_installation_only(context: Any) -> bool:
-    """An admin is refused, whose requests the chains are; the test of each operation asks these as the installation."""
+    """Return whether the operation refuses an admin, who sends the chains. The test of single operations sends them as the
+    installation."""
     return roles_of(context.operation.definition.raw["operationId"]) == {Role.INSTALLATION}
 
 
 def _end_after_the_replay(case: schemathesis.Case) -> None:
-    """A `follow` that is wrong on purpose stays so."""
+    """Insert existing ids in `follow`, unless it is deliberately wrong."""
     if str(case.query.get("follow", True)).lower() in ("true", "1", "yes", "on", "t", "y"):
         case.query["follow"] = "false"

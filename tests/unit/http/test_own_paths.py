@@ -1,4 +1,4 @@
-"""A request passes routers that have no route for its path without a look at their routes, and finds all others."""
+"""A router compares its routes only with paths that begin as its routes do, and finds each of its routes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def asked_for(router: OwnPaths, path: str) -> Any:
 async def nothing() -> None: ...
 
 
-def test_what_all_paths_of_a_router_begin_with_follows_from_its_routes() -> None:
+def test_beginning_of_a_router_follows_from_its_routes() -> None:
     router = api_router()
     router.add_api_route("/depots/{depot_id}/calendar", nothing)
     assert router.beginning == "/v1/depots/"
@@ -34,7 +34,7 @@ def test_what_all_paths_of_a_router_begin_with_follows_from_its_routes() -> None
     assert router.beginning == "/v1/dep"
 
 
-def test_path_that_no_route_begins_like_passes_without_a_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_below_none_of_the_routes_is_compared_with_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
     router = OwnPaths()
     router.add_api_route("/depots/{depot_id}", nothing)
     looks: list[str] = []

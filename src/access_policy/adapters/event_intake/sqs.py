@@ -122,9 +122,7 @@ class SqsIntake:
         )
 
     async def _ended(self, message: Message, kept: list[Message]) -> Ending:
-        """Process the message. Afterwards a dead message is in the dead-letter queue, and a message to retry is no longer in
-        `kept`.
-        """
+        """Process the message. Move a dead message to the dead-letter queue, and remove a message to retry from `kept`."""
         ending = await self._processed(message)
         if isinstance(ending, Dead):
             ending = Done() if await self._buried(message, ending) else Retry(ending.reason)

@@ -71,7 +71,7 @@ class Timeslot(Period):
 
 
 class BookingOption(OcpiObject):
-    """What a booking is for. `evse_uid` is a charger, or `#NA` while none is assigned."""
+    """The place that a booking reserves. `evse_uid` is the id of a charger, or `#NA` until a charger is assigned."""
 
     evse_uid: CiString36 | None = None
     connector_id: CiString36 | None = None

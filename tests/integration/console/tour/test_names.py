@@ -66,7 +66,7 @@ async def test_names_with_html_are_text_on_every_page(browser: Browser, planted:
     faults: list[str] = []
     async with visiting(browser, depot, subject=f"{PLANTED}olga") as visitor:
         page = await visitor.open("/console/signed-in")
-        await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        await page.set_viewport_size(PHONE)
         for stop in STOPS:
             await arrive(visitor, page, stop.path(ids))
             run, elements = await page.evaluate(

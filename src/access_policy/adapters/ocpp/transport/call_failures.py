@@ -44,4 +44,4 @@ class CallQueueFull(CallFailed):
 
 
 class CallObsolete(CallFailed):
-    """The CALL is no longer wanted, and was not sent."""
+    """The CALL became obsolete before it was sent."""

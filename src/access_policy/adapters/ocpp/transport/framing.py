@@ -30,7 +30,7 @@ Handling of an unusable frame, and the code in the answer of 1.6 and 2.x:
 | h. the types of 2.1 that have no answer: CALLRESULTERROR (5)    | as e               | 2.0.1 as e, 2.1 none    |
 |    and SEND (6)                                                 |                    |                         |
 
-In 1.6 there is no answer if no id can be read, because an answer must carry the id of its CALL, and 1.6 has no substitute.
+In 1.6, a frame without a readable id gets no answer: an answer must carry the id of its CALL, and 1.6 defines no substitute.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ class OcppServer:
     async def _serve(self, ws: ServerConnection) -> None:
         charge_point_id, admitted = self._handshakes.admitted.pop(ws)
         if ws.request is not None:
-            ws.request.headers.clear()  # some KiB that are no longer needed, including a password
+            ws.request.headers.clear()  # frees some KiB, including a password
         ws.response = None
         version = self._versions.get(ws.subprotocol or "")
         if version is None:
