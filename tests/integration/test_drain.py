@@ -33,7 +33,7 @@ CONTEXT = Context(tenant_id=TenantId("drain"), actor=ActorId("test"), correlatio
 
 
 @dataclass
-class Told:
+class Observed:
     """By charger: the message ids that were answered, the one in flight, and how and when the connection ended."""
 
     answered: set[tuple[str, str]] = field(default_factory=set)
@@ -44,47 +44,49 @@ class Told:
 async def test_a_stopping_service_answers_what_it_was_asked_and_tells_every_charger(tmp_path: Path) -> None:
     ports = free_port(), free_port()
     await set_up(tmp_path)
-    told = Told()
+    observed = Observed()
     async with serving(tmp_path, ports, drain_s=DRAIN_S) as process:
         sockets = [await booted(ports[1], f"CP{number}") for number in range(CHARGERS)]
-        asking = [asyncio.create_task(ask(ws, f"CP{number}", told)) for number, ws in enumerate(sockets)]
-        while len(told.answered) < 10 * CHARGERS or len(told.in_flight) < CHARGERS / 2:  # noqa: ASYNC110  sums over many
+        asking = [asyncio.create_task(ask(ws, f"CP{number}", observed)) for number, ws in enumerate(sockets)]
+        while len(observed.answered) < 10 * CHARGERS or len(observed.in_flight) < CHARGERS / 2:  # noqa: ASYNC110  sums over many
             await asyncio.sleep(0.001)
         process.terminate()
-        stopped_at, under_way = time.monotonic(), set(told.in_flight.items())
+        stopped_at, under_way = time.monotonic(), set(observed.in_flight.items())
         unready_at = await unready(ports[0])
         await asyncio.gather(*asking)
         assert await process.wait() == 0
         took_s = time.monotonic() - stopped_at
 
-    ends = sorted(at for _, at in told.ended.values())
-    without_answer = {charger: told.ended[charger][1] - stopped_at for charger, _ in under_way - told.answered}
+    ends = sorted(at for _, at in observed.ended.values())
+    without_answer = {charger: observed.ended[charger][1] - stopped_at for charger, _ in under_way - observed.answered}
     sys.stdout.write(
         f"{len(under_way)} asked when the service was told to stop, without answer, and closed after s: {without_answer};"
-        f" closes {dict(Counter(code for code, _ in told.ended.values()))} over {ends[-1] - ends[0]:.1f} s;"
+        f" closes {dict(Counter(code for code, _ in observed.ended.values()))} over {ends[-1] - ends[0]:.1f} s;"
         f" ended after {took_s:.1f} s\n"
     )
     assert len(under_way) >= CHARGERS / 2
     assert all(closed_after_s < CROSSING_S for closed_after_s in without_answer.values())
-    assert told.answered <= {(each.lineage.charger_id, each.lineage.message_id) for each in await recorded(tmp_path)}
-    assert {code for code, _ in told.ended.values()} == {1012}
+    assert observed.answered <= {
+        (each.lineage.charger_id, each.lineage.message_id) for each in await recorded(tmp_path)
+    }
+    assert {code for code, _ in observed.ended.values()} == {1012}
     assert unready_at < ends[CHARGERS // 2]
     for first in range(CHARGERS - CHARGERS // 2):  # no half of them within a quarter of the time
         assert ends[first + CHARGERS // 2] - ends[first] > DRAIN_S / 4
 
 
-async def ask(ws: ClientConnection, charger: str, told: Told) -> None:
+async def ask(ws: ClientConnection, charger: str, observed: Observed) -> None:
     """Authorize after Authorize until the connection ends."""
     try:
         for number in range(100_000):
             message_id = f"m-{number}"
             await ws.send(json.dumps([2, message_id, "Authorize", {"idTag": "04A1B2C3D4E5F6"}]))
-            told.in_flight[charger] = message_id
+            observed.in_flight[charger] = message_id
             await answer_to(ws, message_id)
-            told.answered.add((charger, message_id))
-            del told.in_flight[charger]
+            observed.answered.add((charger, message_id))
+            del observed.in_flight[charger]
     except ConnectionClosed as end:
-        told.ended[charger] = (end.rcvd.code if end.rcvd is not None else 1006, time.monotonic())
+        observed.ended[charger] = (end.rcvd.code if end.rcvd is not None else 1006, time.monotonic())
 
 
 async def unready(port: int) -> float:

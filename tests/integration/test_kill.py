@@ -52,7 +52,7 @@ def tag(number: int) -> str:
 
 
 @dataclass
-class Told:
+class Observed:
     """What chargers were told: message id by charger -> the answer; and what they sent without an answer."""
 
     answers: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -67,49 +67,49 @@ async def test_no_answered_decision_is_lost_and_none_is_doubled(tmp_path: Path) 
     chance = random.Random(SEED)
     sys.stdout.write(f"seed {SEED}\n")
     ports = await set_up(tmp_path)
-    told = Told()
+    observed = Observed()
 
     for round_ in range(KILLS.count):
         async with serving(tmp_path, ports) as process:
-            chargers = [asyncio.create_task(attempts(n, round_, ports[1], told)) for n in range(CHARGERS)]
-            await until_answered(told, chance.randint(30, 80))
+            chargers = [asyncio.create_task(attempts(n, round_, ports[1], observed)) for n in range(CHARGERS)]
+            await until_answered(observed, chance.randint(30, 80))
             process.send_signal(signal.SIGKILL)
             await process.wait()
             await asyncio.gather(*chargers)
 
     async with serving_here(tmp_path, ports):
-        again = await delivered_again(ports[1], told, chance)
+        again = await delivered_again(ports[1], observed, chance)
         newest = await newest_attempt(ports[0], tmp_path)
 
     decisions = await recorded(tmp_path)
     by_message = {(each.lineage.charger_id, each.lineage.message_id): each for each in decisions}
     times = Counter((each.lineage.charger_id, each.lineage.message_id) for each in decisions)
     twice = {key for key, count in times.items() if count == 2}
-    sent_again = again.keys() | {(charger, message_id) for charger, message_id, _ in told.unanswered}
+    sent_again = again.keys() | {(charger, message_id) for charger, message_id, _ in observed.unanswered}
     assert max(times.values()) <= 2, "an attempt is recorded twice"
     assert again.keys() <= twice <= sent_again, "a message id counts within one connection, and only there"
     assert newest in {each.lineage.attempt_id for each in decisions}
-    assert len(told.answers) > 50, "the kills came before anything happened"
-    assert told.unanswered, "no kill hit an attempt under way"
-    for key, answer in told.answers.items():
+    assert len(observed.answers) > 50, "the kills came before anything happened"
+    assert observed.unanswered, "no kill hit an attempt under way"
+    for key, answer in observed.answers.items():
         accepted = answer["idTagInfo"]["status"] == "Accepted"
         assert isinstance(by_message[key], AccessAllowed if accepted else AccessDenied), key
     for key, status in again.items():
-        assert told.answers[key]["idTagInfo"]["status"] == status
+        assert observed.answers[key]["idTagInfo"]["status"] == status
 
 
-async def until_answered(told: Told, more: int) -> None:
+async def until_answered(observed: Observed, more: int) -> None:
     """Return when chargers have received so many more answers."""
-    wanted = len(told.answers) + more
+    wanted = len(observed.answers) + more
     async with asyncio.timeout(120):
-        while len(told.answers) < wanted:  # noqa: ASYNC110  the chargers only take notes
+        while len(observed.answers) < wanted:  # noqa: ASYNC110  the chargers only take notes
             await asyncio.sleep(0.002)
 
 
 # --- chargers --------------------------------------------------------------------------------------------------------
 
 
-async def attempts(number: int, round_: int, port: int, told: Told) -> None:
+async def attempts(number: int, round_: int, port: int, observed: Observed) -> None:
     """Authorize after Authorize until the connection is gone. Only the first connection ever sends a boot."""
     charger = f"CP{number}"
     message_id = ""
@@ -121,21 +121,21 @@ async def attempts(number: int, round_: int, port: int, told: Told) -> None:
             for count in range(10_000):
                 message_id = f"{round_}-{count}"
                 presented = tag((number * 7 + count) % (VEHICLES + 5))
-                told.tags[(charger, message_id)] = presented
+                observed.tags[(charger, message_id)] = presented
                 answer = await call(ws, message_id, "Authorize", {"idTag": presented})
-                told.answers[(charger, message_id)] = answer
+                observed.answers[(charger, message_id)] = answer
                 message_id = ""
     except (ConnectionClosed, InvalidHandshake, OSError):  # the last two: killed before the charger was let in
         if message_id:
-            told.unanswered.append((charger, message_id, told.tags[(charger, message_id)]))
+            observed.unanswered.append((charger, message_id, observed.tags[(charger, message_id)]))
 
 
-async def delivered_again(port: int, told: Told, chance: random.Random) -> dict[tuple[str, str], str]:
+async def delivered_again(port: int, observed: Observed, chance: random.Random) -> dict[tuple[str, str], str]:
     """The chargers come back and send what was not answered, and some of what was, each twice over the new connection: the
     answers to the latter."""
-    answered = {key: told.tags[key] for key in chance.sample(sorted(told.answers), 30)}
+    answered = {key: observed.tags[key] for key in chance.sample(sorted(observed.answers), 30)}
     statuses = {}
-    for charger, message_id, presented in [*told.unanswered, *((*key, shown) for key, shown in answered.items())]:
+    for charger, message_id, presented in [*observed.unanswered, *((*key, shown) for key, shown in answered.items())]:
         async with connect(f"ws://127.0.0.1:{port}/ocpp/{charger}", subprotocols=["ocpp1.6"]) as ws:
             answer = await call(ws, message_id, "Authorize", {"idTag": presented})
             redelivered = await call(ws, message_id, "Authorize", {"idTag": presented})
@@ -143,7 +143,7 @@ async def delivered_again(port: int, told: Told, chance: random.Random) -> dict[
             if (charger, message_id) in answered:
                 statuses[(charger, message_id)] = answer["idTagInfo"]["status"]
             else:
-                told.answers[(charger, message_id)] = answer
+                observed.answers[(charger, message_id)] = answer
     return statuses
 
 

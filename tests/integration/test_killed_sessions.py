@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from access_policy.application.ports.views import AttemptFilter
 from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
-from tests.integration.test_kill import CHARGERS, TENANT, Told, attempts, call, set_up, until_answered
+from tests.integration.test_kill import CHARGERS, TENANT, Observed, attempts, call, set_up, until_answered
 from tests.integration.test_store_outage import BOOT, until_ready
 from tests.support.lengths import Length
 from tests.support.postgres_server import keep_everything_in
@@ -29,16 +29,16 @@ async def test_what_follows_and_what_decides_come_back_each_time(
 ) -> None:
     keep_everything_in(migrated_database, monkeypatch)
     await set_up(tmp_path)
-    told, killed = Told(), 0
+    observed, killed = Observed(), 0
     settings = Settings(data=tmp_path, http="127.0.0.1:0", ocpp="127.0.0.1:0", drain_s=0.0)
     async with Service(settings).running() as service:
         for number in range(CHARGERS):
             async with connect(f"ws://127.0.0.1:{service.ocpp_port}/ocpp/CP{number}", subprotocols=["ocpp1.6"]) as ws:
                 await call(ws, "boot", "BootNotification", BOOT)
-        chargers = [asyncio.create_task(attempts(n, 1, service.ocpp_port, told)) for n in range(CHARGERS)]
+        chargers = [asyncio.create_task(attempts(n, 1, service.ocpp_port, observed)) for n in range(CHARGERS)]
         async with await psycopg.AsyncConnection.connect(migrated_database, autocommit=True) as other:
             for _ in range(KILLS.count):
-                await until_answered(told, 6)
+                await until_answered(observed, 6)
                 row = await (await other.execute(KILL, (other.info.dbname,))).fetchone()
                 assert row is not None
                 killed += row[0]
@@ -53,9 +53,9 @@ async def test_what_follows_and_what_decides_come_back_each_time(
     decisions = await recorded(tmp_path)
     assert killed > KILLS.count
     assert back, "the read models were not followed again in time"
-    assert len(told.answers) > 50
+    assert len(observed.answers) > 50
     by_message = {(each.lineage.charger_id, each.lineage.message_id) for each in decisions}
-    assert told.answers.keys() <= by_message
+    assert observed.answers.keys() <= by_message
     assert len(by_message) == len(decisions), "an attempt is recorded twice"
     assert shown == {each.lineage.attempt_id for each in decisions}
 

@@ -26,7 +26,7 @@ from access_policy.settings import Settings
 from tests.integration.test_kill import (
     CHARGERS,
     TENANT,
-    Told,
+    Observed,
     attempts,
     call,
     recorded,
@@ -83,19 +83,19 @@ def store_down(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 @pytest.mark.soak(ANSWERS)
 async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Path, store_down: Outage) -> None:
     ports = await set_up(tmp_path)
-    told = Told()
+    observed = Observed()
     async with serving(tmp_path, ports) as process:
         for number in range(CHARGERS):
             async with connect(f"ws://127.0.0.1:{ports[1]}/ocpp/CP{number}", subprotocols=["ocpp1.6"]) as ws:
                 await call(ws, "boot", "BootNotification", BOOT)
         with store_down():
-            chargers = [asyncio.create_task(attempts(n, 1, ports[1], told)) for n in range(CHARGERS)]
-            await until_answered(told, ANSWERS.count)
+            chargers = [asyncio.create_task(attempts(n, 1, ports[1], observed)) for n in range(CHARGERS)]
+            await until_answered(observed, ANSWERS.count)
             process.send_signal(signal.SIGKILL)
             await process.wait()
         await asyncio.gather(*chargers)
     before = {(each.lineage.charger_id, each.lineage.message_id) for each in await recorded(tmp_path)}
-    assert not before & told.answers.keys(), "the store was not down"
+    assert not before & observed.answers.keys(), "the store was not down"
 
     async with serving_here(tmp_path):
         pass
@@ -103,7 +103,7 @@ async def test_what_was_answered_in_an_outage_is_there_after_a_kill(tmp_path: Pa
     decisions = await recorded(tmp_path)
     by_message = {(each.lineage.charger_id, each.lineage.message_id): each for each in decisions}
     assert len(by_message) == len(decisions), "an attempt is recorded twice"
-    for key, answer in told.answers.items():
+    for key, answer in observed.answers.items():
         accepted = answer["idTagInfo"]["status"] == "Accepted"
         assert isinstance(by_message[key], AccessAllowed if accepted else AccessDenied), key
 

@@ -61,7 +61,7 @@ def rows_of(projections: Iterable[Projection], history: Sequence[Recorded]) -> R
     return rows
 
 
-def told(projection: Projection, *events: object, tenant: TenantId = ACME) -> Rows:
+def projected(projection: Projection, *events: object, tenant: TenantId = ACME) -> Rows:
     """The rows of a history; checked to be the same with every event delivered twice, and with all of it again."""
     history = log_of(*events, tenant=tenant)
     rows = rows_of([projection], history)

@@ -101,13 +101,13 @@ async def test_forecast_opened_again_is_as_it_was_put_and_unsettled_until_the_si
 
 async def test_instant_until_which_a_provider_is_there_is_replaced_and_deleted(forecasts: SqlOscpForecasts) -> None:
     key = (ACME, "north/dso")
-    await forecasts.put_there_until(key, NOON)
-    await forecasts.put_there_until(key, NOON - HOUR)
+    await forecasts.put_online_until(key, NOON)
+    await forecasts.put_online_until(key, NOON - HOUR)
 
-    assert await forecasts.there_until(key) == NOON - HOUR
-    assert await forecasts.there_until((OTHER, "north/dso")) is None
-    await forecasts.put_there_until(key, None)
-    assert await forecasts.there_until(key) is None
+    assert await forecasts.online_until(key) == NOON - HOUR
+    assert await forecasts.online_until((OTHER, "north/dso")) is None
+    await forecasts.put_online_until(key, None)
+    assert await forecasts.online_until(key) is None
 
 
 async def test_provider_removed_leaves_no_row_and_no_byte_of_its_secrets(
@@ -115,7 +115,7 @@ async def test_provider_removed_leaves_no_row_and_no_byte_of_its_secrets(
 ) -> None:
     await providers.put(PROVIDER, expected=0, event=None)
     await forecasts.put(FORECAST, expected=0)
-    await forecasts.put_there_until(PROVIDER.key, NOON)
+    await forecasts.put_online_until(PROVIDER.key, NOON)
     for secret in (SECRET, "Zq grid", "ZQEAN", "message-zq"):
         assert files_holding(records_location, secret.encode()) == [], "all of it is encrypted"
 

@@ -400,8 +400,8 @@ SAMPLES: tuple[object, ...] = (
     condition.OfflineStartsSet(
         charger_id=BAY,
         offline_starts=OfflineStarts.LIST,
-        in_force=(condition.SettingTold("LocalAuthorizeOffline", "true"),),
-        refused=(condition.SettingTold("AllowOfflineTxForUnknownId", "not there"),),
+        in_force=(condition.ReportedSetting("LocalAuthorizeOffline", "true"),),
+        refused=(condition.ReportedSetting("AllowOfflineTxForUnknownId", "not there"),),
         seen_at=START,
     ),
     condition.PasswordSent(charger_id=BAY, sent_at=START),

@@ -42,7 +42,7 @@ from access_policy.domain.charger_access_policy.events import (
     ModeChangeRequested,
     ModeDriftDetected,
 )
-from access_policy.domain.charger_condition.events import OfflineStartsSet, SettingTold
+from access_policy.domain.charger_condition.events import OfflineStartsSet, ReportedSetting
 from access_policy.domain.ids import AttemptId, ChargerKey
 from tests.support.depot_in_memory import BAY, DAY, NIGHT, TENANT, DepotInMemory, settings_of
 from tests.support.stores import memory_store
@@ -506,8 +506,8 @@ async def test_who_may_start_without_asking_is_set_once_a_connection_and_recorde
 
     assert yard.charger.made_safe == [OfflineStarts.LIST]
     (seen,) = await told(yard)
-    assert seen.in_force == (SettingTold("LocalPreAuthorize", "false"),)
-    assert seen.refused == (SettingTold("AllowOfflineTxForUnknownId", "not there"),)
+    assert seen.in_force == (ReportedSetting("LocalPreAuthorize", "false"),)
+    assert seen.refused == (ReportedSetting("AllowOfflineTxForUnknownId", "not there"),)
 
 
 async def test_it_is_set_again_after_a_boot_and_recorded_only_where_it_differs(yard: Yard):

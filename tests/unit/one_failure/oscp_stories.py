@@ -116,7 +116,7 @@ class ProvidersWorld(OfficeWorld):
         queued = await self.rows.page(queue_key(KEY), state=None, before=None, limit=100)
         return {
             "provider": None if provider is None else (provider.state, provider.settings.name, provider.required),
-            "there until": str(await self.forecasts.there_until(KEY)),
+            "online until": str(await self.forecasts.online_until(KEY)),
             "forecasts": [
                 (each.consumption, each.fallback, [one.stretch for one in each.envelopes], each.is_settled)
                 for each in await self.forecasts.of_provider(KEY)

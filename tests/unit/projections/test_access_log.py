@@ -7,11 +7,11 @@ from access_policy.domain.access.events import DenialNotHonoured, OfflineStartRe
 from access_policy.domain.access.reasons import Reason
 from tests.support.attempts import ANOTHER_TRY, TRY, allowed, denied, ended, faulted, started
 from tests.support.builders import BAY, FREEVEND, HOUR, MINUTE, NOON, VAN
-from tests.support.rows import Row, told
+from tests.support.rows import Row, projected
 
 
 def the_row(*events: object) -> Row:
-    (row,) = told(ACCESS_LOG, *events).table("access_log")
+    (row,) = projected(ACCESS_LOG, *events).table("access_log")
     return row
 
 
@@ -106,10 +106,10 @@ def test_an_error_that_only_showed_the_denial_is_told_with_the_denial():
 
 
 def test_a_fault_of_the_charger_is_no_attempt():
-    assert told(ACCESS_LOG, faulted()).table("access_log") == []
+    assert projected(ACCESS_LOG, faulted()).table("access_log") == []
 
 
 def test_attempts_have_rows_of_their_own():
-    rows = told(ACCESS_LOG, denied(), allowed(attempt_id=ANOTHER_TRY)).table("access_log")
+    rows = projected(ACCESS_LOG, denied(), allowed(attempt_id=ANOTHER_TRY)).table("access_log")
 
     assert [(row["attempt_id"], row["decision"]) for row in rows] == [(TRY, "denied"), (ANOTHER_TRY, "allowed")]

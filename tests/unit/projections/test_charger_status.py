@@ -11,7 +11,7 @@ from access_policy.domain.charger_access_policy.events import (
 )
 from access_policy.domain.charger_condition.events import ChargerBooted, ChargerConnected, ChargerDisconnected
 from tests.support.builders import BAY, FREEVEND, HOUR, MANAGED, MINUTE, NOON, registered, retired, scheduled, settings
-from tests.support.rows import Row, told
+from tests.support.rows import Row, projected
 from tests.support.switching import applied, failed, requested
 
 CONNECTED = ChargerConnected(charger_id=BAY, protocol="ocpp2.0.1", connected_at=NOON)
@@ -24,7 +24,7 @@ DRIFTED = ModeDriftDetected(
 
 
 def the_row(*events: object) -> Row:
-    (row,) = told(CHARGER_STATUS, *events).table("charger_status")
+    (row,) = projected(CHARGER_STATUS, *events).table("charger_status")
     return row
 
 
@@ -101,4 +101,4 @@ def test_a_retired_charger_stays_to_be_seen():
 
 
 def test_what_is_heard_of_a_charger_nobody_registered_makes_no_row():
-    assert told(CHARGER_STATUS, CONNECTED).table("charger_status") == []
+    assert projected(CHARGER_STATUS, CONNECTED).table("charger_status") == []

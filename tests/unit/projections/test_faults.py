@@ -5,11 +5,11 @@ from __future__ import annotations
 from access_policy.application.projections.faults import FAULTS
 from tests.support.attempts import TRY, faulted, recovered
 from tests.support.builders import HOUR, MINUTE, NOON
-from tests.support.rows import Row, told
+from tests.support.rows import Row, projected
 
 
 def the_rows(*events: object) -> list[Row]:
-    return told(FAULTS, *events).table("faults")
+    return projected(FAULTS, *events).table("faults")
 
 
 def test_a_fault_stands_until_the_connector_recovers():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from access_policy.application.projections.mode_changes import MODE_CHANGES
 from tests.support.builders import FREEVEND, HOUR, MINUTE, NOON
-from tests.support.rows import Row, told
+from tests.support.rows import Row, projected
 from tests.support.switching import applied, failed, requested
 
 
 def the_rows(*events: object) -> list[Row]:
-    return told(MODE_CHANGES, *events).table("mode_changes")
+    return projected(MODE_CHANGES, *events).table("mode_changes")
 
 
 def test_a_request_says_what_was_due_when_and_why():

@@ -35,11 +35,11 @@ from tests.support.builders import (
     ref,
     vehicle_registered,
 )
-from tests.support.rows import Row, Rows, told
+from tests.support.rows import Row, Rows, projected
 
 
 def directory(*events: object) -> Rows:
-    return told(VEHICLE_DIRECTORY, *events)
+    return projected(VEHICLE_DIRECTORY, *events)
 
 
 def the_vehicle(*events: object) -> Row:
@@ -139,6 +139,6 @@ def test_an_agreement_that_was_ended_says_when_and_holds_again_once_amended():
 
 def test_a_depot_reads_as_it_was_last():
     amended = DepotAmended(depot_id=NORTH, settings=depot_settings(name="Nord", language="de"))
-    (row,) = told(DEPOTS, depot_registered(), amended).table("depots")
+    (row,) = projected(DEPOTS, depot_registered(), amended).table("depots")
 
     assert (row["name"], row["language"], row["time_zone"], row["version"]) == ("Nord", "de", "Europe/Berlin", 2)

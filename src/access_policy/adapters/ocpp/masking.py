@@ -37,17 +37,17 @@ _PRIVATE_KEY: Final = "PRIVATE KEY"
 
 
 class Masking:
-    """Masks the payloads of one read. `told` contains the identifiers found so far, which error texts may quote."""
+    """Masks the payloads of one read. `found` contains the identifiers found so far, which error texts may quote."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.found: set[str] = set()
 
     def payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         return self._object(payload, 0)
 
     def quoted(self, text: str) -> str:
         """Return an error text without the identifiers that it quotes."""
-        for value in sorted(self.told, key=len, reverse=True):
+        for value in sorted(self.found, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         return _text(text)
 
@@ -95,7 +95,7 @@ class Masking:
     def _masked(self, value: str, *, is_typed: bool) -> str:
         """Mask a value; anything that may be a PIN is hidden completely."""
         if len(value) >= 4:
-            self.told.add(value)
+            self.found.add(value)
         shown = Identifier(IdentifierKind.OTHER, value)
         return HIDDEN if not value or is_typed or shown.may_be_a_pin else shown.masked
 

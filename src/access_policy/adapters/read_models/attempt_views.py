@@ -77,7 +77,7 @@ class AttemptViews(Reads):
         self, tenant_id: TenantId, columns: Sequence[str], *, by_quarter: bool, within: ReportFilter
     ) -> Sequence[Row]:
         log = ACCESS_LOG.c
-        would_deny = _told(log.would_deny, within)
+        would_deny = _shown_denial(log.would_deny, within)
         shown = {"would_deny": would_deny.label("would_deny")}
         grouped: list[Any] = [shown.get(name, log[name]) for name in dict.fromkeys([*columns, "depot_id"])]
         if by_quarter:
@@ -193,7 +193,7 @@ class AttemptViews(Reads):
         return bool(await self._all(groups.limit(1)))
 
 
-def _told(would_deny: ColumnElement[Any], within: ReportFilter) -> ColumnElement[Any]:
+def _shown_denial(would_deny: ColumnElement[Any], within: ReportFilter) -> ColumnElement[Any]:
     """Return the suppressed refusal, or null at a depot where the report must not show it."""
     if within.denials_at is None:
         return would_deny

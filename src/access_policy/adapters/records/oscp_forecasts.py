@@ -64,12 +64,12 @@ class SqlOscpForecasts:
         gone = delete(FORECASTS).where(*_this(forecast.key))
         await self._tables.write(lambda connection: connection.execute(gone))
 
-    async def there_until(self, key: PartnerKey) -> datetime | None:
+    async def online_until(self, key: PartnerKey) -> datetime | None:
         asked = select(HEARD.c.there_until).where(*of_key(HEARD, key))
         found = await self._tables.read(lambda connection: connection.execute(asked).scalar())
         return None if found is None else datetime.fromisoformat(found).astimezone(UTC)
 
-    async def put_there_until(self, key: PartnerKey, at: datetime | None) -> None:
+    async def put_online_until(self, key: PartnerKey, at: datetime | None) -> None:
         def write(connection: Connection) -> None:
             if at is None:
                 connection.execute(delete(HEARD).where(*of_key(HEARD, key)))

@@ -50,10 +50,10 @@ def _checkpointed(cursor: Any) -> bool:
     return not busy
 
 
-def _in_time(is_so: Callable[[], bool]) -> bool:
+def _in_time(is_done: Callable[[], bool]) -> bool:
     """Wait until the condition holds; False if time runs out."""
     until = time.monotonic() + OTHERS_END_S
-    while not is_so():
+    while not is_done():
         if time.monotonic() > until:
             return False
         time.sleep(0.01)

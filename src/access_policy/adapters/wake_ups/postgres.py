@@ -130,8 +130,8 @@ class PostgresWakeUps:
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has been closed
-                loop.call_soon_threadsafe(self._tell, types)
+                loop.call_soon_threadsafe(self._call_listeners, types)
 
-    def _tell(self, types: frozenset[str]) -> None:
+    def _call_listeners(self, types: frozenset[str]) -> None:
         for listener in self._listeners:
             listener(types)

@@ -40,14 +40,14 @@ class Verification:
     chains: list[TenantId] = field(default_factory=list)
     erased: set[TenantId] = field(default_factory=set)  # tenants with signed records of the installation
     findings: list[Finding] = field(default_factory=list)
-    untold: int = 0  # findings that were only counted
+    unlisted: int = 0  # findings that were only counted
 
     def add(self, finding: Finding) -> None:
         of_chain = sum(each.tenant_id == finding.tenant_id for each in self.findings)
         if of_chain < FINDINGS_MAX:
             self.findings.append(finding)
         else:
-            self.untold += 1
+            self.unlisted += 1
 
     @property
     def holds(self) -> bool:

@@ -63,7 +63,7 @@ class AuditVerifier:
         }
         found.chains = sorted(known)
         found.erased = set(erasures.erased)
-        _tell_vanished(erasures, chained, state, found)
+        _report_vanished(erasures, chained, state, found)
         await self._compare(walks, state, found)
         for walk in walks.values():
             await walk.end()
@@ -84,7 +84,7 @@ class AuditVerifier:
             after = batch[-1].position
 
 
-def _tell_vanished(
+def _report_vanished(
     erasures: ErasuresOnRecord, chained: Iterable[TenantId], state: ChainState, found: Verification
 ) -> None:
     """Report tenants that the installation's streams name and whose chain is gone, or may be removed, without a signed
@@ -128,21 +128,21 @@ class _Walk:
     async def compare(self, stored: StoredBytes) -> None:
         while (expected := await self._next()) is not None and expected.position < stored.position:
             self._note_missing(self._expected.popleft().position)
-        self._tell_missing(Manipulation.DELETED)
+        self._report_missing(Manipulation.DELETED)
         if expected is None or expected.position > stored.position:
             text = f"the event at position {stored.position} of {stored.stream} is not in the chain"
-            self._tell(Manipulation.INSERTED, text, stored.position)
+            self._report(Manipulation.INSERTED, text, stored.position)
             return
         self._expected.popleft()
         if stored.is_foreign or digest_of(stored) != expected.digest:
             text = f"the event at position {stored.position}, number {stored.version} of {stored.stream}, was changed"
-            self._tell(Manipulation.EDITED, text, stored.position)
+            self._report(Manipulation.EDITED, text, stored.position)
 
     async def end(self) -> None:
         """End the walk: all stored events have been compared, so events still expected are missing at the end."""
         while await self._next() is not None:
             self._note_missing(self._expected.popleft().position)
-        self._tell_missing(Manipulation.TRUNCATED)
+        self._report_missing(Manipulation.TRUNCATED)
         self._compare_with_head()
 
     async def _next(self) -> Chained | None:
@@ -172,11 +172,11 @@ class _Walk:
         positions = [position, *(each.position for each in link.entries)]
         ascend = all(one < next_one for one, next_one in pairwise(positions))
         if link.number != number + 1:
-            self._tell(Manipulation.REWRITTEN, f"links {number + 1} to {link.number - 1} of the chain are missing")
+            self._report(Manipulation.REWRITTEN, f"links {number + 1} to {link.number - 1} of the chain are missing")
         elif link.hash != hash_of(link, before, self.seals):
-            self._tell(Manipulation.REWRITTEN, f"link {link.number} of the chain was changed, or the one before it")
+            self._report(Manipulation.REWRITTEN, f"link {link.number} of the chain was changed, or the one before it")
         elif not link.entries or not ascend or link.total != total + len(link.entries):
-            self._tell(Manipulation.REWRITTEN, f"link {link.number} of the chain does not follow the one before it")
+            self._report(Manipulation.REWRITTEN, f"link {link.number} of the chain does not follow the one before it")
         if self.exported is not None and (link.number, link.hash) == (self.exported.number, self.exported.hash):
             self._has_exported = True
         self._expected.extend(link.entries)
@@ -189,15 +189,15 @@ class _Walk:
         number = 0 if self._at is None else self._at.number
         if stored is None:
             if number:
-                self._tell(Manipulation.REWRITTEN, "the chain has no stored head")
+                self._report(Manipulation.REWRITTEN, "the chain has no stored head")
             return
         if stored.seal != seal_of(stored.head, self.seals):
-            self._tell(Manipulation.REWRITTEN, "the stored head of the chain was changed")
+            self._report(Manipulation.REWRITTEN, "the stored head of the chain was changed")
         elif number < stored.head.number:
             text = f"the chain ends at link {number}, and its stored head is link {stored.head.number}"
-            self._tell(Manipulation.TRUNCATED, text)
+            self._report(Manipulation.TRUNCATED, text)
         elif self._at != stored.head:
-            self._tell(Manipulation.REWRITTEN, f"link {number} of the chain is not its stored head")
+            self._report(Manipulation.REWRITTEN, f"link {number} of the chain is not its stored head")
 
     def compare_with_exported(self, heads: ExportedHeads, restores: Iterable[InstallationRestored]) -> None:
         """Compare the chain with its exported head, after the end of the walk."""
@@ -209,24 +209,24 @@ class _Walk:
                 f"{restored.backed_up_at:%Y-%m-%dT%H:%M:%SZ}; the head from {heads.exported_at:%Y-%m-%dT%H:%M:%SZ} is "
                 "later than the restored log"
             )
-            self._tell(Manipulation.RESTORED, text)
+            self._report(Manipulation.RESTORED, text)
             return
         number = 0 if self._at is None else self._at.number
         if not number and self.tenant_id not in self.state.heads:
             text = f"the exported head is link {self.exported.number}, the chain is gone, and no signed record says why"
-            self._tell(Manipulation.VANISHED, text)
+            self._report(Manipulation.VANISHED, text)
         elif number < self.exported.number:
             text = f"the chain ends at link {number}, and the exported head is link {self.exported.number}"
-            self._tell(Manipulation.TRUNCATED, text)
+            self._report(Manipulation.TRUNCATED, text)
         else:
             text = f"link {self.exported.number} of the chain is not the one of the exported head"
-            self._tell(Manipulation.REWRITTEN, text)
+            self._report(Manipulation.REWRITTEN, text)
 
     def _note_missing(self, position: int) -> None:
         if self.tenant_id != INSTALLATION or position not in self.removed:
             self._missing.append(position)
 
-    def _tell_missing(self, kind: Manipulation) -> None:
+    def _report_missing(self, kind: Manipulation) -> None:
         if not self._missing:
             return
         first, last, count = self._missing[0], self._missing[-1], len(self._missing)
@@ -234,10 +234,10 @@ class _Walk:
             f"the event at position {first} is" if count == 1 else f"{count} events at positions {first} to {last} are"
         )
         at_end = " at the end of the log" if kind is Manipulation.TRUNCATED else ""
-        self._tell(kind, f"{where} missing{at_end}", first, last)
+        self._report(kind, f"{where} missing{at_end}", first, last)
         self._missing.clear()
 
-    def _tell(self, kind: Manipulation, text: str, first: int | None = None, last: int | None = None) -> None:
+    def _report(self, kind: Manipulation, text: str, first: int | None = None, last: int | None = None) -> None:
         self.found.add(
             Finding(tenant_id=self.tenant_id, kind=kind, text=text, first=first, last=first if last is None else last)
         )

@@ -30,7 +30,7 @@ _STATES = {
 @dataclass(slots=True)
 class KeptSlot:
     """One reservation on the charger. `answered` is the request that the charger answered on this connection, if any;
-    `due` is when the request may be repeated. `may_be_there`: the charger may have the reservation. `resent` counts
+    `due` is when the request may be repeated. `may_be_on_charger`: the charger may have the reservation. `resent` counts
     repetitions because the connector reported itself available. `recorded` is the state, detail and end on record."""
 
     reservation_id: ReservationId
@@ -40,7 +40,7 @@ class KeptSlot:
     detail: str
     answered: Sent | None = None
     due: datetime | None = None
-    may_be_there: bool = False
+    may_be_on_charger: bool = False
     resent: int = 0
     recorded: tuple[ReservationState, str, datetime] | None = None
     backoff: Backoff = field(default_factory=lambda: Backoff(TRY_AGAIN_S, LONGEST_S, shortest_s=1.0))
@@ -52,7 +52,7 @@ class KeptSlot:
     @classmethod
     def of_record(cls, recorded: ReservationOnCharger) -> KeptSlot:
         kept = cls(recorded.reservation_id, recorded.connector_id, recorded.until, recorded.state, recorded.detail)
-        kept.may_be_there = recorded.state is not ReservationState.GONE
+        kept.may_be_on_charger = recorded.state is not ReservationState.GONE
         kept.recorded = kept.to_record
         return kept
 
@@ -75,7 +75,7 @@ class KeptSlot:
         """Apply the charger's answer to the request."""
         self.until, self.answered = request[0], request
         self.state, self.detail = _STATES[reserved.status], reserved.detail
-        self.may_be_there = reserved.status is ReserveStatus.ACCEPTED
+        self.may_be_on_charger = reserved.status is ReserveStatus.ACCEPTED
         if self.state is ReservationState.WAITING:
             self.try_later(now)
         else:
@@ -104,7 +104,7 @@ class KeptSlot:
     def end(self, why: str) -> None:
         self.state, self.detail = ReservationState.GONE, why
         self.answered = self.due = None
-        self.may_be_there = False
+        self.may_be_on_charger = False
 
     def try_later(self, now: datetime) -> None:
         self.answered = None
@@ -134,5 +134,5 @@ class KeptReservations:
         self.slots = {
             number: kept
             for number, kept in self.slots.items()
-            if kept.until > now or kept.may_be_there or not kept.is_recorded
+            if kept.until > now or kept.may_be_on_charger or not kept.is_recorded
         }

@@ -130,7 +130,7 @@ class ReservationReconciler:
 
     async def _drop(self, key: ChargerKey, number: int, slot: KeptSlot) -> None:
         """Remove a reservation that the charger should no longer have."""
-        if slot.may_be_there:
+        if slot.may_be_on_charger:
             await self._cancel(key, number, slot)
             return
         slot.due = None
@@ -154,7 +154,7 @@ class ReservationReconciler:
         try:
             request = (slot.until, self.holders.single(key[0], slot.holder).pseudonym)
         except NoSingleIdentifier as none:
-            if known.may_be_there:
+            if known.may_be_on_charger:
                 await self._cancel(key, number, known)
             known.refuse((slot.until, ""), str(none))
             return
@@ -174,13 +174,13 @@ class ReservationReconciler:
         """Send the reservation. Raises `ChargerDidNotAnswer` (the charger may have it), `ValueNotReadable` or
         `StoreUnavailable`."""
         identifier = await self.holders.value(key[0], slot.reservation_id, slot.holder)
-        was_there, known.may_be_there = known.may_be_there, True
+        was_on_charger, known.may_be_on_charger = known.may_be_on_charger, True
         try:
             reserved = await self.chargers.commands(key).reserve(
                 number, slot.connector_id, identifier, slot.until, lambda: self.wanted(key).get(number) == slot
             )
         except NoLongerWanted:
-            known.may_be_there = was_there
+            known.may_be_on_charger = was_on_charger
             log.debug("reservation %d on charger %s is not wanted any more", number, key[1])
             return
         known.take(request, reserved, self.clock.now())

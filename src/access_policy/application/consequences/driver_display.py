@@ -60,7 +60,7 @@ class DriverDisplay:
         if not self._may_have_display(key) or len(self._tasks) >= AT_ONCE:
             return
         self._latest[key] = event
-        self._tasks.begin(self._tell(key, event), f"display {key[1]}")
+        self._tasks.begin(self._update(key, event), f"display {key[1]}")
 
     async def finish(self) -> None:
         """Wait for the messages being shown."""
@@ -71,7 +71,7 @@ class DriverDisplay:
         epoch = self._displays.serving_epoch(key)
         return profile is not None and profile.display_message and epoch is not None and self._without.get(key) != epoch
 
-    async def _tell(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
+    async def _update(self, key: ChargerKey, event: AccessAllowed | AccessDenied) -> None:
         try:
             if isinstance(event, AccessDenied):
                 await self._show(key, event)

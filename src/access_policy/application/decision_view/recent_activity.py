@@ -96,7 +96,7 @@ class RecentActivity:
             self._charging.setdefault(holder, set()).add((charger[1], session.transaction_id))
         while len(sessions) > SESSIONS_MAX:
             self.ended(charger, next(iter(sessions)))
-        self._tell_sessions(charger)
+        self._notify_sessions(charger)
 
     def session(self, charger: ChargerKey, transaction_id: str) -> Session | None:
         return self._sessions.get(charger, {}).get(transaction_id)
@@ -127,9 +127,9 @@ class RecentActivity:
             if not sessions:
                 self._with_sessions[charger[0]].discard(charger[1])
             self._forget(charger, session)
-            self._tell_sessions(charger)
+            self._notify_sessions(charger)
 
-    def _tell_sessions(self, charger: ChargerKey) -> None:
+    def _notify_sessions(self, charger: ChargerKey) -> None:
         for listener in self._on_sessions_change:
             listener(charger)
 

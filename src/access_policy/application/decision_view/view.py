@@ -254,7 +254,7 @@ class DecisionView:
 
     def plan_changed(self, key: ChargerKey) -> None:
         """Notify the listeners that something which the view does not fold may have changed the charger's plan."""
-        self._tell(key)
+        self._notify(key)
 
     def on_book_change(self, listener: BookListener) -> None:
         """Call `listener` after each event of a depot's reservations."""
@@ -320,7 +320,7 @@ class DecisionView:
         elif isinstance(event, _PROFILE):
             tenant = self._tenant(tenant_of(recorded.stream))
             for charger_id in tenant.fold_profile(event):
-                self._tell((tenant.tenant_id, charger_id))
+                self._notify((tenant.tenant_id, charger_id))
         elif isinstance(event, _CONDITION):
             self._tenant(tenant_of(recorded.stream)).fold_condition(event, recorded.version)
         elif isinstance(event, ChargePointClaimed):
@@ -343,7 +343,7 @@ class DecisionView:
         for depot_id, charger_ids in named.items():
             tenant.reserve(depot_id, charger_ids)
             for charger_id in charger_ids:
-                self._tell((tenant_id, charger_id))
+                self._notify((tenant_id, charger_id))
             for listener in self._on_book_change:
                 listener((tenant_id, depot_id))
 
@@ -365,9 +365,9 @@ class DecisionView:
 
     def _fold_policy(self, tenant: TenantView, event: policy_events.PolicyEvent, recorded: Recorded) -> None:
         if tenant.fold_policy(event, recorded.version, recorded.envelope.recorded_at):
-            self._tell((tenant.tenant_id, event.charger_id))
+            self._notify((tenant.tenant_id, event.charger_id))
 
-    def _tell(self, key: ChargerKey) -> None:
+    def _notify(self, key: ChargerKey) -> None:
         for listener in self._on_policy_change:
             listener(key)
 

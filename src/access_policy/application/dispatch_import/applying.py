@@ -15,7 +15,7 @@ from datetime import datetime
 from access_policy.application.context import Context
 from access_policy.application.dispatch_import.checks import (
     NAMES,
-    BookAsNow,
+    BookSnapshot,
     Collided,
     Outstanding,
     left_out_at_start,
@@ -80,11 +80,11 @@ class DispatchPlanApplier:
         self, context: Context, record: PlanRecord, plan: DispatchPlan, options: ApplyOptions, book: ReservationBook
     ) -> PlanRecord:
         known = await self.gather_known(record.tenant_id, book.depot_id, *named_in(plan.rows))
-        as_now, now = BookAsNow.of(book), self.clock.now()
+        snapshot, now = BookSnapshot.of(book), self.clock.now()
         collided: Collided = {}
         try:
             left_out = await asyncio.to_thread(
-                lambda: left_out_at_start(as_now.book(), plan, record.vehicles, options, known, now, collided)
+                lambda: left_out_at_start(snapshot.book(), plan, record.vehicles, options, known, now, collided)
             )
         finally:
             await self._record_collisions(context, record, book, collided, now)
@@ -113,14 +113,14 @@ class DispatchPlanApplier:
         )
         rows = _rows_of(plan, application.left_out)
         ours = await self._touched_by(record, application.after_version)
-        version, as_now, now = book.version, BookAsNow.of(book), self.clock.now()
+        version, snapshot, now = book.version, BookSnapshot.of(book), self.clock.now()
         todo, collided = Outstanding(tuple(rows)), Collided()
         if version != application.after_version:
-            todo = await asyncio.to_thread(lambda: outstanding(as_now.book(), rows, ours, now, collided))
+            todo = await asyncio.to_thread(lambda: outstanding(snapshot.book(), rows, ours, now, collided))
         if todo.moved and not application.partial:
             await self._record_collisions(context, record, book, collided, now)
             await self._failed(record, todo.moved)
-        appends = await asyncio.to_thread(lambda: list(_appends(as_now.book(), todo, plan, application, now)))
+        appends = await asyncio.to_thread(lambda: list(_appends(snapshot.book(), todo, plan, application, now)))
         done = len(rows) - len(todo.rows) - len(todo.moved)
         for events in appends:
             progress(done, len(rows))

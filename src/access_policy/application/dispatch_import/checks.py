@@ -39,14 +39,14 @@ _GUARDED = {
 
 
 @dataclass(frozen=True, slots=True)
-class BookAsNow:
+class BookSnapshot:
     """A book as a value, from which a thread makes its own copy."""
 
     state: BookState
     settings: ReservationSettings
 
     @classmethod
-    def of(cls, book: ReservationBook) -> BookAsNow:
+    def of(cls, book: ReservationBook) -> BookSnapshot:
         return cls(BookState.of(book), book.settings)
 
     def book(self) -> ReservationBook:
@@ -111,7 +111,7 @@ def outstanding(
 ) -> Outstanding:
     """Return the rows that no earlier run of the plan (`ours`) has written, without those that can no longer be
     written. Changes the book."""
-    todo = [row for row in rows if row.touched not in ours and not _is_so(row, book, now)]
+    todo = [row for row in rows if row.touched not in ours and not _is_applied(row, book, now)]
     moved = {row.touched: said for row in todo if (said := _changed(row, book))}
     moved |= _refused(book, [row for row in todo if row.touched not in moved], now, collided)
     out = tuple(refused_row(row, moved[row.touched]) for row in todo if row.touched in moved)
@@ -168,7 +168,7 @@ def _changed(row: DispatchPlanRow, book: ReservationBook) -> str | None:
     return f"{row.assignment_id} was changed since (version {version}, planned at {row.base_version}); {_ANEW}."
 
 
-def _is_so(row: DispatchPlanRow, book: ReservationBook, now: datetime) -> bool:
+def _is_applied(row: DispatchPlanRow, book: ReservationBook, now: datetime) -> bool:
     entry = _entry(row, book)
     if entry is None:
         return False

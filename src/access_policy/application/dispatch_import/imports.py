@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from access_policy.application.context import Context
 from access_policy.application.dispatch_import.applying import DispatchPlanApplier
 from access_policy.application.dispatch_import.cells import ASSIGNMENTS, ReadAssignment, read_assignments
-from access_policy.application.dispatch_import.checks import BookAsNow
+from access_policy.application.dispatch_import.checks import BookSnapshot
 from access_policy.application.dispatch_import.plan import PLAN_IDS, DispatchPlan
 from access_policy.application.dispatch_import.planning import Planned, plan_rows
 from access_policy.application.event_loop import release
@@ -55,10 +55,10 @@ class DispatchImports(ImportRuns[DispatchPlan]):
         chargers = {each.values["charger_id"] for each in read if "charger_id" in each.values}
         known = await self._applier.gather_known(tenant_id, depot_id, vehicles, chargers)
         async with self._applier.books.locked(tenant_id, depot_id) as book:
-            as_now = BookAsNow.of(book)
+            snapshot = BookSnapshot.of(book)
 
         def planned() -> Planned:
-            return plan_rows(as_now.book(), read, mode, zone, known, now)
+            return plan_rows(snapshot.book(), read, mode, zone, known, now)
 
         found = await asyncio.to_thread(planned)
         await release(read)
@@ -67,7 +67,7 @@ class DispatchImports(ImportRuns[DispatchPlan]):
             plan_id="",  # set when the plan is stored
             mode=mode,
             file_fingerprint=fingerprint,
-            registry_version=as_now.state.version,
+            registry_version=snapshot.state.version,
             vehicles=found.live,
             rows=found.rows,
             depot_id=depot_id,

@@ -133,12 +133,12 @@ class WantedLists:
 
 def digest_of(form: str, entries: Sequence[Entry]) -> str:
     """Return the digest of a list's entries, computed from pseudonyms, which reveal no identifier."""
-    listed = [form, *map(_told, entries)]
+    listed = [form, *map(_encoded, entries)]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def _told(entry: Entry) -> list[str]:
+def _encoded(entry: Entry) -> list[str]:
     """Encode an entry. One without an end is encoded as in earlier releases, so that an unchanged list is not sent
     again after an upgrade."""
-    told = [entry.owner, entry.ref.kind, entry.ref.pseudonym]
-    return told if entry.until is None else [*told, entry.until.isoformat()]
+    encoded = [entry.owner, entry.ref.kind, entry.ref.pseudonym]
+    return encoded if entry.until is None else [*encoded, entry.until.isoformat()]

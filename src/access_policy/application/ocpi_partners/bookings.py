@@ -80,7 +80,7 @@ class BookingHandler:
         async with lock:
             found = await self.bookings.find_or_count(partner.key, requested.request_id)
             known = None if isinstance(found, int) else found
-            if known is not None and _came_before(known, requested):
+            if known is not None and _is_repeated(known, requested):
                 return Answered(record=known)
             place = self.places.wanted(partner, requested)
             _check_room(found)
@@ -124,7 +124,7 @@ class BookingHandler:
         try:
             done = await self.receive(context, ReceiveBooking(depot_id=place.depot_id, draft=draft))
         except Conflict as refusal:
-            return await self._declined(requested, place, known, partner, _told(refusal))
+            return await self._declined(requested, place, known, partner, _for_partner(refusal))
         assert done.created_id is not None, "a received booking has a reservation"
         entry = self.view.book(partner.tenant_id, place.depot_id).entries.by_id.get(ReservationId(done.created_id))
         terms = place.terms if entry is None else entry.reservation.terms
@@ -186,7 +186,7 @@ class BookingHandler:
         try:
             done = await self.cancel(context, command)
         except Conflict as refusal:
-            return await self._declined(requested, place, known, partner, _told(refusal))
+            return await self._declined(requested, place, known, partner, _for_partner(refusal))
         record = replace(self._with(requested, place, known, partner, RequestStatus.ACCEPTED), is_cancelled=True)
         await self._put(record, known)
         return Answered(record=record, position=done.position)
@@ -274,7 +274,7 @@ def _check_room(found: BookingRecord | int) -> None:
         raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
 
 
-def _came_before(known: BookingRecord, requested: RequestedBooking) -> bool:
+def _is_repeated(known: BookingRecord, requested: RequestedBooking) -> bool:
     """Return whether the request has the same message id as an earlier one, or the same content as the latest accepted
     one."""
     if any(each.message_id == requested.message_id for each in known.requests):
@@ -287,7 +287,7 @@ def _named(terms: ReservationTerms | None) -> dict[str, Any]:
     return {} if terms is None else {each.name: getattr(terms, each.name) for each in fields(terms)}
 
 
-def _told(refusal: Conflict) -> str:
+def _for_partner(refusal: Conflict) -> str:
     """Return the refusal in words that do not reveal to the partner which reservations, and whose, are in the way."""
     if isinstance(refusal, PromisedAlready):
         return "The slot is not free; read the calendar."

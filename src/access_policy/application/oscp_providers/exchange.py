@@ -90,7 +90,7 @@ class OscpExchange:
         now = self.change.clock.now()
         after = await self._changed(context, provider, lambda each: each.shaken(required, now=now))
         interval_s = provider.settings.heartbeat_interval_s
-        await self._there_until(context, after, now + timedelta(seconds=MISSED_MAX * interval_s))
+        await self._set_online_until(context, after, now + timedelta(seconds=MISSED_MAX * interval_s))
         behaviour = {
             "required_behaviour": {"heartbeat_interval": interval_s, "measurement_configuration": ["CONTINUOUS"]}
         }
@@ -100,13 +100,13 @@ class OscpExchange:
     async def heartbeat(self, context: Context, provider: OscpProvider, offline_at: datetime) -> None:
         """Accept a heartbeat: the provider counts as online until `offline_at`, at most a day. If the previous
         heartbeat has expired, the provider must shake hands first. Raises `HandshakeMissing`."""
-        await self.check_there(provider)
+        await self.check_online(provider)
         latest = self.change.clock.now() + AHEAD_MAX
-        await self._there_until(context, provider, min(offline_at, latest))
+        await self._set_online_until(context, provider, min(offline_at, latest))
 
-    async def check_there(self, provider: OscpProvider) -> None:
+    async def check_online(self, provider: OscpProvider) -> None:
         """Check that the provider counts as online. Raises `HandshakeMissing`."""
-        until = await self.forecasts.there_until(provider.key)
+        until = await self.forecasts.online_until(provider.key)
         if until is None or until <= self.change.clock.now():
             why = (
                 "You have not sent a handshake yet"
@@ -134,9 +134,9 @@ class OscpExchange:
             provider = await self.change.get(provider.tenant_id, provider.depot_id, provider.provider_id)
         raise TooBusy("the provider keeps being changed by others; send it again")
 
-    async def _there_until(self, context: Context, provider: OscpProvider, at: datetime) -> None:
-        """Tell the site first, because the site may only be the stricter of the two."""
+    async def _set_online_until(self, context: Context, provider: OscpProvider, at: datetime) -> None:
+        """Report to the site first, because the site may only be the stricter of the two."""
         source = ReportEnergySource(depot_id=provider.depot_id, source=provider.source, offline_at=at)
         with contextlib.suppress(EnergyNotOptedIn):  # no gate depends on the source
             await self.report(context, source)
-        await self.forecasts.put_there_until(provider.key, at)
+        await self.forecasts.put_online_until(provider.key, at)

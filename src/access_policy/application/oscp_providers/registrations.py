@@ -60,7 +60,7 @@ class OscpProviderRegistrations:
         """Return the forecasts by group id, the instant from which the provider is offline, and now."""
         forecasts = self.handler.forecasts
         by_group = {each.group_id: each for each in await forecasts.of_provider(provider.key)}
-        return by_group, await forecasts.there_until(provider.key), self.change.clock.now()
+        return by_group, await forecasts.online_until(provider.key), self.change.clock.now()
 
     async def put(
         self,
@@ -99,7 +99,7 @@ class OscpProviderRegistrations:
         stay until their ends, and the source becomes silent. Raises `OscpProviderUnknown`, `VersionMismatch` or
         `TooBusy`."""
         before = await self._expected(context, depot_id, provider_id, expected_version)
-        await self.handler.forecasts.put_there_until(before.key, None)  # the provider must shake hands again
+        await self.handler.forecasts.put_online_until(before.key, None)  # the provider must shake hands again
         token = new_token()
         after = before.invited(digest_of(token), now=self.change.clock.now())
         return await self.change.connect(context, after, expected=before.version), token
@@ -130,7 +130,7 @@ class OscpProviderRegistrations:
         provider = await self._expected(context, depot_id, provider_id, expected_version)
         await self.change.settle(provider.key)
         await self.handler.forget(context, provider)
-        await self.handler.forecasts.put_there_until(provider.key, None)
+        await self.handler.forecasts.put_online_until(provider.key, None)
         await self.change.drop(context, provider)
 
     async def _made(

@@ -37,11 +37,11 @@ class OscpForecasts(Protocol):
 
     async def remove(self, forecast: GroupForecast) -> None: ...
 
-    async def there_until(self, key: PartnerKey) -> datetime | None:
+    async def online_until(self, key: PartnerKey) -> datetime | None:
         """Return the instant from which the provider is offline; None before its first handshake."""
         ...
 
-    async def put_there_until(self, key: PartnerKey, at: datetime | None) -> None: ...
+    async def put_online_until(self, key: PartnerKey, at: datetime | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ from access_policy.domain.charger_condition.events import (
     ConnectorRecovered,
     OfflineStartsSet,
     PasswordSent,
+    ReportedSetting,
     ReservationOnCharger,
-    SettingTold,
 )
 from access_policy.domain.ids import ActorId, AttemptId, ChargerKey
 
@@ -68,8 +68,8 @@ class ChargerConditions:
         event = OfflineStartsSet(
             charger_id=key[1],
             offline_starts=offline,
-            in_force=_told(seen.in_force),
-            refused=_told(seen.refused),
+            in_force=_in_order(seen.in_force),
+            refused=_in_order(seen.refused),
             seen_at=now,
         )
         if self._settings.get(key) == (event.in_force, event.refused):
@@ -170,5 +170,5 @@ def _when(reported: datetime, arrived: datetime) -> datetime:
     return reported if arrived - reported > LATE else arrived
 
 
-def _told(settings: Mapping[str, str]) -> tuple[SettingTold, ...]:
-    return tuple(sorted(SettingTold(name, value) for name, value in settings.items()))
+def _in_order(settings: Mapping[str, str]) -> tuple[ReportedSetting, ...]:
+    return tuple(sorted(ReportedSetting(name, value) for name, value in settings.items()))

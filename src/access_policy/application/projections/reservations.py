@@ -31,11 +31,11 @@ def fold(recorded: Recorded) -> list[RowChange]:
         case ReservationMade(reservation=made):
             first = {"made_by": event.made_by, "made_at": event.made_at}
             put = Put(TABLE, _key(recorded, made.reservation_id), _content(recorded, made), at_first=first)
-            return [put, _step(recorded, made.reservation_id, "made", event.made_at, event.made_by, _told(made))]
+            return [put, _step(recorded, made.reservation_id, "made", event.made_at, event.made_by, _booked(made))]
         case ReservationChanged(reservation=changed):
             put = Put(TABLE, _key(recorded, changed.reservation_id), _content(recorded, changed))
             step = _step(
-                recorded, changed.reservation_id, "changed", event.changed_at, event.changed_by, _told(changed)
+                recorded, changed.reservation_id, "changed", event.changed_at, event.changed_by, _booked(changed)
             )
             return [put, step]
         case ReservationCancelled():
@@ -46,16 +46,16 @@ def fold(recorded: Recorded) -> list[RowChange]:
                 "used_charger_id": event.charger_id,
                 "attempt_id": event.attempt_id,
             }
-            told = {"charger_id": event.charger_id, "attempt_id": event.attempt_id}
-            return _became(recorded, event, "fulfilled", event.fulfilled_at, came, told)
+            details = {"charger_id": event.charger_id, "attempt_id": event.attempt_id}
+            return _became(recorded, event, "fulfilled", event.fulfilled_at, came, details)
         case ReservationNoShow():
             return _became(recorded, event, "no_show", event.missed_at, _over(Outcome.NO_SHOW, event.missed_at), {})
         case ReservationWindowEnded():
             over = {**_over(Outcome.ENDED, event.ended_at), "charges_on": event.session_active}
             return _became(recorded, event, "ended", event.ended_at, over, {"session_active": event.session_active})
         case ReservationConflictDetected():
-            told = {"kind": event.kind.value, "cause": event.cause}
-            return _became(recorded, event, "conflict", event.detected_at, {}, told)
+            details = {"kind": event.kind.value, "cause": event.cause}
+            return _became(recorded, event, "conflict", event.detected_at, {}, details)
         case _:
             raise TypeError(f"the reservations do not fold {type(event).__name__}")
 
@@ -68,8 +68,8 @@ def _cancelled(recorded: Recorded, event: ReservationCancelled) -> list[RowChang
         "replaced_by": event.replaced_by,
         **({} if event.request_version is None else {"request_version": event.request_version}),
     }
-    told = {"reason": event.reason, "replaced_by": event.replaced_by}
-    return _became(recorded, event, "cancelled", event.cancelled_at, over, told, event.cancelled_by)
+    details = {"reason": event.reason, "replaced_by": event.replaced_by}
+    return _became(recorded, event, "cancelled", event.cancelled_at, over, details, event.cancelled_by)
 
 
 def _became(
@@ -78,16 +78,18 @@ def _became(
     kind: str,
     at: datetime,
     values: dict[str, Any],
-    told: dict[str, Any],
+    details: dict[str, Any],
     by: str = "",
 ) -> list[RowChange]:
     changed = Change(TABLE, _key(recorded, event.reservation_id), {**values, "version": recorded.version})
-    return [changed, _step(recorded, event.reservation_id, kind, at, by, told)]
+    return [changed, _step(recorded, event.reservation_id, kind, at, by, details)]
 
 
-def _step(recorded: Recorded, reservation_id: str, kind: str, at: datetime, by: str, told: dict[str, Any]) -> RowChange:
+def _step(
+    recorded: Recorded, reservation_id: str, kind: str, at: datetime, by: str, details: dict[str, Any]
+) -> RowChange:
     key = {**_key(recorded, reservation_id), "position": recorded.position}
-    return Put(HISTORY, key, {"depot_id": recorded.event.depot_id, "kind": kind, "at": at, "by": by, "told": told})
+    return Put(HISTORY, key, {"depot_id": recorded.event.depot_id, "kind": kind, "at": at, "by": by, "told": details})
 
 
 def _key(recorded: Recorded, reservation_id: str) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _over(outcome: Outcome, at: datetime) -> dict[str, Any]:
     return {"outcome": outcome.value, "over_at": at}
 
 
-def _told(reservation: Reservation) -> dict[str, Any]:
+def _booked(reservation: Reservation) -> dict[str, Any]:
     place = reservation.place
     return {
         "start": reservation.start.isoformat(),

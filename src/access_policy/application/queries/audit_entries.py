@@ -59,7 +59,7 @@ class AuditExport:
         """Yield the entries as CSV. Raises `StoreUnavailable`."""
         yield _csv([dict(zip(COLUMNS, COLUMNS, strict=True))])
         async for rows in self._pages(tenant_id, wanted):
-            yield _csv([{**row, "changes": _told(row["changes"])} for row in rows])
+            yield _csv([{**row, "changes": _in_words(row["changes"])} for row in rows])
 
     async def json_lines(self, tenant_id: TenantId, wanted: AuditFilter) -> AsyncIterator[str]:
         """Yield the entries as JSON, one per line. Raises `StoreUnavailable`."""
@@ -85,7 +85,7 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _told(changes: Iterable[Mapping[str, str | None]]) -> str:
+def _in_words(changes: Iterable[Mapping[str, str | None]]) -> str:
     return "; ".join(change_in_words(str(each["field"]), each["old"], each["new"]) for each in changes)
 
 

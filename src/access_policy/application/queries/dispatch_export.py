@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from access_policy.application.dispatch_import.cells import ASSIGNMENTS
-from access_policy.application.dispatch_import.checks import BookAsNow
+from access_policy.application.dispatch_import.checks import BookSnapshot
 from access_policy.application.dispatch_import.values import cells_of, keys_of, own_entries
 from access_policy.application.ports.clock import Clock
 from access_policy.application.queries.registry_export import csv_lines
@@ -35,16 +35,16 @@ class DispatchExport:
         today and of the depot's horizon. Partners' bookings and cancelled entries are left out. Raises `DepotUnknown`."""
         zone = (await self.depots.get(tenant_id, depot_id)).zone
         async with self.books.locked(tenant_id, depot_id) as book:
-            as_now = BookAsNow.of(book)
+            snapshot = BookSnapshot.of(book)
         since = since or self.clock.now()
-        until = until or since + timedelta(days=as_now.settings.horizon_days)
-        lines = await asyncio.to_thread(_lines, as_now, zone, since, until)
+        until = until or since + timedelta(days=snapshot.settings.horizon_days)
+        lines = await asyncio.to_thread(_lines, snapshot, zone, since, until)
         yield csv_lines([ASSIGNMENTS.columns])
         yield lines
 
 
-def _lines(as_now: BookAsNow, zone: ZoneInfo, since: datetime, until: datetime) -> str:
-    own = own_entries(as_now.book(), zone)
+def _lines(snapshot: BookSnapshot, zone: ZoneInfo, since: datetime, until: datetime) -> str:
+    own = own_entries(snapshot.book(), zone)
     first = operating_day(since, zone, own.starts_at)
     last = operating_day(max(since, until - timedelta(microseconds=1)), zone, own.starts_at)
     begin, end = begin_of(first, zone, own.starts_at), begin_of(last + _DAY, zone, own.starts_at)

@@ -28,15 +28,15 @@ def text_of(step: Step, lineage: DecisionLineage, wording: Wording | None = None
     """Return the finding of one row as a sentence. Without a `wording` it contains ids and versions, for callers of the
     API."""
     passed, decided = _TEXTS[step.rule]
-    told = _Told(lineage, wording)
-    text = (decided if step.decided else passed)(told)
+    phrases = _Phrases(lineage, wording)
+    text = (decided if step.decided else passed)(phrases)
     if step.reason is Reason.ENERGY_RESTRICTED and step.rule not in _OF_ENERGY:
-        return f"{text} Freevend was narrowed by {told.shortage}.{told.power}"
+        return f"{text} Freevend was narrowed by {phrases.shortage}.{phrases.power}"
     return text
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Phrases:
     """The parts of a sentence."""
 
     lineage: DecisionLineage
@@ -135,11 +135,11 @@ _LEVELS = {
 }
 
 
-def _always(text: str) -> Callable[[_Told], str]:
+def _always(text: str) -> Callable[[_Phrases], str]:
     return lambda _: text
 
 
-_Text = Callable[[_Told], str]
+_Text = Callable[[_Phrases], str]
 
 # the sentence if the row passed the attempt on, and the sentence if it decided
 _TEXTS_OF_ROWS: dict[Rule, tuple[_Text, _Text]] = {

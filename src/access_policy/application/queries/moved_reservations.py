@@ -37,16 +37,16 @@ class MovedReservations:
 def _before(row: Row, history: Sequence[Row]) -> Iterator[tuple[ChargerId, ReservedWindow]]:
     contents = [step for step in history if step["kind"] in ("made", "changed")]
     for content, change in pairwise(contents):
-        told = content["told"]
-        if told["charger_id"] is None:
+        details = content["told"]
+        if details["charger_id"] is None:
             continue
         entry = entry_of(row)
         before = replace(
             entry.reservation,
-            start=datetime.fromisoformat(told["start"]),
-            end=datetime.fromisoformat(told["end"]),
-            place=Place(charger_id=ChargerId(told["charger_id"])),
+            start=datetime.fromisoformat(details["start"]),
+            end=datetime.fromisoformat(details["end"]),
+            place=Place(charger_id=ChargerId(details["charger_id"])),
         )
         window = replace(entry, reservation=before, over_at=change["at"], outcome=None).window
         if window is not None:
-            yield ChargerId(told["charger_id"]), window
+            yield ChargerId(details["charger_id"]), window

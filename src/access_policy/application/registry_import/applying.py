@@ -65,14 +65,13 @@ class PlanApplier:
         for _ in range(TRIES):
             try:
                 async with self.registries.locked(record.tenant_id) as registry:
-                    as_now = (
-                        registry.copy()
-                    )  # the snapshot that threads check, and its version, while this process follows other changes
-                    record = await self._ready(context, as_now, record, plan, options)
+                    # threads check the snapshot and its version while this process follows other changes
+                    snapshot = registry.copy()
+                    record = await self._ready(context, snapshot, record, plan, options)
                     if record.state is PlanState.APPLIED:
                         return record
-                    run = _Run(self, context, record, plan, progress, as_now.version)
-                    return await run.to_the_end(registry, as_now)
+                    run = _Run(self, context, record, plan, progress, snapshot.version)
+                    return await run.to_the_end(registry, snapshot)
             except VersionConflict:
                 record = await self.plans.find(record.tenant_id, record.plan_id, now=self.clock.now()) or record
         raise TooBusy("the registry keeps changing; apply the plan again")
@@ -178,8 +177,8 @@ class _Run:
     progress: Progress
     version: int
 
-    async def to_the_end(self, registry: VehicleRegistry, as_now: VehicleRegistry) -> PlanRecord:
-        """Write every remaining row. `as_now` is the registry at `version`."""
+    async def to_the_end(self, registry: VehicleRegistry, snapshot: VehicleRegistry) -> PlanRecord:
+        """Write every remaining row. `snapshot` is the registry at `version`."""
         application = self.record.application
         assert application is not None
         self.context = replace(
@@ -189,8 +188,8 @@ class _Run:
             causation_id=self.record.plan_id,
         )
         rows = rows_to_apply(self.plan, application.left_out)
-        todo = await asyncio.to_thread(lambda: [row for row in rows.values() if not row.is_so(as_now)])
-        moves = await asyncio.to_thread(lambda: dict(_moves(as_now, todo)))
+        todo = await asyncio.to_thread(lambda: [row for row in rows.values() if not row.matches(snapshot)])
+        moves = await asyncio.to_thread(lambda: dict(_moves(snapshot, todo)))
         begin = batches = 0
         self.progress(len(rows) - len(todo), len(rows))
         while begin < len(todo):

@@ -60,7 +60,7 @@ def left_out_midway(
     moved: dict[VehicleId | None, RefusedRow] = {
         row.touched: refused_row(row, f"{row.vehicle_id} {said}")
         for row in plan.rows
-        if row.touched in touched_by_others and row.touched not in known and not row.is_so(registry)
+        if row.touched in touched_by_others and row.touched not in known and not row.matches(registry)
     }
     out: dict[VehicleId | None, RefusedRow] = {
         VehicleId(row.vehicle_id): row for row in before if row.vehicle_id is not None

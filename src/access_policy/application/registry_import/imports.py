@@ -52,8 +52,8 @@ class RegistryImports(ImportRuns[ImportPlan]):
         await self._plans.forget_old(now=now)
         read, fingerprint = await asyncio.to_thread(self._read, tenant_id, file)
         async with self._registries.locked(tenant_id) as registry:
-            as_now = registry.copy()  # the thread plans from one version while this process follows other changes
-        plan = await asyncio.to_thread(_planned, as_now, read, tenant_id, mode, fingerprint)
+            snapshot = registry.copy()  # the thread plans from one version while this process follows other changes
+        plan = await asyncio.to_thread(_planned, snapshot, read, tenant_id, mode, fingerprint)
         await release(read)
         return await self._keep(plan, now=now)
 

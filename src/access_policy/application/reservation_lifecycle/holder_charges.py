@@ -76,7 +76,7 @@ class HolderCharges:
         known = charges.by_attempt.get(charge.attempt_id)
         charges.put(charge if known is None else replace(charge, ended_at=known.ended_at))
         self._depot_of[depot[0], charge.attempt_id] = depot[1]
-        self._tell(depot)
+        self._notify(depot)
 
     def end(self, tenant_id: TenantId, attempt_id: AttemptId, ended_at: datetime, position: int) -> None:
         """Note that the charge ended, as recorded at this position of the log."""
@@ -87,7 +87,7 @@ class HolderCharges:
         charges = self._depots[depot]
         charges.put(replace(charges.by_attempt[attempt_id], ended_at=ended_at))
         self._ended.setdefault(depot, {})[attempt_id] = position
-        self._tell(depot)
+        self._notify(depot)
 
     # --- forgetting -----------------------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class HolderCharges:
             self._depots[depot].drop(attempt_id)
             self._depot_of.pop((depot[0], attempt_id), None)
 
-    def _tell(self, depot: DepotKey) -> None:
+    def _notify(self, depot: DepotKey) -> None:
         for listener in self._on_change:
             listener(depot)
 

@@ -33,7 +33,7 @@ from access_policy.domain.site_energy.gate import Gate
 from access_policy.domain.site_energy.levels import Held
 
 PRESENT: Final = timedelta(seconds=60)  # an attempt up to this old is decided by the current gate
-TOLD_AT_ONCE_MAX: Final = 50  # chargers, in one iteration of the event loop
+NOTIFIED_AT_ONCE_MAX: Final = 50  # chargers, in one iteration of the event loop
 LOOK_S: Final = 30.0
 
 DepotKey = tuple[TenantId, DepotId]
@@ -55,7 +55,7 @@ class EnergyGates:
         self._clock = clock
         self._sites: dict[DepotKey, SiteGates | None] = {}  # None: the depot has no gates
         self._stale: dict[DepotKey, dict[ChargerId, Held]] = {}  # to be rebuilt, with the levels until now
-        self._untold: dict[ChargerKey, None] = {}
+        self._pending: dict[ChargerKey, None] = {}
         self._on_gate_change: list[ChargerListener] = []
         self._woken = asyncio.Event()
         view.on_site_change(self._before, self._after)
@@ -119,9 +119,9 @@ class EnergyGates:
                 del self._sites[depot]
             for depot in known:
                 self.of_depot(*depot)
-            untold, self._untold = list(self._untold), {}
-            async for key in cooperatively(untold):
-                self._tell_one(key)
+            pending, self._pending = list(self._pending), {}
+            async for key in cooperatively(pending):
+                self._notify_one(key)
             await self._wait()
 
     async def _wait(self) -> None:
@@ -154,12 +154,12 @@ class EnergyGates:
         match event:
             case AccessNarrowed() | AccessWidened():
                 gates.adopt(event.charger_ids, event.level)
-                self._tell(depot, gates.take_changed())
+                self._notify(depot, gates.take_changed())
             case DemandMeasured(items=items):
                 for item in items:
                     if item.node_id in site.tree.by_id:
                         gates.reload(item.node_id, with_limits=False)
-                self._tell(depot, gates.take_changed())
+                self._notify(depot, gates.take_changed())
             case OperatingEnvelopeReceived(envelope=envelope):
                 gates.reload_sources()
                 self._reload_limits(depot, gates, envelope.node_id)
@@ -167,13 +167,13 @@ class EnergyGates:
                 self._reload_limits(depot, gates, site.envelopes.by_id[envelope_id].envelope.node_id)
             case EnergySourceHeard() | EnergySourceWentOffline():
                 gates.reload_sources()
-                self._tell(depot, gates.take_changed())
+                self._notify(depot, gates.take_changed())
             case _:
                 self._build_anew(depot)
 
     def _reload_limits(self, depot: DepotKey, gates: SiteGates, node_id: EnergyNodeId) -> None:
         gates.reload(node_id, with_limits=True)
-        self._tell(depot, {*gates.take_changed(), *gates.chargers_below(node_id)})
+        self._notify(depot, {*gates.take_changed(), *gates.chargers_below(node_id)})
 
     def _build_anew(self, depot: DepotKey) -> None:
         gates = self._sites.pop(depot)
@@ -181,7 +181,7 @@ class EnergyGates:
         if gates is not None:
             self._stale[depot] = gates.levels()
             chargers |= set(self._stale[depot])
-        self._tell(depot, chargers)
+        self._notify(depot, chargers)
 
     def _charger_changed(self, key: ChargerKey) -> None:
         """Rebuild the gates if the charger's number of connectors changed."""
@@ -202,11 +202,11 @@ class EnergyGates:
         if gates is not None:
             self._advance(depot, gates, self._clock.now())
             gates.start(key[1], is_running=bool(self._live.sessions_at(key)))
-            self._tell(depot, gates.take_changed())
+            self._notify(depot, gates.take_changed())
 
     def _advance(self, depot: DepotKey, gates: SiteGates, now: datetime) -> None:
         gates.advance(now)
-        self._tell(depot, gates.take_changed())
+        self._notify(depot, gates.take_changed())
 
     # --- state
     # -----------------------------------------------------------------------------------------------------------
@@ -242,16 +242,16 @@ class EnergyGates:
     # --- notifying
     # -------------------------------------------------------------------------------------------------------
 
-    def _tell(self, depot: DepotKey, charger_ids: Iterable[ChargerId]) -> None:
+    def _notify(self, depot: DepotKey, charger_ids: Iterable[ChargerId]) -> None:
         """Notify listeners of a few chargers at once, and leave many to `run`."""
         keys = [(depot[0], each) for each in charger_ids]
-        if len(keys) > TOLD_AT_ONCE_MAX:
-            self._untold |= dict.fromkeys(keys)
+        if len(keys) > NOTIFIED_AT_ONCE_MAX:
+            self._pending |= dict.fromkeys(keys)
             self._woken.set()
             return
         for key in keys:
-            self._tell_one(key)
+            self._notify_one(key)
 
-    def _tell_one(self, key: ChargerKey) -> None:
+    def _notify_one(self, key: ChargerKey) -> None:
         for listener in self._on_gate_change:
             listener(key)

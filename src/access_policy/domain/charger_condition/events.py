@@ -86,7 +86,7 @@ class PasswordSent:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class SettingTold:
+class ReportedSetting:
     """A setting of the charger, by the protocol's name: its value, or why it differs from the intended value."""
 
     name: str
@@ -102,8 +102,8 @@ class OfflineStartsSet:
     TYPE: ClassVar = "charger_condition.offline_starts_set.v1"
     charger_id: ChargerId
     offline_starts: OfflineStarts
-    in_force: tuple[SettingTold, ...]
-    refused: tuple[SettingTold, ...]
+    in_force: tuple[ReportedSetting, ...]
+    refused: tuple[ReportedSetting, ...]
     seen_at: datetime
 
 

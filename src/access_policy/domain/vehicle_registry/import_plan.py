@@ -93,7 +93,7 @@ class PlanRow:
     def has(self, key: IdentifierKey) -> bool:
         return any((each.ref.kind, each.ref.pseudonym) == key for each in self.identifiers)
 
-    def is_so(self, registry: VehicleRegistry) -> bool:
+    def matches(self, registry: VehicleRegistry) -> bool:
         """Whether the vehicle already matches the row."""
         current = None if self.vehicle_id is None else registry.vehicles.get(self.vehicle_id)
         if current is None or self.description is None:

@@ -33,7 +33,7 @@ def amend(
         defaults: The values of a new resource's fields that are not named.
         kept_by_null: Fields that the service keeps if the body has null.
     """
-    before = session.get_if_there(path)
+    before = session.get_or_none(path)
     if before is None and (missing := [option for field, option in needed.items() if named.get(field) is None]):
         session.refuse(f"{path.rpartition('/')[2]} is new; give {', '.join(missing)}")
     kept = defaults if before is None else {field: before.get(field) for field in fields}

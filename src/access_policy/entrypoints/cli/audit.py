@@ -153,8 +153,8 @@ async def _verify(settings: Settings, signed: str | None) -> Verification:
 def _print(found: Verification) -> None:
     for each in found.findings:
         print(f"{each.tenant_id or 'installation'}: {each.kind}: {each.text}")
-    if found.untold:
-        print(f"and {found.untold} more")
+    if found.unlisted:
+        print(f"and {found.unlisted} more")
     compared = (
         f"{counted(found.events, 'event')}, {counted(found.links, 'link')} in {counted(len(found.chains), 'chain')}, "
         f"up to position {found.reached}"
@@ -179,5 +179,5 @@ def _document(found: Verification) -> dict[str, object]:
             {"chain": each.tenant_id, "kind": each.kind, "text": each.text, "first": each.first, "last": each.last}
             for each in found.findings
         ],
-        "further_findings": found.untold,
+        "further_findings": found.unlisted,
     }

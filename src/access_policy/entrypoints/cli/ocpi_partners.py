@@ -68,8 +68,8 @@ def put_partner(
     version = if_match or (None if before is None else str(before["version"]))
     answer = session.command("PUT", path, body, if_match=version)
     token = answer.get("token")
-    told = f"; its registration token, shown only now: {token}" if token else ""
-    done(session, answer, f"OCPI partner {answer['partner_id']} saved{told}")
+    token_shown = f"; its registration token, shown only now: {token}" if token else ""
+    done(session, answer, f"OCPI partner {answer['partner_id']} saved{token_shown}")
 
 
 @app.command("list")

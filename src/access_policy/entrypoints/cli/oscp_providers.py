@@ -47,8 +47,8 @@ def put_provider(
     version = if_match or (None if before is None else str(before["version"]))
     answer = session.command("PUT", path, {**kept, **named, "groups": groups}, if_match=version)
     token = answer.get("token")
-    told = f"; its registration token, shown only now: {token}" if token else ""
-    done(session, answer, f"OSCP provider {answer['provider_id']} saved{told}")
+    token_shown = f"; its registration token, shown only now: {token}" if token else ""
+    done(session, answer, f"OSCP provider {answer['provider_id']} saved{token_shown}")
 
 
 @app.command("list")

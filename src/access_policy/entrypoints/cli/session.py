@@ -66,7 +66,7 @@ class Session(Terminal):
         response = self._send("GET", path, query=query)
         return self.document(response) if response.is_success else None
 
-    def get_if_there(self, path: str) -> Document | None:
+    def get_or_none(self, path: str) -> Document | None:
         """Return the document; None if it does not exist. Any other refusal ends the command."""
         response = self._send("GET", path)
         if response.status_code == NOT_FOUND:

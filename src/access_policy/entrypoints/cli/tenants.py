@@ -25,7 +25,7 @@ def create_tenant(ctx: typer.Context, tenant: Tenant, name: Name = None, data_re
     """Create a tenant's record, including for a tenant that has data but no record."""
     session = session_of(ctx).as_installation()
     path = f"{PATH}/{segment(tenant)}"
-    before = session.get_if_there(path)
+    before = session.get_or_none(path)
     if before is not None and before["version"] > 0:
         session.refuse(f"tenant {tenant} already exists; change it with: access-policy tenants amend")
     answer = session.command("PUT", path, compact(name=name or tenant, data_region=data_region), if_match=None)

@@ -55,7 +55,7 @@ class Call:
         """The version in `If-Match`, `ANY_VERSION` for its `*`, 0 for `If-None-Match: *`; None without either. Raises
         `ApiProblem` (400, 412)."""
         if self.if_none_match is not None:
-            return _not_there_yet(self.if_match, self.if_none_match)
+            return _for_creation(self.if_match, self.if_none_match)
         if self.if_match is None:
             return None
         if self.if_match.strip() == "*":
@@ -82,7 +82,7 @@ class Call:
         await process_of(self.request).settled(position)
 
 
-def _not_there_yet(if_match: str | None, if_none_match: str) -> int:
+def _for_creation(if_match: str | None, if_none_match: str) -> int:
     if if_none_match.strip() != "*":
         detail = "Send * in If-None-Match, which creates only what does not exist yet."
         raise ApiProblem(HTTPStatus.BAD_REQUEST, "bad-if-none-match", detail)

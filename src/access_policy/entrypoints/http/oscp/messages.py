@@ -62,7 +62,7 @@ async def update_group_capacity_forecast(
     exchange: Exchange,
     handler: Handler,
 ) -> Response:
-    await exchange.check_there(provider)
+    await exchange.check_online(provider)
     blocks = [each.block() for each in body.forecasted_blocks]
     await handler.forecast(context, provider, message_id, body.group_id, body.type, blocks)
     return Response(status_code=204)
