@@ -23,7 +23,7 @@ import uvloop
 
 BOARD: Final = "/console/board"
 ATTEMPTS: Final = "/console/attempts"
-BREATH: Final = 2.0  # as in live.js, and its wait for events that arrive together
+REST_FACTOR: Final = 2.0  # as in live.js, and its wait for events that arrive together
 TOGETHER_S: Final = (0.05, 0.2)
 ROWS_EVERY_S: Final = 0.5  # data-live-every of the board's chargers and of the attempts
 PROBLEMS_EVERY_S: Final = 6.0
@@ -112,7 +112,7 @@ class Console:
 
     def _pace(self, part: Part, took_s: float) -> None:
         part.is_fetched = False
-        part.not_before = time.monotonic() + max(part.every_s - took_s, BREATH * took_s)
+        part.not_before = time.monotonic() + max(part.every_s - took_s, REST_FACTOR * took_s)
         if part.changed:
             self._fetch_later(part)
 

@@ -201,7 +201,7 @@ class Expected:
 def expected(raw: bytes, version: str, gateway: Gateway) -> Expected:
     raw = without_nuls(raw)
     kind, message_id = head(raw)
-    content = taken_in(raw)
+    content = accepted_frame(raw)
     if kind == 2 and message_id is not None:
         return Expected(message_id, frozenset(call_outcomes(content, version, gateway)))
     if version == "1.6" or kind in UNANSWERED[version]:
@@ -260,7 +260,7 @@ def head(raw: bytes) -> tuple[int | None, str | None]:
     return kind, message_id
 
 
-def taken_in(raw: bytes) -> list[Any] | None:
+def accepted_frame(raw: bytes) -> list[Any] | None:
     """The frame, if it is JSON that any store could keep and no deeper than 32 levels below its own."""
     try:
         frame = json.loads(raw.decode("utf-8"), parse_constant=refuse)

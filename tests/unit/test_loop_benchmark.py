@@ -37,10 +37,10 @@ def commands(command: Any, *path: str) -> Iterator[str]:
 
 def test_every_intake_message_has_an_example_that_can_be_read() -> None:
     scene = Scene(httpx.Client(), "north", "bay-1", chargers=1, vehicles=1)
-    taken_in = {str(get_args(each.model_fields["detail_type"].annotation)[0]) for each in CONSUMED_EVENTS}
+    consumed = {str(get_args(each.model_fields["detail_type"].annotation)[0]) for each in CONSUMED_EVENTS}
 
     examples = messages(scene, "queue")
 
-    assert set(examples) == taken_in
+    assert set(examples) == consumed
     for kind, example in examples.items():
         assert read(json.dumps(example)).event_id == f"{kind}-queue-0"

@@ -17,12 +17,11 @@ Position = Callable[[], Awaitable[int]]
 
 RESTART_FIRST_S = 0.1
 RESTART_LONGEST_S = 5.0
-LOOKS_APART_S = (
-    0.01  # a follower at ease rests this long after a batch, so that a thousand commits a second cause few looks
-)
+# an idle follower rests this long after a batch, so that a thousand commits a second cause few reads
+REST_MIN_S = 0.01
 BUSY_BATCH = 50  # events; after a batch of at least this size it rests longer, to leave the processor to decisions:
-BREATH = 3.0  # this many times the duration of the batch,
-BREATH_MAX_S = 1.0  # but at most this long after a full batch, and proportionally less after a smaller one
+REST_FACTOR = 3.0  # this many times the duration of the batch,
+REST_MAX_S = 1.0  # but at most this long after a full batch, and proportionally less after a smaller one
 
 
 class Follower:
@@ -158,8 +157,8 @@ class Follower:
     def _rest_s(self, events: int, took_s: float) -> float:
         """Seconds to rest after a batch of so many events."""
         if events < BUSY_BATCH:
-            return LOOKS_APART_S
-        return max(LOOKS_APART_S, min(BREATH_MAX_S * events / self._batch, BREATH * took_s))
+            return REST_MIN_S
+        return max(REST_MIN_S, min(REST_MAX_S * events / self._batch, REST_FACTOR * took_s))
 
     async def _rest(self, span_s: float) -> None:
         try:

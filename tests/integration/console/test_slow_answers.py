@@ -12,9 +12,9 @@ from tests.support.console_pages import Visitor
 
 DEADLINE_S: Final = 60.0
 HELD_MS: Final = 6_000  # on the page's clock, which only the test moves on
-BREATH: Final = 2  # as in live.js
+REST_FACTOR: Final = 2  # as in live.js
 STEP_MS: Final = 50
-LOOK_S: Final = 0.02
+CHECK_INTERVAL_S: Final = 0.02
 FINISHED: Final = "addEventListener('htmx:finally:request', () => { window.finishedAt = Date.now() }, {once: true})"
 ATTEMPT: Final = """new BroadcastChannel("access-policy-live").postMessage(
     {is: "event", kind: "attempt", key: "bay-1", id: 0})"""
@@ -75,10 +75,10 @@ async def test_page_asks_again_after_twice_the_time_that_the_last_answer_took(lo
     async with asyncio.timeout(DEADLINE_S):
         # The page's clock stands: how long the answer takes here is not what it measures.
         while (finished_ms := await page.evaluate("window.finishedAt ?? null")) is None:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
     await sent(page)
     assert len(held.asked) == 1
 
-    await page.clock.run_for(BREATH * (finished_ms - began_ms) + STEP_MS)
+    await page.clock.run_for(REST_FACTOR * (finished_ms - began_ms) + STEP_MS)
     await sent(page)
     assert len(held.asked) == 2

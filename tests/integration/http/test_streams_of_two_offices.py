@@ -23,7 +23,7 @@ from tests.support.command_line import serving
 from tests.support.postgres_server import keep_everything_in
 
 DEADLINE_S = 60.0
-LOOK_S = 0.05
+CHECK_INTERVAL_S = 0.05
 OFFICES = ("office-1", "office-2")
 DECISIONS = 12
 NORTH, SOUTH = "bay-1", "bay-2"
@@ -114,7 +114,7 @@ async def offices(
             await first.send("PUT", "/v1/vehicles/bus-7", BUS, tenant=tenant)
         async with asyncio.timeout(DEADLINE_S):
             while not all([await second.knows(at, tenant=of) for of in ("acme", "rival") for at in (NORTH, SOUTH)]):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(CHECK_INTERVAL_S)
         yield first, second
 
 

@@ -39,7 +39,7 @@ from tests.support.webhook_receiver import Received, WebhookReceiver, status, we
 
 ACME = TenantId("acme")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-QUICK = WebhookTimings(first_s=0.02, longest_s=0.05, look_s=0.02, lease_s=3.0, random_share=lambda: 1.0)
+QUICK = WebhookTimings(first_s=0.02, longest_s=0.05, check_interval_s=0.02, lease_s=3.0, random_share=lambda: 1.0)
 
 
 def entry(number: int, aggregate: str, tenant: str = ACME, kind: str = "AccessDenied") -> Entry:

@@ -34,8 +34,8 @@ SEEN = {"X-Seen-Position": "1"}
 
 @pytest.fixture
 async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpApi]:
-    monkeypatch.setattr(shared_readings, "APART_MIN_S", 0.0)
-    monkeypatch.setattr(shared_readings, "APART_MAX_S", 0.0)
+    monkeypatch.setattr(shared_readings, "GAP_MIN_S", 0.0)
+    monkeypatch.setattr(shared_readings, "GAP_MAX_S", 0.0)
     monkeypatch.setattr(shared_readings, "KEPT_S", 3_600.0)  # whatever is shared stays so for the test
     async with http_api(tmp_path, given=OURS) as api:
         yield api

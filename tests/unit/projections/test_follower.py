@@ -239,8 +239,8 @@ async def test_a_cancelled_follower_ends_at_once_and_hands_over_no_more(store: E
 
 async def test_who_waits_ends_the_rest_that_a_busy_follower_takes(store: EventStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(followers, "BUSY_BATCH", 1)
-    monkeypatch.setattr(followers, "BREATH", NEVER_S * 1e9)
-    monkeypatch.setattr(followers, "BREATH_MAX_S", NEVER_S)
+    monkeypatch.setattr(followers, "REST_FACTOR", NEVER_S * 1e9)
+    monkeypatch.setattr(followers, "REST_MAX_S", NEVER_S)
     await store.append([notes("a", ["one", "two", "three"])])
     diary = Diary()
     follower = following(store, diary, batch=1)
@@ -255,7 +255,7 @@ async def test_who_waits_ends_the_rest_that_a_busy_follower_takes(store: EventSt
 
 
 async def test_commits_soon_after_one_another_cause_one_look(store: EventStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(followers, "LOOKS_APART_S", NEVER_S)
+    monkeypatch.setattr(followers, "REST_MIN_S", NEVER_S)
     diary = Diary()
     follower = following(store, diary)
     async with running(follower), asyncio.timeout(DEADLINE_S):
@@ -275,7 +275,7 @@ async def test_follower_rests_after_a_batch_that_is_not_full_for_its_share_of_th
     store: EventStore, monkeypatch: pytest.MonkeyPatch, batch: int, rests_s: float
 ):
     monkeypatch.setattr(followers, "BUSY_BATCH", 3)
-    monkeypatch.setattr(followers, "BREATH", NEVER_S * 1e9)
+    monkeypatch.setattr(followers, "REST_FACTOR", NEVER_S * 1e9)
     rests: list[float] = []
 
     async def rest(_: Follower, span_s: float) -> None:

@@ -42,7 +42,7 @@ from tests.support.site_energy import (
 from tests.support.stores import memory_store
 
 DEADLINE_S = 30.0  # the test fails rather than hangs
-LOOK_S = 0.01
+CHECK_INTERVAL_S = 0.01
 OWN, OPEN = GateLevel.OWN_ONLY, GateLevel.OPEN
 STREAM = site_energy_stream(ACME, NORTH)
 
@@ -95,10 +95,10 @@ class Site:
 
     async def recorded_after(self, version: int) -> list[Any]:
         """What is recorded next, when it is."""
-        for _ in range(round(DEADLINE_S / LOOK_S)):
+        for _ in range(round(DEADLINE_S / CHECK_INTERVAL_S)):
             if found := await self.store.load(STREAM, after_version=version):
                 return list(found)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
         return []
 
     def _envelope(self) -> Envelope:

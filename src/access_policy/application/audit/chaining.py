@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 POLL_S = 1.0  # events younger than this may not be chained yet
 BATCH = 500  # events
-BREATH = 3.0  # after a full batch the chainer rests for this many times the duration of the batch,
-BREATH_MAX_S = 1.0  # but not longer than this
+REST_FACTOR = 3.0  # after a full batch the chainer rests for this many times the duration of the batch,
+REST_MAX_S = 1.0  # but not longer than this
 RESTART_FIRST_S = 0.5
 RESTART_LONGEST_S = 30.0
 
@@ -68,7 +68,7 @@ class AuditChainer:
                 return await self.catch_up(at_ease=at_ease)
             reached, heads = end, heads | new
             if at_ease and len(batch) == BATCH:
-                await asyncio.sleep(min(BREATH_MAX_S, BREATH * (time.monotonic() - began)))
+                await asyncio.sleep(min(REST_MAX_S, REST_FACTOR * (time.monotonic() - began)))
         return reached
 
     async def lag(self) -> int:

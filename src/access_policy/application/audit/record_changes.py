@@ -27,7 +27,7 @@ from access_policy.application.ports.pending_events import PendingEvent, Pending
 log = logging.getLogger(__name__)
 
 BATCH: Final = 100  # events
-LOOK_S: Final = 5.0
+CHECK_INTERVAL_S: Final = 5.0
 LONGEST_S: Final = 60.0
 TRIES: Final = 6
 
@@ -51,9 +51,9 @@ class RecordChanges:
 
     async def run(self) -> None:
         """Until cancelled, append events that the process that made the change could not append."""
-        backoff = Backoff(LOOK_S, LONGEST_S)
+        backoff = Backoff(CHECK_INTERVAL_S, LONGEST_S)
         while True:
-            delay_s = LOOK_S
+            delay_s = CHECK_INTERVAL_S
             try:
                 await self.append()
                 backoff.reset()

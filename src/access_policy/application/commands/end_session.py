@@ -41,12 +41,12 @@ class EndSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """`position` is the log position of the record. `asked_to_stop` is the charger's answer; None if the charger is not
+    """`position` is the log position of the record. `stop_answer` is the charger's answer; None if the charger is not
     connected to this process."""
 
     attempt_id: AttemptId
     charger_id: str
-    asked_to_stop: str | None
+    stop_answer: str | None
     position: int
 
 

@@ -22,7 +22,7 @@ from access_policy.domain.errors import Refused
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 15.0
+CHECK_INTERVAL_S: Final = 15.0
 AT_A_TIME: Final = 10  # chargers in one iteration of the event loop
 
 
@@ -37,7 +37,7 @@ class KeepingUp:
     async def run(self) -> None:
         """Check until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
             try:
                 await self.look()
             except StoreUnavailable as trouble:

@@ -19,7 +19,7 @@ from access_policy.domain.mode_schedule.timeline import NarrowedWindow
 from access_policy.domain.site_energy.gate import Gate
 
 HOUR: Final = timedelta(hours=1)
-LOOK_S: Final = 10.0
+CHECK_INTERVAL_S: Final = 10.0
 NARROWED_AT_A_TIME: Final = 5  # chargers, in one iteration of the event loop
 
 
@@ -85,7 +85,7 @@ class Narrowing:
                 if charger.policy.narrowed != narrowed_before:
                     self.view.plan_changed((charger.tenant_id, charger.policy.charger_id))
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(CHECK_INTERVAL_S):
                     await self._woken.wait()
             self._woken.clear()
 

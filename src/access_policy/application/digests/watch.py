@@ -37,7 +37,7 @@ from access_policy.domain.notices.digests import (
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 30.0
+CHECK_INTERVAL_S: Final = 30.0
 TRANSITIONS: Final = ("transitions", "on_time", "late", "missed", "pending", "unreachable")
 
 
@@ -71,7 +71,7 @@ class DigestWatch:
                 await self.look()
             except StoreUnavailable as trouble:
                 log.warning("digests are made later: %s", trouble)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def look(self) -> None:
         """Record the digests that are due and not recorded yet. Raises `StoreUnavailable`: check again later."""

@@ -125,7 +125,7 @@ def _draft(draft: Draft, book: ReservationBook, known: Known, now: datetime) -> 
     if draft.row.assignment_id is None:
         return
     try:
-        new_id = _free_id(book, draft.row.assignment_id, draft.day)
+        new_id = _unused_id(book, draft.row.assignment_id, draft.day)
         draft.wanted = drafted(draft.row, draft.entry, new_id, book, known)
     except RowInvalid as wrong:
         columns = {each.column for each in draft.errors}
@@ -136,7 +136,7 @@ def _draft(draft: Draft, book: ReservationBook, known: Known, now: datetime) -> 
         _say(draft, ASSIGNMENTS.key, over)
 
 
-def _free_id(book: ReservationBook, key: str, day: date | None) -> ReservationId:
+def _unused_id(book: ReservationBook, key: str, day: date | None) -> ReservationId:
     """Return the id of a new reservation. It is the same for the same file, so that the file gives the same plan again."""
     number = 0
     while True:

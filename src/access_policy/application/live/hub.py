@@ -34,7 +34,9 @@ from access_policy.domain.site_energy.events import DemandMeasured
 log = logging.getLogger(__name__)
 
 BATCH: Final = 500  # events per read
-BREATH: Final = 3.0  # the hub rests this many times as long as the last messages took to write, within these bounds,
+REST_FACTOR: Final = (
+    3.0  # the hub rests this many times as long as the last messages took to write, within these bounds,
+)
 REST_MIN_S: Final = 0.05  # so that several changes of one subject become one message
 REST_MAX_S: Final = 0.25
 REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client
@@ -50,7 +52,7 @@ DepotKey = tuple[TenantId, DepotId]
 
 def rest_after(took_s: float) -> float:
     """Return the seconds until the next read of the log, after messages that took `took_s` to write."""
-    return min(REST_MAX_S, max(REST_MIN_S, BREATH * took_s))
+    return min(REST_MAX_S, max(REST_MIN_S, REST_FACTOR * took_s))
 
 
 class Progress(Protocol):

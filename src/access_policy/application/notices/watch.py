@@ -23,7 +23,7 @@ from access_policy.domain.notices.notices import AgreementEndsSoon, Notice, endi
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 30.0
+CHECK_INTERVAL_S: Final = 30.0
 AT_A_TIME: Final = 10  # chargers in one iteration of the event loop
 
 
@@ -43,7 +43,7 @@ class NoticeWatch:
                 await self.look()
             except StoreUnavailable as trouble:
                 log.warning("notices are recorded later: %s", trouble)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def look(self) -> None:
         """Record the noteworthy states that are not recorded yet. Raises `StoreUnavailable`: check again later."""

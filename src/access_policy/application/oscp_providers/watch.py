@@ -31,7 +31,7 @@ from access_policy.domain.site_energy.site import SiteEnergy
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 1.0
+CHECK_INTERVAL_S: Final = 1.0
 SETTLED_EVERY: Final = 30  # iterations of a process that delivers to no provider
 MEASURED_EVERY: Final = timedelta(minutes=1)
 CONTINUOUS: Final = "CONTINUOUS"
@@ -76,7 +76,7 @@ class OscpWatch:
                     await self.look()
                 except (StoreUnavailable, TooBusy, Refused) as trouble:
                     log.warning("OSCP providers could not be notified: %s", trouble)
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(CHECK_INTERVAL_S)
         finally:
             beating = [each.beating for each in self.states.values() if each.beating is not None]
             for task in beating:

@@ -74,7 +74,7 @@ class PushLoops(Generic[Of]):
                         await self._forget_old()
                 except StoreUnavailable as trouble:
                     log.warning("nothing is pushed to partners: %s", trouble)
-                await asyncio.sleep(self._timings.look_s)
+                await asyncio.sleep(self._timings.check_interval_s)
         finally:
             await self._loops.close()
             with contextlib.suppress(StoreUnavailable):

@@ -42,9 +42,9 @@ RECORDED_AT_ONCE: Final = 200  # events, in one append
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderTimings:
-    """Every depot is fully checked each `look_s`, and a depot at most each `rest_s`."""
+    """Every depot is fully checked each `check_interval_s`, and a depot at most each `rest_s`."""
 
-    look_s: float = 30.0
+    check_interval_s: float = 30.0
     rest_s: float = 0.25
     caught_up_within_s: float = 5.0
     backoff_first_s: float = 0.5
@@ -91,7 +91,7 @@ class OutcomeRecorder:
             if tick >= look_at:
                 self._dirty.update(depot for depot, _ in self.view.books())
                 self._siftings.clear()
-                look_at = tick + self.timings.look_s
+                look_at = tick + self.timings.check_interval_s
             self._dirty.update(self._alarms.ring(now))
             self._dirty.update(self._retries.ring(tick))
             due, self._dirty = sorted(self._dirty), set()
@@ -190,7 +190,7 @@ class OutcomeRecorder:
         tick = time.monotonic()
         monotonic = min(look_at, self._retries.next() or look_at) - tick
         alarm = self._alarms.next()
-        wall = timedelta(seconds=self.timings.look_s) if alarm is None else alarm - self.clock.now()
+        wall = timedelta(seconds=self.timings.check_interval_s) if alarm is None else alarm - self.clock.now()
         try:
             async with asyncio.timeout(max(0.0, min(monotonic, wall.total_seconds()))):
                 await self._woken.wait()

@@ -34,7 +34,7 @@ from access_policy.domain.site_energy.levels import Held
 
 PRESENT: Final = timedelta(seconds=60)  # an attempt up to this old is decided by the current gate
 NOTIFIED_AT_ONCE_MAX: Final = 50  # chargers, in one iteration of the event loop
-LOOK_S: Final = 30.0
+CHECK_INTERVAL_S: Final = 30.0
 
 DepotKey = tuple[TenantId, DepotId]
 ChargerListener = Callable[[ChargerKey], None]
@@ -127,9 +127,9 @@ class EnergyGates:
     async def _wait(self) -> None:
         gates = [self._sites.get(depot) for depot, _ in self._view.sites()]
         ahead = [each.next_at for each in gates if each is not None and each.next_at is not None]
-        upcoming = (min(ahead) - self._clock.now()).total_seconds() if ahead else LOOK_S
+        upcoming = (min(ahead) - self._clock.now()).total_seconds() if ahead else CHECK_INTERVAL_S
         try:
-            async with asyncio.timeout(max(0.0, min(upcoming, LOOK_S))):
+            async with asyncio.timeout(max(0.0, min(upcoming, CHECK_INTERVAL_S))):
                 await self._woken.wait()
         except TimeoutError:
             pass

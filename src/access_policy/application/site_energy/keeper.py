@@ -25,7 +25,7 @@ from access_policy.domain.site_energy.site import SiteEnergy
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 30.0
+CHECK_INTERVAL_S: Final = 30.0
 REST_S: Final = 0.25  # between two checks
 
 
@@ -86,7 +86,7 @@ class EnergyKeeper:
 
     async def _wait(self) -> None:
         """Wait until a change is notified, or until time alone may change a gate."""
-        now, ahead = self.clock.now(), [LOOK_S]
+        now, ahead = self.clock.now(), [CHECK_INTERVAL_S]
         for depot, _ in self.view.sites():
             gates = self.gates.of_depot(*depot)
             if gates is not None and gates.next_at is not None:

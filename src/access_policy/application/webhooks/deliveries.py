@@ -77,7 +77,7 @@ class WebhookDeliveries:
                 if self._is_ours and asyncio.get_running_loop().time() >= forget_at:
                     forget_at += self._timings.forget_every_s
                     await self._forget_old()
-                await asyncio.sleep(self._timings.lease_s / 3 if self._is_ours else self._timings.look_s)
+                await asyncio.sleep(self._timings.lease_s / 3 if self._is_ours else self._timings.check_interval_s)
         finally:
             self._is_ours = False
             await self._loops.close()

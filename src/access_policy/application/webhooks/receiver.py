@@ -74,11 +74,11 @@ class Receiver(Generic[Of]):
         self._woken.set()
 
     async def run(self) -> None:
-        backoff = Backoff(self._timings.look_s, 30.0)
+        backoff = Backoff(self._timings.check_interval_s, 30.0)
         try:
             while True:
                 self._woken.clear()
-                delay_s = self._timings.look_s
+                delay_s = self._timings.check_interval_s
                 try:
                     await self._begin_due()
                     backoff.reset()
@@ -119,7 +119,7 @@ class Receiver(Generic[Of]):
             await self.deliver(delivery)
         except StoreUnavailable as trouble:
             log.warning("webhook %s: a delivery is repeated: %s", self.webhook.webhook_id, trouble)
-            await asyncio.sleep(self._timings.look_s)
+            await asyncio.sleep(self._timings.check_interval_s)
         except Exception:
             log.exception("webhook %s: a delivery failed here, and is repeated", self.webhook.webhook_id)
             await asyncio.sleep(self._timings.longest_s)

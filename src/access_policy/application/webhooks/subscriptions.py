@@ -24,7 +24,7 @@ Followed = Callable[[Mapping[WebhookKey, Webhook]], None]
 
 class WebhookSubscriptions:
     """`enabled` are the webhooks whose rules are on the bus. Changes of this process apply at once (`follow`), changes
-    of other processes within `look_s`."""
+    of other processes within `check_interval_s`."""
 
     def __init__(
         self, webhooks: Webhooks, queue: WebhookQueue, bus: Rules, clock: Clock, timings: WebhookTimings | None = None
@@ -51,7 +51,7 @@ class WebhookSubscriptions:
         while True:
             with contextlib.suppress(StoreUnavailable):  # the next iteration finds them
                 await self.follow()
-            await asyncio.sleep(self._timings.look_s)
+            await asyncio.sleep(self._timings.check_interval_s)
 
     async def follow(self) -> None:
         """Update the rules to those of the enabled webhooks. Raises `StoreUnavailable`."""

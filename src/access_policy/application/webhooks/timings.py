@@ -19,7 +19,7 @@ class WebhookTimings:
     first_s: float = 5.0
     longest_s: float = 1800.0
     at_a_time: int = 4  # concurrent tries of one webhook
-    look_s: float = 1.0  # interval at which the queue of a webhook, and the webhooks, are checked
+    check_interval_s: float = 1.0  # interval at which the queue of a webhook, and the webhooks, are checked
     lease_s: float = 15.0  # another process delivers this long after one was killed
     forget_every_s: float = 3600.0
     random_share: Callable[[], float] = random.random

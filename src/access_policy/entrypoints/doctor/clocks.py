@@ -21,7 +21,7 @@ from access_policy.settings import Settings
 APART_MAX: Final = timedelta(seconds=2)  # an HTTP date has whole seconds
 TIMEX_BYTES: Final = 256  # more than the size of struct timex
 TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
-MEND: Final = "Start a time service (chrony, systemd-timesyncd) on both machines: modes are switched by this clock."
+REMEDY: Final = "Start a time service (chrony, systemd-timesyncd) on both machines: modes are switched by this clock."
 
 
 def kernel_clock(_: Settings) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def kernel_clock(_: Settings) -> Iterator[Finding]:
     if synchronised is None:
         yield soon("clock", "this system does not report whether its clock is synchronised", "Check its time service.")
     elif not synchronised:
-        yield soon("clock", "the kernel's clock is not synchronised by a time service", MEND)
+        yield soon("clock", "the kernel's clock is not synchronised by a time service", REMEDY)
     else:
         yield ok("clock", "the kernel's clock is synchronised")
 
@@ -44,13 +44,13 @@ def store_clock(settings: Settings) -> Iterator[Finding]:
     middle = before + (SystemClock().now() - before) / 2
     apart = abs(theirs - middle)
     text = f"this machine and the store's are {apart.total_seconds():.1f} s apart"
-    yield ok("clock", text) if apart <= APART_MAX else act("clock", text, MEND)
+    yield ok("clock", text) if apart <= APART_MAX else act("clock", text, REMEDY)
 
 
 def log_clock(settings: Settings) -> Iterator[Finding]:
     newest = newest_event_at(settings)
     if newest is not None and newest - SystemClock().now() > APART_MAX:
-        yield act("clock", f"the newest event is from {newest:%Y-%m-%d %H:%M:%S} UTC, which is in the future", MEND)
+        yield act("clock", f"the newest event is from {newest:%Y-%m-%d %H:%M:%S} UTC, which is in the future", REMEDY)
 
 
 def kernel_is_synchronised() -> bool | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter, FastAPI
 
 from access_policy.container import Container
+from access_policy.entrypoints.http.catch_up_retry import CatchUpRetry
 from access_policy.entrypoints.http.dependencies import ServingProcess, open_parts
 from access_policy.entrypoints.http.idempotency_keys import IdempotencyKeys
 from access_policy.entrypoints.http.middleware import (
@@ -24,7 +25,6 @@ from access_policy.entrypoints.http.oscp.errors import OscpErrors
 from access_policy.entrypoints.http.problems import register_problems
 from access_policy.entrypoints.http.rate_limits import AddressLimit
 from access_policy.entrypoints.http.responses import LOG_POSITION
-from access_policy.entrypoints.http.second_looks import SecondLook
 from access_policy.entrypoints.http.under import API
 
 
@@ -48,7 +48,7 @@ def include(app: FastAPI, container: Container, routers: Iterable[APIRouter]) ->
 def complete(app: FastAPI, container: Container) -> None:
     """Register the problem documents and the middleware."""
     register_problems(app)
-    app.add_middleware(SecondLook)
+    app.add_middleware(CatchUpRetry)
     app.add_middleware(ForHeader, header="idempotency-key", dispatch=IdempotencyKeys())
     app.add_middleware(ForHeader, header=LOG_POSITION, dispatch=wait_for_log_position)
     app.add_middleware(BodyLimit)

@@ -13,7 +13,7 @@ from access_policy.application.commands.put_calendar import PutCalendar
 from access_policy.application.decision_view.view import DecisionView as View
 from access_policy.entrypoints.http.auth import OPERATORS
 from access_policy.entrypoints.http.calls import CommandCall
-from access_policy.entrypoints.http.console.calendars_shown import CALENDARS, Forms, depot_of, drawn, free_id
+from access_policy.entrypoints.http.console.calendars_shown import CALENDARS, Forms, depot_of, drawn, unused_id
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
 from access_policy.entrypoints.http.console.here import Here, Visit
 from access_policy.entrypoints.http.console.routing import pages_router, visitors
@@ -53,7 +53,7 @@ async def _read(here: Visit, sent: Form, view: View) -> tuple[IcsCalendar, PutCa
         raise invalid({"name": "The file does not name its calendar; enter a name."})
     depot = depot_of(here, view)
     known = next((each.calendar_id for each in depot.calendars.values() if each.name == name), None)
-    calendar_id = known or free_id(name, depot.calendars)
+    calendar_id = known or unused_id(name, depot.calendars)
     return read, PutCalendar(depot_id=depot.depot_id, calendar_id=calendar_id, name=name, days=read.days)
 
 

@@ -114,7 +114,7 @@ def depot_of(here: Visit, view: DecisionView) -> Depot:
     return depot
 
 
-def free_id(name: str, taken: Collection[str]) -> CalendarId:
+def unused_id(name: str, taken: Collection[str]) -> CalendarId:
     """Return an id derived from the name that no calendar of the depot has."""
     readable = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "calendar"
     number, found = 1, readable[:ID_LENGTH_MAX]

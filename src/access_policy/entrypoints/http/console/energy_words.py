@@ -62,7 +62,7 @@ def kilowatts(watts: int | None) -> str:
     return "" if watts is None else f"{watts / 1000:g}"
 
 
-def in_sight(standing: Standing | None) -> Standing | None:
+def current_or_upcoming(standing: Standing | None) -> Standing | None:
     """Return the envelope if it limits its node now or will later."""
     is_shown = standing is not None and (standing.limit_w is not None or standing.state is EnvelopeState.PENDING)
     return standing if is_shown else None

@@ -22,7 +22,7 @@ from access_policy.entrypoints.http.console.calendars_shown import (
     Forms,
     depot_of,
     drawn,
-    free_id,
+    unused_id,
     users_of,
 )
 from access_policy.entrypoints.http.console.forms import REFUSALS, Form, Sent, invalid
@@ -89,7 +89,7 @@ def _new_calendar(depot: Depot, name: str, day: Holiday) -> Change:
     checked_name(name, "new_name")
     if any(each.name == name for each in depot.calendars.values()):
         raise invalid({"new_name": "The depot already has a calendar with this name; choose it instead."})
-    calendar_id = free_id(name, depot.calendars)
+    calendar_id = unused_id(name, depot.calendars)
     command = PutCalendar(depot_id=depot.depot_id, calendar_id=calendar_id, name=name, days=(day,), expected_version=0)
     return Change(command, day, depot, {calendar_id: name})
 

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Request
 
 SEEN: Final = "X-Seen-Position"  # the log position up to which the page has received events
-BREATH: Final = 3.0  # between two readings of the same thing this many times as long as the first took,
-APART_MIN_S: Final = 0.1  # within these bounds
-APART_MAX_S: Final = 1.0
+REST_FACTOR: Final = 3.0  # between two readings of the same thing this many times as long as the first took,
+GAP_MIN_S: Final = 0.1  # within these bounds
+GAP_MAX_S: Final = 1.0
 KEPT_S: Final = 5.0
 KEPT_MAX: Final = 200
 
@@ -22,12 +22,12 @@ Some = Callable[[Collection[str]], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(slots=True)
-class Pace:
+class Throttle:
     """Spaces out readings of the same thing: the more a reading costs, the longer the gap."""
 
     next_at: float = float("-inf")
 
-    async def turn(self) -> float:
+    async def wait(self) -> float:
         """Wait for the next reading; returns the time of the event loop at which it begins."""
         loop = asyncio.get_running_loop()
         if (wait := self.next_at - loop.time()) > 0:
@@ -36,13 +36,13 @@ class Pace:
 
     def end(self, began: float) -> None:
         now = asyncio.get_running_loop().time()
-        self.next_at = now + min(APART_MAX_S, max(APART_MIN_S, BREATH * (now - began)))
+        self.next_at = now + min(GAP_MAX_S, max(GAP_MIN_S, REST_FACTOR * (now - began)))
 
 
 @dataclass(slots=True)
 class _Whole:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    pace: Pace = field(default_factory=Pace)
+    throttle: Throttle = field(default_factory=Throttle)
     result: Any = None
     wanted: int = -1  # the highest position that a console has asked for
     includes: int = -1
@@ -53,12 +53,12 @@ class _Whole:
         async with self.lock:
             if self.includes >= seen and asyncio.get_running_loop().time() - self.at < KEPT_S:
                 return self.result
-            began = await self.pace.turn()
+            began = await self.throttle.wait()
             includes = self.wanted  # this reading satisfies all that wait
             try:
                 self.result = await read()
             finally:
-                self.pace.end(began)
+                self.throttle.end(began)
             self.includes, self.at = includes, began
             return self.result
 
@@ -73,7 +73,7 @@ class _Part:
 @dataclass(slots=True)
 class _Parts:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    pace: Pace = field(default_factory=Pace)
+    throttle: Throttle = field(default_factory=Throttle)
     wanted: dict[str, int] = field(default_factory=dict)  # names that the next reading reads, with the highest position
     parts: dict[str, _Part] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class _Parts:
         self.wanted[name] = max(self.wanted.get(name, -1), seen)
 
     async def _read(self, read: Some) -> None:
-        began = await self.pace.turn()
+        began = await self.throttle.wait()
         wanted, self.wanted = self.wanted, {}
         try:
             found = await read(wanted.keys())
@@ -101,7 +101,7 @@ class _Parts:
                 self._want(name, seen)
             raise
         finally:
-            self.pace.end(began)
+            self.throttle.end(began)
         for name, seen in wanted.items():
             self.parts.pop(name, None)
             if name in found:

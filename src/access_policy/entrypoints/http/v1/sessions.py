@@ -50,4 +50,4 @@ async def end_session(
         return passed_on
     ended = await end(call.context, EndSession(attempt_id=AttemptId(attempt_id), reason=body.reason))
     await call.settled(ended.position)
-    return SessionEnded(attempt_id=attempt_id, charger_id=ended.charger_id, asked_to_stop=ended.asked_to_stop)
+    return SessionEnded(attempt_id=attempt_id, charger_id=ended.charger_id, asked_to_stop=ended.stop_answer)

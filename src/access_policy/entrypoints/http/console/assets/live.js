@@ -10,7 +10,7 @@
   const mark = document.getElementById("live");
   if (!mark) return;
   const POLL_MS = 15_000, ANSWER_MS = 2_000, CHECK_MS = 10_000, SILENT_MS = 3_000, AGAIN_MAX_MS = 30_000;
-  const UNANSWERED_MS = 15_000, BREATH = 2;  // a part is fetched again after this many times the duration of its last response
+  const UNANSWERED_MS = 15_000, REST_FACTOR = 2;  // a part is fetched again after this many times the duration of its last response
   const KINDS = ["attempt", "mode_change", "charger", "import", "reservation", "energy"];
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("access-policy-live") : null;
   const me = Math.random().toString(36).slice(2);
@@ -71,7 +71,7 @@
     if (began === undefined) return;
     const every = (Number(part.dataset.liveEvery) || 1) * 1000, took = Date.now() - began;
     fetchedAt.delete(part);
-    notBefore.set(part, Math.max(began + every, Date.now() + BREATH * took));
+    notBefore.set(part, Math.max(began + every, Date.now() + REST_FACTOR * took));
     if (!dirty.has(part)) return;
     clearTimeout(drawing);
     draw();

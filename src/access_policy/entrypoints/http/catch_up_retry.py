@@ -23,7 +23,7 @@ WITHHELD: Final = frozenset({404, 422})
 READS: Final = frozenset({"GET", "HEAD"})
 
 
-class SecondLook:
+class CatchUpRetry:
     """Run a request that names an unknown thing again, once, when this process has caught up. Such a request (404, or
     422 if a field of the body names the thing) has changed nothing. If the process does not catch up in time, it
     answers 503. The log is read only for callers with a token. While the store is down, reads are answered from what is

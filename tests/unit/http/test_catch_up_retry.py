@@ -91,7 +91,7 @@ async def test_conflict_that_is_over_is_not_told(api: HttpApi, other: HttpApi) -
     assert (await other.send("POST", "/v1/reservations", PROMISE)).status_code == 201
 
 
-async def test_what_does_not_exist_is_still_unknown_after_the_second_look(api: HttpApi, other: HttpApi) -> None:
+async def test_what_does_not_exist_is_still_unknown_after_the_retry(api: HttpApi, other: HttpApi) -> None:
     await api.done(*BAY_2)
 
     assert (await other.get("/v1/chargers/bay-3")).status_code == 404
