@@ -135,10 +135,15 @@ class Yard:
         )
         charger = await self.closing.enter_async_context(SimulatedCharger(spec))
         await charger.until_ready(timeout_s=60)
-        async with asyncio.timeout(60):
-            while (await self.send("GET", f"/chargers/{charger_id}"))["sync"] != "in_sync":  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await self.shown(f"/chargers/{charger_id}", lambda shown: shown["sync"] == "in_sync")
         return charger
+
+    async def shown(self, path: str, is_so: Callable[[Any], Any]) -> Any:
+        """Read `path` until `is_so`: what a charger reports appears in the read models a moment later."""
+        async with asyncio.timeout(60):
+            while not is_so(shown := await self.send("GET", path)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return shown
 
 
 async def yard(
@@ -237,8 +242,8 @@ async def _charging(yard: Yard, _: Ids) -> Ids:
     await charger.plug_in()
     await charger.present(1, Identifier.rfid(CARD))
     await charger.until_all_sent()
-    (attempt,) = (await yard.send("GET", "/access-events?decision=allowed"))["items"]
-    return {"ATTEMPT": attempt["attempt_id"]}
+    allowed = await yard.shown("/access-events?decision=allowed", lambda shown: shown["items"])
+    return {"ATTEMPT": allowed["items"][0]["attempt_id"]}
 
 
 async def _ignored(yard: Yard, ids: Ids) -> Ids:
