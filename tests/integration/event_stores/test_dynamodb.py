@@ -40,9 +40,8 @@ A = StreamId("acme/depot/a")
 WRITERS = 16
 APPENDS_EACH = Length(ci=6, soak=24, of=f"appends of each of {WRITERS} writers")
 SEED = 20261121
-LARGE_BODY = (
-    "ignore:Sending a large body directly:ResourceWarning"  # of aiohttp: the recorder's loop serves nobody else
-)
+# a warning of aiohttp, which does not apply: the recorder's loop serves nobody else
+LARGE_BODY = "ignore:Sending a large body directly:ResourceWarning"
 STREAMS_MAX = ACTIONS - 1  # of one append: the last action is for the log
 FAULTY_APPENDS = Length(ci=15, soak=200, of="appends under each fault")
 EVENTUALLY_S = 30.0

@@ -41,9 +41,8 @@ from access_policy.adapters.sql.postgres_connections import (
 )
 
 POOL_SIZE: Final = READERS + 1  # a connection for each thread of the store
-DRIVER_TIMEOUT_SHARE: Final = (
-    0.8  # share of the store's deadline, so that the driver's error arrives before the caller gives up
-)
+# share of the store's deadline, so that the driver's error arrives before the caller gives up
+DRIVER_TIMEOUT_SHARE: Final = 0.8
 RECONNECT_FOR_S: Final = 2.0  # after this the pool waits for the next caller instead of backing off further
 RETRY_AFTER_S: Final = 0.05
 

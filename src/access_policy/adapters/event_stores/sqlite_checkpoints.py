@@ -20,9 +20,8 @@ EVERY_S: Final = 1.0
 CHECKPOINT_BYTES: Final = 16 * 1024 * 1024  # a write-ahead log of this size is copied into the database,
 RESTART_PAGES: Final = 16_000  # and a log of this many pages begins anew: writers wait until the last pages are copied
 KEPT_BYTES: Final = 256 * 1024 * 1024  # the commit that begins anew cuts a larger file to this size, which takes 50 ms
-LEFT_PAGES_MAX: Final = (
-    2_000  # more pages than this cannot be copied yet while a long reader, such as a backup, needs them
-)
+# more pages than this cannot be copied yet while a long reader, such as a backup, needs them
+LEFT_PAGES_MAX: Final = 2_000
 BUSY_MS: Final = 200  # for a lock; the next checkpoint tries again
 
 

@@ -28,9 +28,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
 BUSY_SHARE: Final = 0.8  # share of the timeout, so that the driver's lock error arrives first
-SERVER_THREADS: Final = (
-    2  # also the maximum number of connections, because each process has several of these table sets
-)
+# threads, and at most as many connections, because each process has several of these table sets
+SERVER_THREADS: Final = 2
 
 _Answer = TypeVar("_Answer")
 

@@ -21,9 +21,8 @@ from access_policy.adapters.sql.sqlite_locks import PromptConnection
 BUSY_TIMEOUT_S = 10.0  # wait for another process's transaction on the file
 STATEMENT_TIMEOUT_S = 30.0
 CACHE_KIB: Final = 32 * 1024  # for each connection to a file, as far as it is used
-CHECKPOINT_PAGES: Final = (
-    8_000  # of the write-ahead log (32 MiB), so that a hot index page is copied once for many commits
-)
+# pages of the write-ahead log (32 MiB), so that a hot index page is copied once for many commits
+CHECKPOINT_PAGES: Final = 8_000
 NO_LIMIT: Final = 0.0
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_S: Final = 5.0

@@ -34,9 +34,8 @@ from access_policy.domain.site_energy.events import DemandMeasured
 log = logging.getLogger(__name__)
 
 BATCH: Final = 500  # events per read
-REST_FACTOR: Final = (
-    3.0  # the hub rests this many times as long as the last messages took to write, within these bounds,
-)
+# the hub rests this many times as long as the last messages took to write, but within the bounds below
+REST_FACTOR: Final = 3.0
 REST_MIN_S: Final = 0.05  # so that several changes of one subject become one message
 REST_MAX_S: Final = 0.25
 REPLAYED_MAX: Final = 10_000  # positions of the log that are read again for a client

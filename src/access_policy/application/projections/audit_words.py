@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
-LENGTH_MAX = (
-    2_000  # characters of a value; a longer one is truncated, with a fingerprint to distinguish different values
-)
+# characters of a value; a longer one is truncated, with a fingerprint to distinguish different values
+LENGTH_MAX = 2_000
 FINGERPRINT = 12  # hex digits
 
 Words = dict[str, str | None]

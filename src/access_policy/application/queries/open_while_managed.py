@@ -14,9 +14,8 @@ from access_policy.application.queries.charger_sync import Sync, sync_of
 from access_policy.domain.access_mode import AccessMode
 from access_policy.domain.ids import ChargerKey
 
-COUNTED_AT_A_TIME: Final = (
-    50  # in one iteration of the event loop; a charger whose timeline must be compiled takes longest
-)
+# chargers in one iteration of the event loop; a charger whose timeline must be compiled takes longest
+COUNTED_AT_A_TIME: Final = 50
 
 
 @dataclass(frozen=True, slots=True)

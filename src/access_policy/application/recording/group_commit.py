@@ -59,9 +59,8 @@ class GroupCommit:
         self._answer_s = answer_s
         self._waiting: list[_Waiting] = []
         self._under_way: list[_Waiting] = []
-        self._watch: asyncio.TimerHandle | None = (
-            None  # one timer for all: a timer for each append would cost more than its decision
-        )
+        # one timer for all: a timer for each append would cost more than its decision
+        self._watch: asyncio.TimerHandle | None = None
         self._committing: asyncio.Task[None] | None = None
 
     async def append(self, *appends: Append) -> int:

@@ -23,9 +23,8 @@ from access_policy.application.relay.timings import RelayTimings
 log = logging.getLogger(__name__)
 
 REASON_LENGTH_MAX: Final = 500
-PUBLISHED_AT_A_TIME: Final = (
-    20  # events in one iteration of the event loop, because the bus in this process never waits
-)
+# events in one iteration of the event loop, because the bus in this process never waits
+PUBLISHED_AT_A_TIME: Final = 20
 LONG_RUN: Final = "a long run of its events is published separately"
 
 

@@ -50,9 +50,8 @@ class ConfigurationKey:
         return () if self.tag_key is None else (self.tag_key, *self.tag_also_called)
 
 
-REMOTE_START_TAG = (
-    "FREEVEND"  # for charges that we start at plug-in; cannot be a card's tag, because those are hexadecimal
-)
+# for charges that we start at plug-in; cannot be a card's tag, because those are hexadecimal
+REMOTE_START_TAG = "FREEVEND"
 
 
 class ControlWithoutSwitch(StrEnum):
@@ -130,9 +129,8 @@ class CapabilityProfile:
     vendors: tuple[str, ...] = ()
     tags_are: str = "rfid"
     base32_macs: bool = False
-    has_cache: bool = (
-        True  # False: ClearCache is not sent, because there is no cache and the call may delete other data
-    )
+    # False: ClearCache is not sent, because there is no cache and the call may delete other data
+    has_cache: bool = True
     autocharge: Autocharge = Autocharge.UNKNOWN
     personal_message: bool = False
     display_message: bool = False

@@ -96,9 +96,8 @@ class ModeRule:
     end: time
     end_day_offset: int
     anchor: date
-    made_on: date | None = (
-        None  # the local date on which it was made; None for rules recorded before this field existed
-    )
+    # the local date on which it was made; None for rules recorded before this field existed
+    made_on: date | None = None
     time_zone: str | None = None
     applies_from: Edge | None = None
     applies_until: Edge | None = None

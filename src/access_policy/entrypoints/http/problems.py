@@ -25,9 +25,8 @@ log = logging.getLogger(__name__)
 PROBLEM_TYPE = "urn:access-policy:problem:"
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
-NAMES_UNKNOWN = (
-    "names_unknown"  # set in the request's state if the request was refused because it names an unknown thing
-)
+# set in the request's state if the request was refused because it names an unknown thing
+NAMES_UNKNOWN = "names_unknown"
 _BRANCH = re.compile(r"(list|literal|constrained-str|function-[a-z]+)(\[|$)")
 
 

@@ -10,9 +10,8 @@ from access_policy.adapters.event_stores.dynamodb.recorder import DynamoDbRecord
 from access_policy.adapters.event_stores.recorder_store import TIMEOUT_S, RecorderEventStore
 from access_policy.adapters.event_stores.serde import DOMAIN_SERDE, EventSerde
 
-DRIVER_TIMEOUT_SHARE: Final = (
-    0.8  # of the store's deadline, so that the driver's error arrives before the caller gives up
-)
+# share of the store's deadline, so that the driver's error arrives before the caller gives up
+DRIVER_TIMEOUT_SHARE: Final = 0.8
 
 
 def dynamodb_event_store(

@@ -88,9 +88,8 @@ class ChargerConnection:
         self.counters = counters or Counters()
         self.frames = FrameRing()
         self.keys_at_once = 0  # configuration keys that the charger accepts in one message; 0: no limit known
-        self.absent_keys: frozenset[str] | None = (
-            None  # configuration keys that the charger lacks but does not name as unknown
-        )
+        # configuration keys that the charger lacks but does not name as unknown
+        self.absent_keys: frozenset[str] | None = None
         self._ws = ws
         self._limits = limits or ConnectionLimits()
         self._incoming = IncomingCalls(

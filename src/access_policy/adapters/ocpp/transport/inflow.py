@@ -104,9 +104,8 @@ class BoundedConnection(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.recv_messages.pause = self.recv_messages.resume = (
-            _nothing  # not used; no cycle keeps the connection in memory
-        )
+        # not used; no cycle keeps the connection in memory
+        self.recv_messages.pause = self.recv_messages.resume = _nothing
 
     def connection_lost(self, exc: Exception | None) -> None:
         for handle in (self._turn, self._refill, self._keepalive, self._stall):
