@@ -300,6 +300,7 @@ async def test_a_probe_reads_the_charger_and_proposes_what_fits(
         await charger.until_ready()
         await until(lambda: application(service).applied_mode is AccessMode.MANAGED)
         await until(lambda: service.container.chargers.connections().serving_epoch((ACME, BAY)) is not None)
+        await service.settled(await service.container.stores.store().last_position())  # the boot, with vendor and model
         settings = charger.settings_in_force
         found = await service.container.queries.probe()((ACME, BAY))
 

@@ -73,10 +73,10 @@ async def test_reports_page_counts_reservations_as_the_api_does(visitor: Visitor
         "end": (now + timedelta(minutes=5)).isoformat(),
     }
     made = await visitor.depot.send("POST", "/v1/reservations", body)
-    page = await visitor.open(f"/console/reports?{NORTH}")
-    section = page.locator("section[aria-labelledby=reservations]")
     period = "from=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z"
     rows = (await visitor.depot.send("GET", f"/v1/reports/reservations?{period}&group_by=source&{NORTH}"))["rows"]
+    page = await visitor.open(f"/console/reports?{NORTH}")
+    section = page.locator("section[aria-labelledby=reservations]")
 
     counted = sum(row["reservations"] for row in rows)
     assert f"Of {counted} reservation" in await section.inner_text()
