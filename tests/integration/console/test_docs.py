@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from tests.support.console_pages import Visitor
+import asyncio
 
-# Notes each path of the document that Swagger UI wants resolved, in place of resolving it, which reads the whole document.
+from tests.support.console_pages import WAIT_MS, Visitor
+
+# Notes each path of the document that Swagger UI wants resolved, in place of resolving it, which reads the whole document. The
+# promise is kept with the first one: the page's policy forbids Playwright to evaluate a condition again and again.
 NOTING_WHAT_IS_RESOLVED = """
 window.resolved = [];
+let isResolved;
+window.firstResolved = new Promise((resolved) => { isResolved = resolved; });
 const noting = () => ({ fn: { resolveSubtree: async (document, path) => {
   window.resolved.push(path.join("/"));
+  isResolved();
   return { errors: [], spec: {} };
 } } });
 let bundle;
@@ -34,6 +40,7 @@ async def test_document_of_the_api_is_resolved_only_for_an_operation_that_is_ope
     await lone_visitor.context.add_init_script(NOTING_WHAT_IS_RESOLVED)
     page = await lone_visitor.open("/docs#/depots/put_depot")
 
-    await page.wait_for_function("window.resolved.length > 0")
+    async with asyncio.timeout(WAIT_MS / 1_000):
+        await page.evaluate("window.firstResolved")
 
     assert set(await page.evaluate("window.resolved")) == {"paths//v1/depots/{depot_id}/put"}
