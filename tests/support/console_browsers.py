@@ -5,9 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    ConsoleMessage,
+    Request,
+    ViewportSize,
+    WebError,
+    async_playwright,
+)
 
 # The headless shell is Chromium without desktop windows, which would take more than half of a page's CPU seconds.
 CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
@@ -42,8 +52,41 @@ ARGUMENTS: Final = (
     f"--disable-features={','.join(DISABLED_FEATURES)}",
 )
 
+WINDOW: Final[ViewportSize] = {"width": 1280, "height": 900}
+
+
+class Watcher(Protocol):
+    """Is notified of what the tabs of a context request, log and throw."""
+
+    def watch(self, request: Request) -> None: ...
+
+    def note(self, message: ConsoleMessage) -> None: ...
+
+    def fail(self, error: WebError) -> None: ...
+
+
+@dataclass
+class Watched:
+    """A context and the visitor who uses it now. Chromium is subscribed to once: each subscription takes 8 ms."""
+
+    context: BrowserContext
+    watcher: Watcher | None = None
+
+    def __post_init__(self) -> None:
+        self.context.on("request", lambda request: self.watcher and self.watcher.watch(request))
+        self.context.on("console", lambda message: self.watcher and self.watcher.note(message))
+        self.context.on("weberror", lambda error: self.watcher and self.watcher.fail(error))
+
+
+@dataclass
+class Reusable(Watched):
+    """`session` controls a tab that stays open, because the rendering process of a site ends with its last tab."""
+
+    session: CDPSession | None = None
+
+
 _Options = frozenset[tuple[str, Any]]
-_idle: dict[tuple[Browser, _Options], list[BrowserContext]] = {}
+_idle: dict[tuple[Browser, _Options], list[Reusable]] = {}
 
 
 @asynccontextmanager
@@ -57,46 +100,44 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def context_for(browser: Browser, origin: str, options: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
+async def context_for(browser: Browser, origin: str, options: Mapping[str, Any]) -> AsyncIterator[Watched]:
     """Yield a browser context for pages of `origin`, without cookies, storage and tabs of earlier tests.
 
     The context keeps its rendering process and its cached assets, whose URLs change with their content. `options` are
     Playwright's options of `new_context`. A context is closed instead of reused if the block or the clean-up fails.
     """
     idle = _idle.setdefault((browser, frozenset(options.items())), [])
-    context = idle.pop() if idle else await _opened(browser, origin, options)
+    reusable = idle.pop() if idle else await _opened(browser, origin, options)
     try:
-        yield context
-        await _empty(context, origin)
+        yield reusable
+        await _empty(reusable, origin)
     except BaseException:  # an open page would send requests to a service that may have stopped
-        await context.close()
+        await reusable.context.close()
         raise
-    idle.append(context)
+    reusable.watcher = None
+    idle.append(reusable)
 
 
 @asynccontextmanager
-async def context_of_its_own(browser: Browser, options: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
+async def context_of_its_own(browser: Browser, options: Mapping[str, Any]) -> AsyncIterator[Watched]:
     """Yield a context that is closed after its use, for tests that add scripts or a clock."""
-    context = await browser.new_context(**options)
+    context = await browser.new_context(viewport=WINDOW, **options)
     try:
-        yield context
+        yield Watched(context)
     finally:
         await context.close()
 
 
-async def _opened(browser: Browser, origin: str, options: Mapping[str, Any]) -> BrowserContext:
-    """Open a context with a tab that stays open, because the rendering process of a site ends with its last tab."""
-    context = await browser.new_context(**options)
+async def _opened(browser: Browser, origin: str, options: Mapping[str, Any]) -> Reusable:
+    context = await browser.new_context(viewport=WINDOW, **options)
     staying = await context.new_page()
     await staying.goto(f"{origin}/healthz")
-    return context
+    return Reusable(context, session=await context.new_cdp_session(staying))
 
 
-async def _empty(context: BrowserContext, origin: str) -> None:
-    staying, *tabs = context.pages
-    for tab in tabs:
+async def _empty(reusable: Reusable, origin: str) -> None:
+    assert reusable.session is not None
+    for tab in reusable.context.pages[1:]:
         await tab.close()
-    await context.clear_cookies()
-    session = await context.new_cdp_session(staying)
-    await session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
-    await session.detach()
+    await reusable.context.clear_cookies()
+    await reusable.session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})

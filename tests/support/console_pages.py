@@ -13,7 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, WebError
 
 from access_policy.application.ports.identity import Identity, Role
 from access_policy.domain.ids import ActorId, DepotId, TenantId
@@ -25,14 +25,14 @@ from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from simulated_charger import SimulatedCharger
 from tests.support import pictures
-from tests.support.console_browsers import context_for, context_of_its_own
+from tests.support.console_browsers import WINDOW, context_for, context_of_its_own
 from tests.support.places import prepare_file
 from tests.support.plain_http import plain_client
 from tests.support.served_axe import serving_axe, violations_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCREENSHOTS: Final = ROOT / "build/screenshots"
-DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
+DESK: Final = WINDOW
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 WAIT_MS: Final = 20_000  # a deadline for a busy machine, not an expectation
 SERIOUS: Final = frozenset({"serious", "critical"})
@@ -157,15 +157,17 @@ class Visitor:
         """A new tab on that page."""
         page = await self.context.new_page()
         page.set_default_timeout(WAIT_MS)
-        await page.set_viewport_size(DESK if wide else PHONE)
-        page.on("console", self._note)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        if not wide:
+            await page.set_viewport_size(PHONE)
         await page.goto(self.depot.url + path)
         return page
 
-    def _note(self, message: ConsoleMessage) -> None:
+    def note(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url')})")
+
+    def fail(self, error: WebError) -> None:
+        self.errors.append(str(error.error))
 
     def watch(self, request: Request) -> None:
         self.requested.append(request.url)
@@ -188,13 +190,11 @@ async def visiting(
     `shared=False`: a browser that nobody has used and nobody will use, for tests that give it scripts or a clock.
     """
     opening = context_for(browser, depot.url, context) if shared else context_of_its_own(browser, context)
-    async with opening as opened:
-        visitor = Visitor(depot, opened)
-        opened.on("request", visitor.watch)
+    async with opening as watched:
+        visitor = watched.watcher = Visitor(depot, watched.context)
         if role is not None:
             await sign_in(visitor, role, subject=subject)
         yield visitor
-        opened.remove_listener("request", visitor.watch)
     assert visitor.elsewhere == [], "the console asked other hosts"
 
 
@@ -219,10 +219,11 @@ async def check_page(visitor: Visitor, page: Page) -> None:
     serious = serious_among(await violations_of(page))
     assert serious == [], "\n".join(serious)
     before = page.viewport_size
-    await page.set_viewport_size(PHONE)
+    if before != PHONE:
+        await page.set_viewport_size(PHONE)
     width, room = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width <= room, f"{page.url} is {width} px wide on a phone of {room} px"
-    if before is not None:
+    if before is not None and before != PHONE:
         await page.set_viewport_size(before)
 
 
