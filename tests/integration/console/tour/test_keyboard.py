@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import Browser, Page
 
 from tests.integration.console.tour.conftest import Place
 from tests.support.console_looks import arrive
 from tests.support.console_pages import visiting
 from tests.support.console_tour import STOPS
+from tests.support.lengths import Length
 
 TABS_MAX: Final = 200
+OPENED: Final = Length(ci=1, soak=14, of="of the links of each page opened by Enter")
 FOCUSED: Final = """() => {
   const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);
   const top = document.elementFromPoint(box.x + Math.min(box.width / 2, 300), box.y + box.height / 2);
@@ -43,6 +46,7 @@ CAUGHT: Final = """async () => {
 }"""
 
 
+@pytest.mark.soak(OPENED)
 async def test_keyboard_reaches_every_page_and_shows_where_the_focus_is(browser: Browser, north_yard: Place) -> None:
     depot, ids = north_yard
     paths = {stop.page: stop.path(ids) for stop in STOPS}
@@ -54,8 +58,10 @@ async def test_keyboard_reaches_every_page_and_shows_where_the_focus_is(browser:
     async with visiting(browser, depot) as visitor:
         page = await visitor.open("/console/signed-in")
         for at, targets in linked.items():
-            await arrive(visitor, page, paths[at])
-            faults += [f"{at}: {fault}" for fault in await _follow(page, targets)]
+            assert len(targets) <= OPENED.soak
+            for together in [targets] if OPENED.count == 1 else [{name: path} for name, path in targets.items()]:
+                await arrive(visitor, page, paths[at])
+                faults += [f"{at}: {fault}" for fault in await _follow(page, together)]
 
     assert faults == [], "\n".join(faults)
 

@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 from access_policy.application.ports.identity import Role
 from access_policy.entrypoints.http.browsers import SESSION
 from tests.integration.console.tour.conftest import Place
-from tests.support.console_looks import LOOKS, look_at
+from tests.support.console_looks import LOOKS, look_at, write_table
 from tests.support.console_pages import visiting
 from tests.support.lengths import Length
 
@@ -59,6 +59,7 @@ async def test_visitor_who_may_not_enter_sees_why_and_a_way_out(browser: Browser
                     faults.append(f"{refusal.page} leads nowhere")
                 faults += await look_at(visitor, page, f"{refusal.page}-{look}")
 
+    write_table()
     assert faults == [], "\n".join(faults)
 
 
@@ -81,4 +82,5 @@ async def test_session_that_ends_in_the_middle_of_a_form_loses_nothing_typed(
             faults += [] if kept == "Bus 170" else [f"the name became {kept!r}"]
             faults += await look_at(visitor, page, f"session-ended-{look}")
 
+    write_table()
     assert faults == [], "\n".join(faults)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.console_tour import STOPS
-from tests.support.console_walk import Walk
+from tests.support.console_walk import WAYS_TO_ENLARGE, Walk
 
 PAGES = {stop.page for stop in STOPS}
 
 
+@pytest.mark.soak(WAYS_TO_ENLARGE)
 async def test_letters_of_twice_the_size_fit_every_page(walked: Walk) -> None:
     assert walked.looked_closer_at == PAGES
     assert walked.enlarged == [], "\n".join(walked.enlarged)
