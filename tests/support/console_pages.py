@@ -218,6 +218,11 @@ async def check_page(visitor: Visitor, page: Page) -> None:
     assert visitor.errors == [], "\n".join(visitor.errors)
     serious = serious_among(await violations_of(page))
     assert serious == [], "\n".join(serious)
+    await check_width(page)
+
+
+async def check_width(page: Page) -> None:
+    """No sideways scrolling on a phone."""
     before = page.viewport_size
     if before != PHONE:
         await page.set_viewport_size(PHONE)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from access_policy.entrypoints.demo.fleet import KEYED
-from tests.support.console_pages import Visitor, check_page, screenshots
+from tests.support.console_pages import ServedDepot, Visitor, check_page, screenshots
 
 PATH = f"/console/chargers/{KEYED.charger_id}?depot_id=north-yard"
+
+
+async def known_at_charger(depot: ServedDepot) -> list[Any]:
+    """What the charger has answered about its reservations, as a list."""
+    shown = await depot.send("GET", f"/v1/chargers/{KEYED.charger_id}")
+    return list(shown["reservations_on_charger"])
 
 
 async def test_page_of_a_charger_that_supports_no_reservations_says_who_keeps_the_connector(visitor: Visitor) -> None:
@@ -22,12 +29,11 @@ async def test_page_of_a_charger_that_supports_no_reservations_says_who_keeps_th
     }
     made = await visitor.depot.send("POST", "/v1/reservations", body)
     try:
+        async with asyncio.timeout(60):
+            while not await known_at_charger(visitor.depot):  # noqa: ASYNC110  the charger is asked soon
+                await asyncio.sleep(0.05)
         page = await visitor.open(PATH)
-        for _ in range(40):  # the charger is asked soon after the reservation is made
-            if await page.get_by_text("Only the service keeps connector 1 for the holder until").count():
-                break
-            await page.wait_for_timeout(250)
-            await page.reload()
+        await page.get_by_text("Only the service keeps connector 1 for the holder until").wait_for()
 
         conditions = page.locator("section", has=page.locator("#conditions"))
         assert "The charger reports that it does not support reservations" in await conditions.inner_text()
