@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.support.shared_statements import share_statements
-from tests.support.threadless_loop import ThreadlessLoop
+from tests.support.threadless_loop import ThreadlessLoop, ThreadlessVirtualTimeLoop
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    has_threads = item.get_closest_marker("threads") is not None
-    return {"loop": asyncio.SelectorEventLoop if has_threads else ThreadlessLoop}
+    if item.get_closest_marker("threads") is not None:
+        return {"loop": asyncio.SelectorEventLoop}
+    return {"loop": ThreadlessLoop if item.get_closest_marker("virtual_time") is None else ThreadlessVirtualTimeLoop}
 
 
 @pytest.fixture(scope="session", autouse=True)

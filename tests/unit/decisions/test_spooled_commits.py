@@ -20,6 +20,8 @@ from tests.support.depot_in_memory import BAY, TENANT, DepotInMemory, settings_o
 from tests.support.outages import FailingStore
 from tests.support.stores import memory_store, notes, text_of
 
+pytestmark = pytest.mark.virtual_time
+
 FIRST, SECOND = StreamId(f"{TENANT}/a/1"), StreamId(f"{TENANT}/a/2")
 
 

@@ -23,6 +23,8 @@ from tests.support.buses import FaultyBus
 from tests.support.depot_in_memory import SettableClock
 from tests.support.stores import NOON, happened, inline_memory_store
 
+pytestmark = pytest.mark.virtual_time
+
 ACME = TenantId("acme")
 BAY, OTHER = ChargerId("bay-1"), ChargerId("bay-2")
 

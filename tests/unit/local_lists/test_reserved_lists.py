@@ -45,6 +45,8 @@ from tests.support.local_lists import SealedValues
 from tests.support.reservations import FAST, HOUR, R1, terms
 from tests.support.stores import memory_store
 
+pytestmark = pytest.mark.virtual_time
+
 GUEST = rfid("04AAAAAAAAAAAA")
 GUEST_REF, BUS_REF = HashedPseudonyms().ref(TENANT, GUEST), HashedPseudonyms().ref(TENANT, BUS)
 START = NIGHT + HOUR

@@ -115,7 +115,7 @@ async def test_a_charger_that_is_not_connected_takes_nobodys_turn() -> None:
 
 async def test_hints_that_come_while_a_charger_waits_for_its_turn_are_one_look() -> None:
     looks = Looks()
-    async with controlling(looks, replace(SLOW_PACE, depot_per_s=0.5)) as (_, controller):
+    async with controlling(looks, replace(SLOW_PACE, depot_per_s=2)) as (_, controller):
         await until(lambda: len(looks.seen) == 2)
         for trigger in ("connected", "boot", "transition"):
             controller.trigger(KEY, trigger, read_back=trigger == "boot")

@@ -28,6 +28,8 @@ from tests.support.chargers import (
 )
 from tests.unit.simulated_charger.scripted_csms import Payload, Refuse, ScriptedCsms
 
+pytestmark = pytest.mark.virtual_time
+
 CARD = Identifier.rfid("04A1B2C3")
 OTHER = Identifier.rfid("04FFFFFF")
 MakeSpec = Callable[..., ChargerSpec]

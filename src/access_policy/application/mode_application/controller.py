@@ -120,7 +120,7 @@ class ModeController:
         finally:
             await self._stop()
 
-    # --- triggers ------------------------- ---------------------------------------------------------------------------
+    # --- triggers -----------------------------------------------------------------------------------------------------
 
     def _resync(self, *, everything_read: bool) -> None:
         for charger in list(self.view.chargers()):
