@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -13,10 +12,9 @@ import pytest
 
 from tests.support import order, pictures
 from tests.support.brief_workers import report_briefly
+from tests.support.memory_files import memory_directory
 from tests.support.octt import document
 
-MEMORY = Path("/dev/shm")
-MEMORY_MIN = 1_000_000_000  # bytes; unit tests need a tenth of it
 TOLD = ("steps", "decision table", "answers to schemathesis", "bus outage")
 
 
@@ -59,9 +57,9 @@ def _is_of_unit_tests(config: pytest.Config) -> bool:
 
 
 def _keep_files_in_memory() -> None:
-    """Temporary files of this process and its workers, where there is room: commits of SQLite wait for a disk."""
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    """Temporary files of this process and its workers."""
+    if (memory := memory_directory()) is not None:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -39,6 +39,7 @@ SECONDS: Final[Mapping[str, int]] = MappingProxyType(
         "tests/integration/identity/test_issuer_at_start.py": 9,
         "tests/integration/ocpi/test_bookings.py": 15,
         "tests/integration/ocpi/test_day.py": 9,
+        "tests/integration/openapi/test_answers.py": 18,
         "tests/integration/read_models/test_every_question.py": 12,
         "tests/integration/read_models/test_preparing.py": 15,
         "tests/integration/read_models/test_rebuild.py": 17,
@@ -73,7 +74,6 @@ SECONDS: Final[Mapping[str, int]] = MappingProxyType(
         "tests/integration/test_wheel.py": 23,
         "tests/integration/webhooks/test_digest_over_http.py": 8,
         "tests/integration/webhooks/test_killed_service.py": 10,
-        "tests/unit/http/test_openapi.py": 18,
         "tests/unit/one_failure/test_one_failure.py": 8,
         "tests/unit/who_may_charge/test_who_may_charge.py": 8,
     }

@@ -9,6 +9,7 @@ if a group takes longer than was measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import PurePath
 from typing import Any, Final, TypeVar
 
@@ -26,6 +27,7 @@ USUAL_S: Final = 1
 UNIT_S: Final = 0.02
 
 
+@cache
 def group_of(file: PurePath) -> PurePath:
     """Return the group of the tests in this file. Both paths are relative to the repository."""
     return next((directory for directory in SHARING if file.is_relative_to(directory)), file)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,9 +49,10 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def file_of(item: pytest.Item) -> Path:
-        return item.path.relative_to(config.rootpath)
+    @cache
+    def from_the_root(file: Path) -> Path:
+        return file.relative_to(config.rootpath)
 
-    items[:] = order.arranged(items, file_of, lambda item: bool(lengths.lengths_of(item)))
+    items[:] = order.arranged(items, lambda item: from_the_root(item.path), lambda item: bool(lengths.lengths_of(item)))
     for item in items:
         item.user_properties += [("octt", each) for each in ids_of(item)]
