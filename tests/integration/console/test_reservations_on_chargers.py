@@ -12,10 +12,10 @@ from tests.support.console_pages import ServedDepot, Visitor, check_page, screen
 PATH = f"/console/chargers/{KEYED.charger_id}?depot_id=north-yard"
 
 
-async def known_at_charger(depot: ServedDepot) -> list[Any]:
-    """What the charger has answered about its reservations, as a list."""
+async def has_answered(depot: ServedDepot, reservation_id: str) -> bool:
+    """Whether the charger has answered about this reservation. Those of other tests may not have ended yet."""
     shown = await depot.send("GET", f"/v1/chargers/{KEYED.charger_id}")
-    return list(shown["reservations_on_charger"])
+    return reservation_id in [each["reservation_id"] for each in shown["reservations_on_charger"]]
 
 
 async def test_page_of_a_charger_that_supports_no_reservations_says_who_keeps_the_connector(visitor: Visitor) -> None:
@@ -30,10 +30,10 @@ async def test_page_of_a_charger_that_supports_no_reservations_says_who_keeps_th
     made = await visitor.depot.send("POST", "/v1/reservations", body)
     try:
         async with asyncio.timeout(60):
-            while not await known_at_charger(visitor.depot):  # noqa: ASYNC110  the charger is asked soon
+            while not await has_answered(visitor.depot, made["reservation_id"]):  # noqa: ASYNC110  the charger is asked soon
                 await asyncio.sleep(0.05)
         page = await visitor.open(PATH)
-        await page.get_by_text("Only the service keeps connector 1 for the holder until").wait_for()
+        await page.get_by_text("Only the service keeps connector 1 for the holder until").first.wait_for()
 
         conditions = page.locator("section", has=page.locator("#conditions"))
         assert "The charger reports that it does not support reservations" in await conditions.inner_text()
