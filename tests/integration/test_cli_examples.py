@@ -7,10 +7,11 @@ import re
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -19,7 +20,7 @@ from access_policy.entrypoints.processes.service import Service
 from access_policy.settings import Settings
 from tests.support.certificates import TestAuthority
 from tests.support.cli_example_outputs import OUTPUTS
-from tests.support.cli_examples import PREPARED, STRANGER, Yard, yard
+from tests.support.cli_examples import PREPARED, READING, STRANGER, Ids, Prepare, Yard, yard
 from tests.support.command_line import interrupted
 from tests.support.process import free_port
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
@@ -36,8 +37,30 @@ ENDLESS: Final = ("watch", "attempts follow")  # until Ctrl-C, and then with sta
 
 @dataclass
 class Serving:
+    """The service of the file, and the yards of the examples that only read: one for each way to prepare a yard."""
+
     service: Service
     hook: WebhookReceiver
+    directory: Path
+    closing: AsyncExitStack
+    shared: dict[Prepare | None, tuple[Yard, Ids]] = field(default_factory=dict)
+
+    async def prepared(self, path: str, tenant: str, place: Path, closing: AsyncExitStack) -> tuple[Yard, Ids]:
+        made, ids = await yard(self.service, tenant, place, self.hook, closing)
+        ids |= _places(path, made)
+        if path in PREPARED:
+            ids |= await PREPARED[path](made, ids)
+        return made, ids
+
+    async def to_read(self, path: str) -> tuple[Yard, Ids]:
+        prepare = PREPARED.get(path)
+        if prepare not in self.shared:
+            tenant = f"r{len(self.shared)}"
+            place = self.directory / tenant
+            place.mkdir()
+            self.shared[prepare] = await self.prepared(path, tenant, place, self.closing)
+        made, ids = self.shared[prepare]
+        return made, ids | _places(path, made)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -51,12 +74,20 @@ async def serving(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         webhook_networks="127.0.0.0/8",
         ca_file=authority.certificate,
     )
-    async with webhook_receiver(authority.issue("receiver")) as hook, Service(settings).running() as service:
-        yield Serving(service, hook)
+    async with (
+        webhook_receiver(authority.issue("receiver")) as hook,
+        Service(settings).running() as service,
+        AsyncExitStack() as closing,
+    ):
+        yield Serving(service, hook, tmp_path_factory.mktemp("shared"), closing)
 
 
 def test_each_command_that_is_run_has_an_expected_output() -> None:
     assert set(OUTPUTS) == {path for path, _ in LINES}
+
+
+def test_each_command_that_shares_a_yard_is_run() -> None:
+    assert set(OUTPUTS) >= READING
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -66,10 +97,11 @@ async def test_example_of_the_help_runs_and_prints_its_result(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with AsyncExitStack() as closing:
-        made, ids = await yard(serving.service, f"t{LINES.index((path, line))}", tmp_path, serving.hook, closing)
-        ids |= _places(path, made)
-        if path in PREPARED:
-            ids |= await PREPARED[path](made, ids)
+        if path in READING:
+            _refuse_to_change(monkeypatch)
+            made, ids = await serving.to_read(path)
+        else:
+            made, ids = await serving.prepared(path, f"t{LINES.index((path, line))}", tmp_path, closing)
         words = [ids.get(word, word) for word in shlex.split(line.partition(" < ")[0])[1:]]
         if path in ENDLESS:
             status, printed = await _interrupted(path, words, made)
@@ -108,6 +140,17 @@ def test_example_that_takes_a_minute_is_run_by_make_test() -> None:
 
     assert [line.strip() for line in recipes[BY_MAKE].splitlines()] == [f"$(BIN)/{each}" for each in lines_of(BY_MAKE)]
     assert BY_MAKE in recipes["test"].split()
+
+
+def _refuse_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a command send nothing but GET: other examples read the same yard."""
+    send = httpx.Client.send
+
+    def only_get(client: httpx.Client, request: httpx.Request, **how: Any) -> httpx.Response:
+        assert request.method == "GET", f"{request.method} {request.url}"
+        return send(client, request, **how)
+
+    monkeypatch.setattr(httpx.Client, "send", only_get)
 
 
 def _places(path: str, made: Yard) -> dict[str, str]:

@@ -451,3 +451,26 @@ PREPARED: Final[Mapping[str, Prepare]] = {
         _oscp_provider,
     ),
 }
+
+# Commands that change nothing: their examples share a yard with those of the same preparation.
+READING: Final = frozenset(
+    {
+        *("timeline", "report", "status", "faults", "lockouts", "unenrolled", "energy-report", "mode-compliance"),
+        *("reservation-report", "mode-changes", "attempts list", "attempts show", "denied list", "chargers list"),
+        *(
+            "chargers show",
+            "chargers frames",
+            "depots list",
+            "depots show",
+            "profiles",
+            "profile show",
+            "vehicles list",
+        ),
+        *("vehicles find", "vehicles show", "agreements list", "agreements show", "audit list", "webhooks presets"),
+        *("reservations list", "reservations show", "entrances list", "entrances show", "reservation-groups list"),
+        *("reservation-groups show", "energy show", "energy charger", "energy nodes", "energy policy"),
+        *("energy envelopes", "calendars list", "calendars show", "schedules list", "schedules show", "webhooks list"),
+        *("webhooks show", "webhooks deliveries", "ocpi-partners list", "ocpi-partners show", "oscp-providers list"),
+        "oscp-providers show",
+    }
+)

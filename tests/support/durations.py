@@ -51,7 +51,7 @@ SECONDS: Final[Mapping[str, int]] = MappingProxyType(
         "tests/integration/site/test_snippets.py": 45,
         "tests/integration/tenants/test_erasure.py": 25,
         "tests/integration/test_clean_stops.py": 12,
-        "tests/integration/test_cli_examples.py": 66,
+        "tests/integration/test_cli_examples.py": 45,
         "tests/integration/test_cluster.py": 20,
         "tests/integration/test_drain.py": 20,
         "tests/integration/test_dynamodb_settings.py": 10,
