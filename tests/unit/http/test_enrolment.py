@@ -12,7 +12,7 @@ from access_policy.domain.identifiers import IdentifierKind, identifier
 from access_policy.domain.ids import ChargerId, TenantId
 from tests.support.builders import NOON
 from tests.support.http_api import HttpApi
-from tests.unit.http.conftest import RFID, STRANGER
+from tests.unit.http.conftest import GIVEN, RFID, STRANGER
 
 LORRY = {"vehicle_id": "lorry-1", "name": "Lorry 1", "access_class": "own"}
 
@@ -31,12 +31,12 @@ async def enrolled(api: HttpApi, body: dict[str, Any]) -> Any:
     return await api.send("POST", f"/v1/denied-identifiers/{group['denied_id']}/enrol", body)
 
 
-async def started(api: HttpApi, value: str) -> None:
+async def started(api: HttpApi, value: str, kind: IdentifierKind = IdentifierKind.RFID) -> None:
     report = StartReport(
         tenant_id=TenantId("acme"),
         charger_id=ChargerId("bay-1"),
         connector_id=1,
-        identifier=identifier(IdentifierKind.RFID, value),
+        identifier=identifier(kind, value),
         anonymous=False,
         transaction_ids=("tx-1",),
         started_at=NOON,
@@ -242,3 +242,119 @@ async def test_sessions_of_chargers_that_are_not_there_are_not_there(api: HttpAp
     assert (await api.send("POST", SESSION, {}, role=Role.VIEWER)).status_code == 403
     await api.send("DELETE", "/v1/chargers/bay-1")
     assert (await api.send("POST", SESSION, {})).status_code == 409
+
+
+# --- a vehicle that changes its MAC at each connection ----------------------------------------------------------------
+
+CAR_MAC = {"kind": "mac", "value": "VID:020000000001"}
+NEXT_MAC = {"kind": "mac", "value": "VID:020000000002"}
+
+
+async def enrolled_by_mac(api: HttpApi, presented: dict[str, str] = CAR_MAC) -> None:
+    await api.send("POST", SESSION, {"minutes": 5})
+    await attempt(api, presented)
+    denied_id = (await api.get(SESSION)).json()["denied_id"]
+    await api.send("POST", f"/v1/denied-identifiers/{denied_id}/enrol", LORRY)
+
+
+async def other_mac(api: HttpApi, **how: Any) -> Any:
+    session = (await api.get(SESSION, **how)).json()
+    assert session["state"] == "enrolled"
+    return session["other_mac"]
+
+
+@pytest.mark.parametrize("minutes", [1, 30])
+async def test_another_mac_after_an_enrolled_one_hints_at_a_vehicle_that_changes_its_mac(
+    api: HttpApi, minutes: int
+) -> None:
+    await enrolled_by_mac(api)
+    assert await other_mac(api) is None
+    api.container.clock().forward(minutes=minutes)
+    await attempt(api, NEXT_MAC)
+
+    hint = await other_mac(api)
+
+    assert (hint["kind"], hint["masked"][-4:]) == ("mac", "0002")
+    assert hint["denied_id"] == (await denied(api))[0]["denied_id"]
+
+
+async def test_the_console_says_at_the_enrolment_of_the_other_mac_that_the_vehicle_changes_it(api: HttpApi) -> None:
+    await attempt(api, NEXT_MAC)
+    (group,) = await denied(api)
+    before = await api.get(f"/console/denied-identifiers/{group['denied_id']}/enrol")
+    await enrolled_by_mac(api)
+    api.container.clock().forward(minutes=1)
+    await attempt(api, {**NEXT_MAC, "value": "VID:020000000003"})
+    other = await other_mac(api)
+
+    after = await api.get(f"/console/denied-identifiers/{other['denied_id']}/enrol")
+
+    assert (before.status_code, after.status_code) == (200, 200)
+    assert "changes its MAC" not in before.text
+    assert "Vehicle lorry-1 was enrolled at this charger by another MAC" in after.text
+
+
+async def test_another_mac_after_more_than_30_minutes_is_no_hint(api: HttpApi) -> None:
+    await enrolled_by_mac(api)
+    api.container.clock().forward(minutes=30, seconds=1)
+    await attempt(api, NEXT_MAC)
+
+    assert await other_mac(api) is None
+
+
+async def test_another_mac_that_was_denied_before_belongs_to_another_vehicle(api: HttpApi) -> None:
+    await attempt(api, NEXT_MAC)
+    api.container.clock().forward(minutes=1)
+    await enrolled_by_mac(api)
+    api.container.clock().forward(minutes=1)
+    await attempt(api, NEXT_MAC)
+
+    assert await other_mac(api) is None
+
+
+@pytest.mark.parametrize(
+    ("enrolled_with", "then"), [(STRANGER, NEXT_MAC), (CAR_MAC, STRANGER)], ids=["card-then-mac", "mac-then-card"]
+)
+async def test_only_macs_hint_at_a_changing_mac(
+    api: HttpApi, enrolled_with: dict[str, str], then: dict[str, str]
+) -> None:
+    await enrolled_by_mac(api, enrolled_with)
+    api.container.clock().forward(minutes=1)
+    await attempt(api, then)
+
+    assert await other_mac(api) is None
+
+
+async def test_a_verified_mac_does_not_change(api: HttpApi) -> None:
+    await enrolled_by_mac(api)
+    api.container.clock().forward(minutes=1)
+    await attempt(api, NEXT_MAC)
+    assert await other_mac(api) is not None
+
+    await started(api, CAR_MAC["value"], IdentifierKind.MAC)
+
+    assert await other_mac(api) is None
+
+
+async def test_a_mac_at_another_charger_is_no_hint(two: HttpApi) -> None:
+    await enrolled_by_mac(two)
+    two.container.clock().forward(minutes=1)
+
+    elsewhere = await two.send("POST", "/v1/access-decisions", {"charger_id": "bay-2", "identifier": NEXT_MAC})
+
+    assert elsewhere.json()["reason"] == "unknown_identifier"
+    assert await other_mac(two) is None
+
+
+async def test_a_mac_of_another_tenant_is_no_hint(api: HttpApi) -> None:
+    for method, path, body in GIVEN[:2]:
+        await api.send(method, path, {**body, "charge_point_id": "CP-9"} if "profile" in body else body, tenant="rival")
+    await enrolled_by_mac(api)
+    api.container.clock().forward(minutes=1)
+
+    foreign = await api.send(
+        "POST", "/v1/access-decisions", {"charger_id": "bay-1", "identifier": NEXT_MAC}, tenant="rival"
+    )
+
+    assert foreign.json()["reason"] == "unknown_identifier"
+    assert await other_mac(api) is None

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, select
 
 from access_policy.adapters.read_models.cursors import cursor_of
 from access_policy.adapters.read_models.reading import Reads
-from access_policy.adapters.read_models.tables import CHARGER_STATUS, DEPOTS, ENROLMENT_SESSIONS, FAULTS, MODE_CHANGES
+from access_policy.adapters.read_models.tables import (
+    CHARGER_STATUS,
+    DENIED_IDENTIFIER_CHARGERS,
+    DENIED_IDENTIFIERS,
+    DEPOTS,
+    ENROLMENT_SESSIONS,
+    FAULTS,
+    MODE_CHANGES,
+    VEHICLE_IDENTIFIERS,
+)
 from access_policy.application.ports.views import Page, Row
+from access_policy.domain.identifiers import IdentifierKind
 from access_policy.domain.ids import ChargerId, DepotId, TenantId
+
+OTHER_MAC_WITHIN: Final = timedelta(minutes=30)  # after the offer: long enough to plug in again, and again
 
 
 class ChargerViews(Reads):
@@ -83,6 +96,47 @@ class ChargerViews(Reads):
         return await self._newest(query, FAULTS, "occurred_at", since, until, cursor, limit)
 
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
-        return await self._one(
-            self._of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id)
+        sessions = self._of(ENROLMENT_SESSIONS, tenant_id).where(ENROLMENT_SESSIONS.c.charger_id == charger_id)
+        if (session := await self._one(sessions)) is None:
+            return None
+        return {**session, "other_mac": await self._other_mac(session)}
+
+    async def _other_mac(self, session: Row) -> Row | None:
+        """Return the first new MAC that was denied at the charger after the session's, while that is unverified."""
+        if session["offered_kind"] != IdentifierKind.MAC or session["enrolled_vehicle_id"] is None:
+            return None
+        if not await self._all(_unverified(session)):
+            return None
+        found = await self._all(_new_macs_after(session))
+        return found[0] if found else None
+
+
+def _unverified(session: Row) -> Select[Any]:
+    enrolled = VEHICLE_IDENTIFIERS.c
+    return select(VEHICLE_IDENTIFIERS).where(
+        enrolled.tenant_id == session["tenant_id"],
+        enrolled.vehicle_id == session["enrolled_vehicle_id"],
+        enrolled.kind == session["offered_kind"],
+        enrolled.pseudonym == session["offered_pseudonym"],
+        enrolled.verified_at.is_(None),
+    )
+
+
+def _new_macs_after(session: Row) -> Select[Any]:
+    """Select MACs first seen after the offer. One that was denied before belongs to another vehicle."""
+    group, place = DENIED_IDENTIFIERS.c, DENIED_IDENTIFIER_CHARGERS.c
+    same = and_(group.tenant_id == place.tenant_id, group.kind == place.kind, group.pseudonym == place.pseudonym)
+    after = session["offered_at"]
+    return (
+        select(DENIED_IDENTIFIERS)
+        .join(DENIED_IDENTIFIER_CHARGERS, same)
+        .where(
+            place.tenant_id == session["tenant_id"],
+            place.kind == session["offered_kind"],
+            place.charger_id == session["charger_id"],
+            place.last_seen_at <= after + OTHER_MAC_WITHIN,
+            group.first_seen_at > after,
         )
+        .order_by(group.first_seen_at, group.position)
+        .limit(1)
+    )

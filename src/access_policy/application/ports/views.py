@@ -321,7 +321,8 @@ class Views(Protocol):
         ...
 
     async def enrolment_session(self, tenant_id: TenantId, charger_id: ChargerId) -> Row | None:
-        """Return the charger's latest enrolment session."""
+        """Return the charger's latest enrolment session. `other_mac` is the row of the group of a new MAC that was denied
+        at the charger at most 30 minutes after the session's own MAC, which is enrolled and unverified; else None."""
         ...
 
     async def vehicle(self, tenant_id: TenantId, vehicle_id: VehicleId) -> Row | None:

@@ -17,6 +17,11 @@ from access_policy.entrypoints.cli.quoting import segment
 denied = typer.Typer(no_args_is_help=True)
 app = typer.Typer(no_args_is_help=True)
 
+_CHANGING_MAC = (
+    "Another MAC ({masked}) was denied at this charger soon after. The vehicle {vehicle} probably changes its MAC at each "
+    "connection and cannot be identified by it: enrol a card or a PIN, or use Plug & Charge."
+)
+
 
 @denied.command("list")
 def list_denied(ctx: typer.Context, limit: Limit = None) -> None:
@@ -103,6 +108,8 @@ def show(ctx: typer.Context, charger_id: Charger) -> None:
         answer,
         [name for name, _ in columns("state", "armed_at", "armed_by", "expires_at", "offered", "vehicle_id")],
     )
+    if answer.get("other_mac") is not None and not session.as_json:
+        session.out.print(_CHANGING_MAC.format(masked=answer["other_mac"]["masked"], vehicle=answer["vehicle_id"]))
 
 
 @app.command("cancel")

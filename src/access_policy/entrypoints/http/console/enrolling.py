@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 from access_policy.application.commands.enrol_identifier import EnrolIdentifier
 from access_policy.application.commands.ignore_identifier import IgnoreIdentifier
 from access_policy.application.ports.views import PAGE_MAX, AttemptFilter, Row
-from access_policy.domain.ids import AgreementId, VehicleId
+from access_policy.domain.identifiers import IdentifierKind
+from access_policy.domain.ids import AgreementId, ChargerId, VehicleId
 from access_policy.domain.vehicle_registry.events import AccessClass
 from access_policy.entrypoints.http.auth import OPERATORS
 from access_policy.entrypoints.http.calls import Call
@@ -117,13 +118,15 @@ async def _page(
 ) -> HTMLResponse:
     action = here.url(PATH.format(denied_id=denied_id), attempt=attempt)
     back = here.url(f"/console/attempts/{attempt}" if attempt else "/console/vehicles")
+    identifier = await _identifier(here, denied_id, views)
     return here.page(
         "enrol.html",
         status=status,
         form=form,
         action=action,
         back=back,
-        identifier=await _identifier(here, denied_id, views),
+        identifier=identifier,
+        changing=await _vehicle_with_changing_mac(here, identifier, views),
         vehicles=await all_vehicles(here, views),
         agreement_options=await agreement_options(here, views),
     )
@@ -134,6 +137,14 @@ async def _identifier(here: Visit, denied_id: str, views: Views) -> Row | None:
     wanted = AttemptFilter(pseudonyms=frozenset({denied_id}))
     page = await views.attempts(here.caller.tenant_id, wanted, cursor=None, limit=1)
     return page.items[0] if page.items else None
+
+
+async def _vehicle_with_changing_mac(here: Visit, identifier: Row | None, views: Views) -> str | None:
+    """Return the vehicle that this MAC probably belongs to, which was enrolled at the charger by another MAC just before."""
+    if identifier is None or identifier["identifier_kind"] != IdentifierKind.MAC or identifier["charger_id"] is None:
+        return None
+    session = await views.enrolment_session(here.caller.tenant_id, ChargerId(identifier["charger_id"]))
+    return None if session is None or session["other_mac"] is None else str(session["enrolled_vehicle_id"])
 
 
 async def all_vehicles(here: Visit, views: Views) -> list[Row]:

@@ -45,6 +45,16 @@ class EnrolmentSession(ResponseModel):
     armed_by: str
     expires_at: UtcInstant
     offered: OfferedIdentifier | None
+    other_mac: Annotated[
+        OfferedIdentifier | None,
+        Field(
+            description=(
+                "Another, new MAC that was denied at the charger at most 30 minutes after the enrolled MAC was "
+                "presented, while that has not been verified by a start. The vehicle probably changes its MAC at each "
+                "connection, so a MAC cannot identify it: enrol a card or a PIN, or use Plug & Charge. Null if there is none."
+            )
+        ),
+    ]
     denied_id: str | None
     vehicle_id: str | None
 
@@ -68,6 +78,7 @@ class EnrolmentSession(ResponseModel):
             armed_by=row["armed_by"],
             expires_at=row["expires_at"],
             offered=offered,
+            other_mac=_denied_mac(row["other_mac"]) if state == "enrolled" else None,
             denied_id=None if offered is None else offered.denied_id,
             vehicle_id=row["enrolled_vehicle_id"] if state == "enrolled" else None,
         )
@@ -99,6 +110,7 @@ async def arm_enrolment(
     "/chargers/{charger_id}/enrolment-session", operation_id="get_enrolment_session", dependencies=requires(READERS)
 )
 async def get_enrolment_session(caller: Caller, views: Views, clock: Clock, charger_id: str) -> EnrolmentSession:
+    """Return the charger's latest enrolment session. Changes nothing."""
     return await _session(views, caller.tenant_id, charger_id, clock.now())
 
 
@@ -120,6 +132,18 @@ async def _session(views: Views, tenant_id: TenantId, charger_id: str, now: date
     if row is None:
         raise not_found("enrolment session")
     return EnrolmentSession.of(row, now)
+
+
+def _denied_mac(group: Row | None) -> OfferedIdentifier | None:
+    if group is None:
+        return None
+    return OfferedIdentifier(
+        denied_id=group["pseudonym"],
+        kind=group["kind"],
+        masked=group["masked"],
+        seen_at=group["last_seen_at"],
+        attempt_id=group["last_attempt_id"],
+    )
 
 
 def _state(row: Row, now: datetime) -> State:
