@@ -38,7 +38,7 @@ class IgnoreIdentifierHandler:
     async def __call__(self, context: Context, command: IgnoreIdentifier) -> Done:
         """Ignore the identifier. Raises `DeniedIdentifierUnknown`, `IgnoringInvalid` or `InvalidName`."""
         if not 1 <= command.days <= DAYS_MAX:
-            raise IgnoringInvalid(f"days takes 1 to {DAYS_MAX}.", pointer="/days")
+            raise IgnoringInvalid(f"days must be between 1 and {DAYS_MAX}.", pointer="/days")
         await _must_be_denied(self.views, context.tenant_id, command.pseudonym)
         now = self.clock.now()
         ignored = IgnoredIdentifier(

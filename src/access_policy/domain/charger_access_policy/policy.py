@@ -450,12 +450,12 @@ def register(
 def check_settings(settings: ChargerSettings) -> None:
     if not is_charge_point_id(settings.charge_point_id):
         raise errors.SettingsInvalid(
-            f"charge_point_id takes 1 to {ID_LENGTH_MAX} printable characters, without spaces around them.",
+            f"charge_point_id must have 1 to {ID_LENGTH_MAX} printable characters, without spaces around them.",
             pointer="/charge_point_id",
         )
     zone(settings.time_zone)
     if not 1 <= settings.connectors <= CONNECTORS_MAX:
-        raise errors.SettingsInvalid(f"connectors takes 1 to {CONNECTORS_MAX}.", pointer="/connectors")
+        raise errors.SettingsInvalid(f"connectors must be between 1 and {CONNECTORS_MAX}.", pointer="/connectors")
 
 
 def evolve(policy: ChargerAccessPolicy | None, event: PolicyEvent) -> ChargerAccessPolicy:

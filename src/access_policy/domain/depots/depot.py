@@ -300,10 +300,13 @@ def check(settings: DepotSettings) -> None:
             f"language {settings.language[:20]!r} is not one of {', '.join(LANGUAGES)}.", pointer="/language"
         )
     if not 1 <= settings.longest_override_days <= OVERRIDE_DAYS_MAX:
-        raise DepotInvalid(f"longest_override_days takes 1 to {OVERRIDE_DAYS_MAX}.", pointer="/longest_override_days")
+        raise DepotInvalid(
+            f"longest_override_days must be between 1 and {OVERRIDE_DAYS_MAX}.", pointer="/longest_override_days"
+        )
     if not 1 <= settings.session_max_age_hours <= SESSION_MAX_AGE_HOURS_MAX:
         raise DepotInvalid(
-            f"session_max_age_hours takes 1 to {SESSION_MAX_AGE_HOURS_MAX}.", pointer="/session_max_age_hours"
+            f"session_max_age_hours must be between 1 and {SESSION_MAX_AGE_HOURS_MAX}.",
+            pointer="/session_max_age_hours",
         )
 
 

@@ -82,7 +82,7 @@ class Entrance:
         checked_name(self.name)
         if not 0 <= self.early_entry_min <= EARLY_ENTRY_MIN_MAX:
             raise EntranceInvalid(
-                f"early_entry_min takes 0 to {EARLY_ENTRY_MIN_MAX} minutes.", pointer="/early_entry_min"
+                f"early_entry_min must be between 0 and {EARLY_ENTRY_MIN_MAX} minutes.", pointer="/early_entry_min"
             )
         if len(self.charger_ids) > CHARGERS_MAX:
             raise EntranceInvalid(

@@ -62,7 +62,7 @@ class EnrolmentSession:
         if session_id == self.session_id:
             return ()
         if not 1 <= minutes <= MINUTES_MAX:
-            raise SessionLengthInvalid(f"minutes takes 1 to {MINUTES_MAX}.", pointer="/minutes")
+            raise SessionLengthInvalid(f"minutes must be between 1 and {MINUTES_MAX}.", pointer="/minutes")
         expires_at = now + timedelta(minutes=minutes)
         return (EnrolmentArmed(charger_id=self.charger_id, session_id=session_id, armed_at=now, expires_at=expires_at),)
 

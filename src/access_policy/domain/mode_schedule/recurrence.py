@@ -272,7 +272,7 @@ def _parts(text: str) -> dict[str, str]:
 
 def _number(text: str, name: str, low: int, high: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or not low <= int(text) <= high:
-        raise RecurrenceInvalid(f"{name} takes a whole number from {low} to {high}.")
+        raise RecurrenceInvalid(f"{name} must be a whole number from {low} to {high}.")
     return int(text)
 
 
@@ -284,7 +284,7 @@ def _numbers(text: str, name: str, high: int, *, signed: bool = True) -> tuple[i
         number = int(item) if re.fullmatch(r"[+-]?[0-9]{1,3}", item) else 0
         if not 1 <= abs(number) <= high or (number < 0 and not signed):
             span = f"1 to {high}" + (f" or -{high} to -1" if signed else "")
-            raise RecurrenceInvalid(f"{name} takes whole numbers from {span}, separated by commas.")
+            raise RecurrenceInvalid(f"{name} must be one or more whole numbers from {span}, separated by commas.")
         numbers.append(number)
     return tuple(numbers)
 
@@ -294,7 +294,9 @@ def _by_day(text: str) -> tuple[tuple[int, str], ...]:
     for item in text.split(",") if text else ():
         match = _BYDAY.fullmatch(item)
         if not match or (match[1] is not None and not 1 <= abs(int(match[1])) <= 53):
-            raise RecurrenceInvalid("BYDAY takes weekdays such as MO,TU, in monthly or yearly rules also 1MO or -1FR.")
+            raise RecurrenceInvalid(
+                "BYDAY must be weekdays such as MO,TU; a monthly or yearly rule can also have 1MO or -1FR."
+            )
         days.append((int(match[1] or 0), match[2]))
     return tuple(days)
 
@@ -310,7 +312,7 @@ def _until(text: str) -> date:
 
 def _week_start(text: str) -> str:
     if text not in WEEKDAYS:
-        raise RecurrenceInvalid("WKST takes one weekday, such as MO.")
+        raise RecurrenceInvalid("WKST must be one weekday, such as MO.")
     return text
 
 

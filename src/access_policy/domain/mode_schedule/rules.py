@@ -202,18 +202,20 @@ class ModeRule:
     def _check_limits(self) -> None:
         if not 0 <= self.end_day_offset <= END_DAY_OFFSET_MAX:
             raise RuleInvalid(
-                f"end_day_offset takes a number of days from 0 to {END_DAY_OFFSET_MAX}.", pointer="/end_day_offset"
+                f"end_day_offset must be a number of days from 0 to {END_DAY_OFFSET_MAX}.", pointer="/end_day_offset"
             )
         if abs(self.priority) > PRIORITY_MAX:
             raise RuleInvalid(
-                f"priority takes a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}.", pointer="/priority"
+                f"priority must be a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}.", pointer="/priority"
             )
         for name, named in (("except_calendars", self.except_calendars), ("extra_calendars", self.extra_calendars)):
             if len(named) > CALENDARS_MAX:
-                raise RuleInvalid(f"{name} takes at most {CALENDARS_MAX} calendars; give fewer.", pointer=f"/{name}")
+                raise RuleInvalid(
+                    f"{name} can name at most {CALENDARS_MAX} calendars; remove some.", pointer=f"/{name}"
+                )
         for name, dates in (("except_dates", self.except_dates), ("extra_dates", self.extra_dates)):
             if len(dates) > DATES_MAX:
-                raise RuleInvalid(f"{name} takes at most {DATES_MAX} dates; give fewer.", pointer=f"/{name}")
+                raise RuleInvalid(f"{name} can have at most {DATES_MAX} dates; remove some.", pointer=f"/{name}")
             for day in dates:
                 checked_year(day.year, name)
         checked_year(self.anchor.year, "applies_from")
@@ -245,7 +247,7 @@ class ModeRule:
             return
         if self.applies_until.instant(zone) <= self.applies_from.instant(zone):
             raise RuleEndsBeforeItStarts(
-                "The rule would stop to apply before it begins; give a later applies_until (a date is excluded).",
+                "The rule would end before it begins; give a later applies_until (the rule ends before that date).",
                 pointer="/applies_until",
             )
 

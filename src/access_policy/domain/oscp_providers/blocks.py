@@ -134,7 +134,7 @@ def _watts(block: CapacityBlock, binding: GroupBinding, pointer: str) -> int:
     if block.end <= block.start:
         raise ForecastInvalid("The block ends before it starts.", pointer=f"{pointer}/end_time")
     if not block.capacity.is_finite() or block.capacity < 0:
-        raise ForecastInvalid("capacity takes 0 or more.", pointer=f"{pointer}/capacity")
+        raise ForecastInvalid("capacity must be 0 or more.", pointer=f"{pointer}/capacity")
     watts = block.capacity * _watts_per_unit(block, binding, pointer)
     if block.phase in _SINGLE and block.unit is not Unit.A:
         watts *= binding.phases or 1

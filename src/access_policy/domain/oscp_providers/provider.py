@@ -41,9 +41,11 @@ class GroupBinding:
         if (self.voltage_v is None) != (self.phases is None):
             raise OscpProviderInvalid("Give both voltage_v and phases, or neither.", pointer=f"{pointer}/voltage_v")
         if self.voltage_v is not None and not 1 <= self.voltage_v <= VOLTS_MAX:
-            raise OscpProviderInvalid(f"voltage_v takes 1 to {VOLTS_MAX} volts.", pointer=f"{pointer}/voltage_v")
+            raise OscpProviderInvalid(
+                f"voltage_v must be between 1 and {VOLTS_MAX} volts.", pointer=f"{pointer}/voltage_v"
+            )
         if self.phases not in (None, 1, 2, 3):
-            raise OscpProviderInvalid("phases takes 1, 2 or 3.", pointer=f"{pointer}/phases")
+            raise OscpProviderInvalid("phases must be 1, 2 or 3.", pointer=f"{pointer}/phases")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class ProviderSettings:
         least, most = HEARTBEAT_S
         if not least <= self.heartbeat_interval_s <= most:
             raise OscpProviderInvalid(
-                f"heartbeat_interval_s takes {least} to {most} seconds.", pointer="/heartbeat_interval_s"
+                f"heartbeat_interval_s must be between {least} and {most} seconds.", pointer="/heartbeat_interval_s"
             )
 
     def group(self, group_id: str) -> GroupBinding | None:

@@ -90,7 +90,7 @@ class Place:
                 "A connector belongs to a charger; leave connector_id out for a group.", pointer="/connector_id"
             )
         if self.connector_id is not None and not 1 <= self.connector_id <= CONNECTOR_MAX:
-            raise ReservationInvalid(f"connector_id takes 1 to {CONNECTOR_MAX}.", pointer="/connector_id")
+            raise ReservationInvalid(f"connector_id must be between 1 and {CONNECTOR_MAX}.", pointer="/connector_id")
         if self.charger_id is not None:
             checked_id(self.charger_id, "charger_id")
 

@@ -26,4 +26,4 @@ class ReservationSettings:
         """Raises `ReservationInvalid`."""
         self.terms.check()
         if not 1 <= self.horizon_days <= HORIZON_DAYS_MAX:
-            raise ReservationInvalid(f"horizon_days takes 1 to {HORIZON_DAYS_MAX}.", pointer="/horizon_days")
+            raise ReservationInvalid(f"horizon_days must be between 1 and {HORIZON_DAYS_MAX}.", pointer="/horizon_days")

@@ -43,11 +43,12 @@ class ReservationTerms:
             minutes = getattr(self, each.name)
             if each.name.endswith("_min") and minutes is not None and not 0 <= minutes <= MINUTES_MAX:
                 raise ReservationInvalid(
-                    f"{each.name} takes 0 to {MINUTES_MAX} minutes.", pointer=f"/terms/{each.name}"
+                    f"{each.name} must be between 0 and {MINUTES_MAX} minutes.", pointer=f"/terms/{each.name}"
                 )
         if self.shortest_min > self.longest_min:
             raise ReservationInvalid(
-                "The shortest duration is longer than the longest one; exchange them.", pointer="/terms/shortest_min"
+                "The shortest duration is longer than the longest one; swap them or correct one.",
+                pointer="/terms/shortest_min",
             )
 
     def check_window(self, start: datetime, end: datetime) -> None:

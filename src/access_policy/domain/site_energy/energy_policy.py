@@ -67,4 +67,4 @@ class EnergyPolicy:
 
 def _check_seconds(seconds: int, name: str, least: int, most: int) -> None:
     if not least <= seconds <= most:
-        raise EnergyPolicyInvalid(f"{name} takes {least} to {most} seconds.", pointer=f"/{name}")
+        raise EnergyPolicyInvalid(f"{name} must be between {least} and {most} seconds.", pointer=f"/{name}")

@@ -45,7 +45,7 @@ class OperatingEnvelope:
         utc(self.valid_from, "valid_from")
         utc(self.valid_until, "valid_until")
         if not 0 <= self.sequence <= SEQUENCE_MAX:
-            raise EnvelopeInvalid(f"sequence takes 0 to {SEQUENCE_MAX}.", pointer="/sequence")
+            raise EnvelopeInvalid(f"sequence must be between 0 and {SEQUENCE_MAX}.", pointer="/sequence")
         if self.valid_until <= self.valid_from:
             raise EnvelopeInvalid(
                 "The envelope ends before it starts; give a valid_until after valid_from.", pointer="/valid_until"

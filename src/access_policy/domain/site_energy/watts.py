@@ -12,4 +12,6 @@ WATTS_MAX: Final = 1_000_000_000
 def check_watts(watts: int | None, name: str, refusal: type[Invalid], *, pointer: str | None = None) -> None:
     """Check a power; None is accepted. Raises `refusal` for a negative power and for one above `WATTS_MAX`."""
     if watts is not None and not 0 <= watts <= WATTS_MAX:
-        raise refusal(f"{name} takes 0 to {WATTS_MAX} watts; give a power in W.", pointer=pointer or f"/{name}")
+        raise refusal(
+            f"{name} must be between 0 and {WATTS_MAX} watts; give a power in W.", pointer=pointer or f"/{name}"
+        )

@@ -113,7 +113,7 @@ class Agreement:
         for index, hours in enumerate(self.hours):
             if not hours.days or any(day not in WEEKDAYS for day in hours.days):
                 raise AgreementInvalid(
-                    f"days takes weekdays of {', '.join(WEEKDAYS)}; name at least one.", pointer=f"/hours/{index}/days"
+                    f"days must be one or more of {', '.join(WEEKDAYS)}.", pointer=f"/hours/{index}/days"
                 )
             if len(set(hours.days)) < len(hours.days):
                 raise AgreementInvalid("days names a weekday twice; name it once.", pointer=f"/hours/{index}/days")

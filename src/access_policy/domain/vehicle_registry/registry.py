@@ -261,7 +261,7 @@ class VehicleRegistry:
                 )
             case AccessClass.UNKNOWN:
                 raise errors.VehicleInvalid(
-                    "access_class takes 'own' or 'agreement'; only an unregistered vehicle is unknown.",
+                    "access_class must be 'own' or 'agreement'; only an unregistered vehicle is unknown.",
                     pointer="/access_class",
                 )
             case _:

@@ -88,7 +88,7 @@ def checked_url(url: str) -> str:
     if parts.scheme != "https" or not host:
         raise WebhookInvalid("Events are delivered by https only; write https://HOST/PATH.", pointer="/url")
     if parts.username is not None or parts.password is not None or "#" in url:
-        raise WebhookInvalid("The URL takes neither a user name nor a fragment; remove it.", pointer="/url")
+        raise WebhookInvalid("The URL must not have a user name or a fragment; remove it.", pointer="/url")
     if len(url) > URL_LENGTH_MAX or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise WebhookInvalid(
             f"A URL has at most {URL_LENGTH_MAX} printable ASCII characters and no spaces; encode others.",
