@@ -114,6 +114,8 @@ async def put_agreement(
     views: Views,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_agreement)],
 ) -> Agreement:
+    """Record an agreement, or replace the one with this id. It applies from the next attempt on. An unchanged agreement
+    records nothing."""
     agreement = body.agreement(AgreementId(agreement_id))
     done = await call(handler, PutAgreement(agreement=agreement, expected_version=call.expected_version))
     row = await _agreement(views, call.caller.tenant_id, agreement_id)
@@ -124,6 +126,7 @@ async def put_agreement(
     "/agreements/{agreement_id}", operation_id="get_agreement", dependencies=requires(READERS, some_depots=True)
 )
 async def get_agreement(caller: Caller, views: Views, agreement_id: str, response: Response) -> Agreement:
+    """Return one agreement, with its version as `ETag`. Changes nothing."""
     row = await _agreement(views, caller.tenant_id, agreement_id)
     set_etag(response, row["version"])
     return Agreement.of(row)
@@ -131,6 +134,7 @@ async def get_agreement(caller: Caller, views: Views, agreement_id: str, respons
 
 @router.get("/agreements", operation_id="list_agreements", dependencies=requires(READERS, some_depots=True))
 async def list_agreements(caller: Caller, views: Views, cursor: Cursor = None, limit: Limit = 50) -> Page[Agreement]:
+    """List the agreements by id. Changes nothing."""
     found = await views.agreements(caller.tenant_id, cursor=cursor, limit=limit)
     return Page(items=[Agreement.of(row) for row in found.items], next_cursor=found.next_cursor)
 
@@ -145,6 +149,7 @@ async def list_agreements(caller: Caller, views: Views, cursor: Cursor = None, l
 async def end_agreement(
     agreement_id: str, call: ChangeCall, handler: Annotated[Handler, provided(lambda c: c.commands.end_agreement)]
 ) -> None:
+    """End the agreement now: it covers no attempt from this instant on. Ending one that is over changes nothing."""
     await call(handler, EndAgreement(agreement_id=AgreementId(agreement_id), expected_version=call.expected_version))
 
 

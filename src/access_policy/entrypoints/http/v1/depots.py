@@ -90,6 +90,7 @@ async def put_depot(
 
 @router.get("/depots/{depot_id}", operation_id="get_depot", dependencies=requires(READERS))
 async def get_depot(caller: Caller, views: Views, depot_id: str, response: Response) -> Depot:
+    """Return one depot, with its version as `ETag`. Changes nothing."""
     row = await views.depot(caller.tenant_id, DepotId(depot_id))
     if row is None:
         raise not_found("depot")
@@ -99,6 +100,7 @@ async def get_depot(caller: Caller, views: Views, depot_id: str, response: Respo
 
 @router.get("/depots", operation_id="list_depots", dependencies=requires(READERS, some_depots=True))
 async def list_depots(caller: Caller, views: Views, cursor: Cursor = None, limit: Limit = 50) -> Page[Depot]:
+    """List the depots by id. Changes nothing."""
     found = await views.depots(caller.tenant_id, cursor=cursor, limit=limit)
     return Page(items=[_depot(row) for row in found.items], next_cursor=found.next_cursor)
 

@@ -124,6 +124,7 @@ async def get_enrolment_session(caller: Caller, views: Views, clock: Clock, char
 async def cancel_enrolment(
     charger_id: str, call: CommandCall, handler: Annotated[Handler, provided(lambda c: c.commands.cancel_enrolment)]
 ) -> None:
+    """End the charger's enrolment session. Cancelling one that is over changes nothing; 404 if none was ever armed."""
     await call(handler, CancelEnrolment(charger_id=ChargerId(charger_id)))
 
 

@@ -35,6 +35,7 @@ async def list_faults(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Fault]:
+    """List the faults of chargers, latest first. Changes nothing."""
     found = await views.faults(
         caller.tenant_id, charger_id=charger_id, since=from_, until=until, cursor=cursor, limit=limit
     )

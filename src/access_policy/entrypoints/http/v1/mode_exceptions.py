@@ -101,6 +101,7 @@ async def remove_exception(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.remove_exception)],
 ) -> None:
+    """Remove the exception from the charger. Removing it again is not found (404)."""
     command = RemoveException(
         charger_id=ChargerId(charger_id),
         exception_id=ExceptionId(exception_id),

@@ -94,6 +94,8 @@ async def schedule_mode(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.schedule_mode)],
 ) -> Rule:
+    """Add a mode rule to the charger. Each request adds a rule, unless it repeats the `Idempotency-Key` of an earlier one.
+    A rule that is entirely in the past is refused."""
     command = ScheduleMode(charger_id=ChargerId(charger_id), draft=body.draft(), expected_version=call.expected_version)
     done = await call(handler, command)
     return Rule(rule_id=done.created_id, **dict(body), version=done.version)
@@ -109,6 +111,8 @@ async def amend_mode_rule(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.amend_mode_rule)],
 ) -> Rule:
+    """Replace the mode rule with this id. An unchanged rule records nothing. A rule of a schedule that the charger follows is
+    refused: amend the schedule."""
     command = AmendModeRule(
         charger_id=ChargerId(charger_id),
         rule_id=RuleId(rule_id),
@@ -132,6 +136,7 @@ async def withdraw_mode_rule(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.withdraw_mode_rule)],
 ) -> None:
+    """Remove the mode rule from the charger, and with it a window that is open now. Withdrawing it again is not found (404)."""
     command = WithdrawModeRule(
         charger_id=ChargerId(charger_id), rule_id=RuleId(rule_id), expected_version=call.expected_version
     )

@@ -126,6 +126,7 @@ async def lift_override(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.lift_override)],
 ) -> None:
+    """End the override now; the plan applies again. Lifting one that is over changes nothing."""
     command = LiftOverride(
         charger_id=ChargerId(charger_id),
         override_id=OverrideId(override_id),

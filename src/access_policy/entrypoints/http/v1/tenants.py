@@ -64,6 +64,7 @@ async def put_tenant(
 
 @router.get("/tenants/{tenant_id}", operation_id="get_tenant", dependencies=requires(INSTALLATION))
 async def get_tenant(views: TenantRecords, tenant_id: str, response: Response) -> Tenant:
+    """Return one tenant. Changes nothing."""
     tenant = await _found(views, tenant_id)
     set_etag(response, tenant.version)
     return tenant
@@ -71,6 +72,7 @@ async def get_tenant(views: TenantRecords, tenant_id: str, response: Response) -
 
 @router.get("/tenants", operation_id="list_tenants", dependencies=requires(INSTALLATION))
 async def list_tenants(views: TenantRecords, cursor: Cursor = None, limit: Limit = 50) -> Page[Tenant]:
+    """List the tenants by id. Changes nothing."""
     found = await views.tenants(cursor=cursor, limit=limit)
     return Page(items=[_tenant(row) for row in found.items], next_cursor=found.next_cursor)
 

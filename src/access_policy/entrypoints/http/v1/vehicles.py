@@ -66,6 +66,8 @@ async def put_vehicle(
     vehicles: Vehicles,
     handler: Annotated[Handler, provided(lambda c: c.commands.put_vehicle)],
 ) -> VehiclePut:
+    """Register a vehicle, or give the one with this id this description and exactly these identifiers; others that it had
+    are removed. An unchanged vehicle records nothing. An identifier of another vehicle is refused."""
     command = PutVehicle(
         vehicle_id=VehicleId(vehicle_id),
         description=body.description(),
@@ -130,6 +132,8 @@ async def list_vehicles(
 async def remove_vehicle(
     vehicle_id: str, call: ChangeCall, handler: Annotated[Handler, provided(lambda c: c.commands.remove_vehicle)]
 ) -> None:
+    """Remove the vehicle: its identifiers become free, and their stored values can no longer be read. Removing it again is
+    not found (404)."""
     await call(handler, RemoveVehicle(vehicle_id=VehicleId(vehicle_id), expected_version=call.expected_version))
 
 
@@ -146,6 +150,7 @@ async def suspend_vehicle(
     vehicles: Vehicles,
     handler: Annotated[Handler, provided(lambda c: c.commands.suspend_vehicle)],
 ) -> Vehicle:
+    """Suspend the vehicle until it is reinstated. Suspending a suspended vehicle changes nothing; the first reason stays."""
     command = SuspendVehicle(
         vehicle_id=VehicleId(vehicle_id), reason=body.reason, expected_version=call.expected_version
     )
@@ -166,6 +171,7 @@ async def reinstate_vehicle(
     vehicles: Vehicles,
     handler: Annotated[Handler, provided(lambda c: c.commands.reinstate_vehicle)],
 ) -> Vehicle:
+    """End the suspension of the vehicle. Reinstating one that is not suspended changes nothing."""
     command = ReinstateVehicle(
         vehicle_id=VehicleId(vehicle_id), reason=body.reason, expected_version=call.expected_version
     )
