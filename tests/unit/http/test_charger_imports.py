@@ -122,7 +122,7 @@ async def test_same_charger_file_against_the_same_chargers_is_the_same_plan(api:
         ("bay-1,4.12E+12,,,,,,,,,", "charge_point_id", "converted the value to a number"),
         ("bay-1,,south,,,,,,,,", "depot_id", "no depot south"),
         ("bay-1,,,nothing,,,,,,,", "profile", "no capability profile"),
-        ("bay-1,,,,open,,,,,,", "baseline_mode", "takes 'freevend' or 'managed'"),
+        ("bay-1,,,,open,,,,,,", "baseline_mode", "must be 'freevend' or 'managed'"),
         ("bay-1,,,,,,2.0,,,,", "connectors", "whole number from 1 to 100"),
         ("bay-1,,,,,,-,,,,", "connectors", "cannot be cleared"),
         ("bay-1,=CP-2,,,,,,,,,", "charge_point_id", "belongs to charger bay-2, which keeps it"),
@@ -473,7 +473,7 @@ async def test_charger_import_context_keeps_the_actor_of_the_application(api: Ht
 async def test_charger_for_reservations_only_is_imported_and_exported(api: HttpApi) -> None:
     header = "charger_id,reservation_only"
     wrong = await errors_of(api, "bay-1,perhaps", header=header)
-    assert wrong[0]["message"] == "reservation_only takes 'true' or 'false'."
+    assert wrong[0]["message"] == "reservation_only must be 'true' or 'false'."
 
     shown = await planned(api, "bay-1,TRUE", "bay-2,no", header=header)
     assert [(row["action"], row["changes"]) for row in shown["rows"]] == [

@@ -13,6 +13,7 @@ from access_policy.adapters.identity.request_limits import RequestLimits
 from access_policy.container import Container
 from access_policy.entrypoints.http.app import create_app
 from access_policy.entrypoints.http.dependencies import ServingProcess
+from tests.support.reused_service import openapi_document
 
 
 @pytest.mark.threads
@@ -33,3 +34,14 @@ async def test_document_requested_over_http_is_derived_on_another_thread(monkeyp
     assert answer.json() == {"paths": {}}
     assert derived_on
     assert threading.get_ident() not in derived_on
+
+
+def test_every_operation_has_a_description() -> None:
+    operations = {
+        f"{method} {path}": operation
+        for path, methods in openapi_document()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert [name for name, operation in operations.items() if not operation.get("description")] == []
+    assert len(operations) > 100

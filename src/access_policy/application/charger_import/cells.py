@@ -102,7 +102,7 @@ def _one_of(column: str, choices: type[StrEnum]) -> Callable[[str], StrEnum]:
         try:
             return choices(cell.strip().lower())
         except ValueError:
-            raise ValueError(f"{column} takes {said}.") from None
+            raise ValueError(f"{column} must be {said}.") from None
 
     return parse
 
@@ -111,7 +111,7 @@ def _yes_or_no(column: str) -> Callable[[str], bool]:
     def parse(cell: str) -> bool:
         _must_hold_a_value(column, cell)
         if (said := _SAID.get(cell.strip().casefold())) is None:
-            raise ValueError(f"{column} takes 'true' or 'false'.")
+            raise ValueError(f"{column} must be 'true' or 'false'.")
         return said
 
     return parse
@@ -121,7 +121,7 @@ def _connectors(cell: str) -> int:
     _must_hold_a_value("connectors", cell)
     first, last = CONNECTORS
     if not _WHOLE.fullmatch(cell.strip()) or not first <= int(cell) <= last:
-        raise ValueError(f"connectors takes a whole number from {first} to {last}.")
+        raise ValueError(f"connectors must be a whole number from {first} to {last}.")
     return int(cell)
 
 

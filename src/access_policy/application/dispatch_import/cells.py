@@ -131,10 +131,10 @@ def _number(column: str, most: float) -> Callable[[str], float]:
     def parse(cell: str) -> float:
         text = cell.strip()
         if not _NUMBER.fullmatch(text):
-            raise ValueError(f"{column} takes a number such as 180 or 62.5.")
+            raise ValueError(f"{column} must be a number such as 180 or 62.5.")
         value = float(text.replace(",", "."))
         if not 0 < value <= most or not math.isfinite(value):
-            raise ValueError(f"{column} takes a number above 0, up to {most:,.0f}.")
+            raise ValueError(f"{column} must be a number above 0 and at most {most:,.0f}.")
         return value
 
     return parse

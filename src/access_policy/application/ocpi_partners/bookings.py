@@ -271,7 +271,7 @@ def _check_room(found: BookingRecord | int) -> None:
         if found >= BOOKINGS_MAX:
             raise TooManyBookings(f"This service keeps at most {BOOKINGS_MAX} bookings per partner; cancel some.")
     elif len(found.requests) >= REQUESTS_MAX:
-        raise TooManyBookings(f"A booking takes {REQUESTS_MAX} requests; make a new one.")
+        raise TooManyBookings(f"A booking can have at most {REQUESTS_MAX} requests; make a new one.")
 
 
 def _is_repeated(known: BookingRecord, requested: RequestedBooking) -> bool:

@@ -82,7 +82,7 @@ def _vehicle_id(cell: str, errors: list[CellError]) -> VehicleId | None:
 def _access_class(text: str) -> AccessClass:
     chosen = text.strip().lower()
     if chosen not in ("own", "agreement"):
-        raise ValueError("access_class takes 'own' or 'agreement'.")
+        raise ValueError("access_class must be 'own' or 'agreement'.")
     return AccessClass(chosen)
 
 

@@ -187,7 +187,7 @@ class WebhookRegistrations:
             raise WebhookInvalid("Send either a pattern or a preset.", pointer="/pattern")
         if draft.preset is not None:
             if draft.preset not in PRESETS:
-                raise WebhookInvalid(f"preset takes one of {', '.join(PRESETS)}.", pointer="/preset")
+                raise WebhookInvalid(f"preset must be one of {', '.join(PRESETS)}.", pointer="/preset")
             return PRESETS[draft.preset].pattern_text
         assert draft.pattern is not None
         fault = "it is longer" if len(draft.pattern) > PATTERN_LENGTH_MAX else self.fault_of(draft.pattern)

@@ -287,7 +287,7 @@ class ChargerAccessPolicy:
         for calendar_id in sorted(named):
             if calendar_id not in self.calendars:
                 raise errors.CalendarUnknown(
-                    f"The depot {self.settings.depot_id} has no holiday calendar {calendar_id[:64]}; put it first.",
+                    f"The depot {self.settings.depot_id} has no holiday calendar {calendar_id[:64]}; create it first.",
                     pointer=pointer,
                 )
 
@@ -429,7 +429,7 @@ class ChargerAccessPolicy:
 
     def _must_be_in_service(self) -> None:
         if self.retired_at is not None:
-            raise errors.ChargerRetired(f"Charger {self.charger_id} was retired and takes no commands.")
+            raise errors.ChargerRetired(f"Charger {self.charger_id} was retired and cannot be changed any more.")
 
 
 def register(

@@ -44,7 +44,9 @@ class HolidayCalendar:
         checked_id(calendar_id, "calendar_id")
         checked_name(name)
         if not 1 <= len(days) <= ENTRIES_MAX:
-            raise CalendarInvalid(f"A calendar has 1 to {ENTRIES_MAX} entries, this one {len(days)}.", pointer="/days")
+            raise CalendarInvalid(
+                f"A calendar must have 1 to {ENTRIES_MAX} entries; this one has {len(days)}.", pointer="/days"
+            )
         for index, day in enumerate(days):
             _check(day, f"days/{index}/")
         calendar = HolidayCalendar(calendar_id=calendar_id, name=name, days=tuple(sorted(set(days))))

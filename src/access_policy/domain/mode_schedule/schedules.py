@@ -76,7 +76,7 @@ def _check_rule(rule: ModeRule, rule_zone: ZoneInfo, calendars: Mapping[Calendar
     for pointer, calendar_id in _named(rule):
         if calendar_id not in calendars:
             raise ScheduleInvalid(
-                f"The depot has no holiday calendar {calendar_id[:64]}; put it first.", pointer=f"/{pointer}"
+                f"The depot has no holiday calendar {calendar_id[:64]}; create it first.", pointer=f"/{pointer}"
             )
     rule.check(rule_zone, {each: calendars[each].reasons() for each in rule.calendars})
 

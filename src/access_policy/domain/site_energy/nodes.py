@@ -42,11 +42,11 @@ class EnergyNode:
             raise EnergyNodeInvalid("A node of kind charger needs a charger; give charger_id.", pointer="/charger_id")
         if not is_charger and self.charger_id is not None:
             raise EnergyNodeInvalid(
-                "Only a node of kind charger has a charger; leave charger_id out.", pointer="/charger_id"
+                "Only a node of kind charger can have a charger; leave charger_id out.", pointer="/charger_id"
             )
         if not is_charger and self.minimum_start_w is not None:
             raise EnergyNodeInvalid(
-                "Only a node of kind charger has a minimum start power; leave minimum_start_w out.",
+                "Only a node of kind charger can have a minimum start power; leave minimum_start_w out.",
                 pointer="/minimum_start_w",
             )
         if self.charger_id is not None:

@@ -203,7 +203,7 @@ class SiteEnergy:
         known = self.envelopes.by_id.get(envelope.envelope_id)
         if known is not None and _place(known.envelope) != _place(envelope):
             return IgnoredReason.ID_TAKEN, errors.EnvelopeIdTaken(
-                f"Envelope {envelope.envelope_id} is of another node or source; choose another id.",
+                f"Envelope {envelope.envelope_id} belongs to another node or source; choose another id.",
                 pointer="/envelope_id",
             )
         if envelope.node_id not in self.tree.by_id:

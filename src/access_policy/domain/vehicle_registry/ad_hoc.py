@@ -58,7 +58,7 @@ class AdHocPermission:
         """Raises `AdHocInvalid`, `AdHocNotPossible` or `InvalidName`."""
         checked_name(self.reason, "reason", length_max=REASON_LENGTH_MAX)
         if self.until <= self.given_at:
-            raise AdHocInvalid("The permission would be over at once; give a later 'until'.", pointer="/until")
+            raise AdHocInvalid("The permission would end at once; give a later 'until'.", pointer="/until")
         if self.until - self.given_at > LONGEST:
             raise AdHocInvalid(
                 f"An ad-hoc permission lasts at most {LONGEST.days} days; enrol the vehicle, or amend its agreement.",

@@ -257,7 +257,7 @@ class VehicleRegistry:
                 )
             case AccessClass.AGREEMENT if description.agreement_id not in self.agreements:
                 raise errors.AgreementNotThere(
-                    f"There is no agreement {description.agreement_id}; record it first.", pointer="/agreement_id"
+                    f"There is no agreement {description.agreement_id}; create it first.", pointer="/agreement_id"
                 )
             case AccessClass.UNKNOWN:
                 raise errors.VehicleInvalid(

@@ -35,6 +35,8 @@ async def list_access_events(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AccessEvent]:
+    """List the attempts and the freevend starts without a decision (`none`), newest first. `from` is inclusive and `until`
+    exclusive. Changes nothing."""
     wanted = AttemptFilter(
         decision=decision,
         reason=reason,
@@ -56,6 +58,7 @@ async def get_access_event(
     explained_attempts: Annotated[ExplainedAttempts, provided(lambda c: c.queries.explained_attempts)],
     attempt_id: str,
 ) -> AccessEventInFull:
+    """Return one attempt in full: the decision with its reason, its lineage and what followed. Changes nothing."""
     row = await views.attempt(caller.tenant_id, AttemptId(attempt_id))
     if row is None:
         raise not_found("attempt")

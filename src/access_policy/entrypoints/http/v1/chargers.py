@@ -85,6 +85,8 @@ async def put_charger(
     handler: Annotated[Handler, provided(lambda c: c.commands.put_charger)],
     chargers: Chargers,
 ) -> Charger:
+    """Register a charger, or replace the settings of the one with this id. An optional field that is left out keeps its
+    value. Settings that are already recorded record nothing. 409 if another charger has the charge point id."""
     command = body.command(charger_id, expected_version=call.expected_version)
     done = await call(handler, command)
     shown = await chargers.charger(call.caller.tenant_id, command.charger_id)
@@ -146,6 +148,8 @@ async def list_chargers(
 async def retire_charger(
     charger_id: str, call: ChangeCall, handler: Annotated[Handler, provided(lambda c: c.commands.retire_charger)]
 ) -> None:
+    """Take the charger out of service permanently. Its charge point id becomes free and its password is deleted; what it
+    recorded stays. Retiring it again changes nothing."""
     await call(handler, RetireCharger(charger_id=ChargerId(charger_id), expected_version=call.expected_version))
 
 

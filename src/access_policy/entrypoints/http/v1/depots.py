@@ -70,6 +70,8 @@ class Depot(ResponseModel):
 async def put_depot(
     depot_id: str, body: DepotBody, call: PutCall, handler: Annotated[Handler, provided(lambda c: c.commands.put_depot)]
 ) -> Depot:
+    """Register a depot, or replace the settings of the one with this id. Its chargers follow a new time zone. Settings
+    that are already recorded record nothing."""
     settings = body.settings()
     command = PutDepot(depot_id=DepotId(depot_id), settings=settings, expected_version=call.expected_version)
     done = await call(handler, command)

@@ -62,6 +62,7 @@ async def put_energy_node(
 async def get_energy_node(
     depot_id: str, node_id: str, caller: Caller, view: DecisionView, response: Response
 ) -> EnergyNodeShown:
+    """Return one energy node, with its version as `ETag`. Changes nothing."""
     shown = EnergyNodeShown.of(site_of(view, caller.tenant_id, depot_id), EnergyNodeId(node_id))
     set_etag(response, shown.version)
     return shown
@@ -97,6 +98,7 @@ async def remove_energy_node(
 
 @router.get("/depots/{depot_id}/energy-policy", operation_id="get_energy_policy", dependencies=requires(READERS))
 async def get_energy_policy(depot_id: str, caller: Caller, view: DecisionView, response: Response) -> EnergyPolicyShown:
+    """Return the energy policy of the depot, with its version as `ETag`. Changes nothing."""
     shown = EnergyPolicyShown.of(site_of(view, caller.tenant_id, depot_id))
     set_etag(response, shown.version)
     return shown

@@ -85,6 +85,7 @@ async def put_entrance(
 async def get_entrance(
     depot_id: str, entrance_id: str, caller: Caller, view: DecisionView, response: Response
 ) -> Entrance:
+    """Return one entrance and the chargers behind it, with its version as `ETag`. Changes nothing."""
     depot = _depot(view, caller.tenant_id, DepotId(depot_id))
     shown = _shown(view, caller.tenant_id, depot, EntranceId(entrance_id))
     set_etag(response, shown.version)

@@ -76,6 +76,8 @@ async def add_exception(
     call: ChangeCall,
     handler: Annotated[Handler, provided(lambda c: c.commands.add_exception)],
 ) -> ExceptionAdded:
+    """Give the charger a mode on whole local days: on the given dates, or on all days of a holiday calendar. An exception
+    takes precedence over the charger's mode rules. A request with the same `Idempotency-Key` is answered like the first."""
     done = await call(handler, body.command(ChargerId(charger_id), call.expected_version))
     return ExceptionAdded(
         exception_id=done.created_id or "",

@@ -47,6 +47,7 @@ WholeTenant = Annotated[Identity, Depends(_of_the_whole_tenant)]
 
 @router.get("/ocpi-partners", operation_id="list_ocpi_partners", dependencies=requires(ADMINS))
 async def list_ocpi_partners(caller: WholeTenant, registrations: Registrations) -> Page[OcpiPartner]:
+    """List the OCPI partners. Changes nothing."""
     return Page(items=[OcpiPartner.of(each) for each in await registrations.all(caller.tenant_id)], next_cursor=None)
 
 
@@ -54,6 +55,7 @@ async def list_ocpi_partners(caller: WholeTenant, registrations: Registrations) 
 async def get_ocpi_partner(
     partner_id: str, caller: WholeTenant, registrations: Registrations, response: Response
 ) -> OcpiPartner:
+    """Return one OCPI partner, with its version as `ETag` and without its tokens. Changes nothing."""
     partner = await registrations.get(caller.tenant_id, _id(partner_id))
     set_etag(response, partner.version)
     return OcpiPartner.of(partner)

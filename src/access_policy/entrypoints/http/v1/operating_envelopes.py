@@ -105,6 +105,7 @@ async def put_operating_envelope(
 async def get_operating_envelope(
     envelope_id: str, caller: Caller, view: DecisionView, views: Views, clock: Clock
 ) -> OperatingEnvelopeShown:
+    """Return one operating envelope with its state. Changes nothing."""
     return await _shown(view, views, clock, caller.tenant_id, EnvelopeId(envelope_id))
 
 

@@ -33,6 +33,7 @@ Registrations = Annotated[OscpProviderRegistrations, provided(lambda c: c.oscp.r
 
 @router.get("/depots/{depot_id}/oscp-providers", operation_id="list_oscp_providers", dependencies=requires(ADMINS))
 async def list_oscp_providers(depot_id: str, caller: Caller, registrations: Registrations) -> Page[OscpProvider]:
+    """List the depot's capacity providers. Changes nothing."""
     found = await registrations.of_depot(caller.tenant_id, DepotId(depot_id))
     return Page(items=[await _shown(registrations, each) for each in found], next_cursor=None)
 
@@ -41,6 +42,7 @@ async def list_oscp_providers(depot_id: str, caller: Caller, registrations: Regi
 async def get_oscp_provider(
     depot_id: str, provider_id: str, caller: Caller, registrations: Registrations, response: Response
 ) -> OscpProvider:
+    """Return one capacity provider, with its version as `ETag` and without its tokens. Changes nothing."""
     provider = await registrations.get(caller.tenant_id, DepotId(depot_id), provider_id)
     set_etag(response, provider.version)
     return await _shown(registrations, provider)

@@ -90,6 +90,7 @@ class ProfilePut(Profile):
     response_model_exclude_unset=True,
 )
 async def list_profiles(caller: Caller, profiles: Profiles) -> Page[Profile]:
+    """List the capability profiles: those of the service and the tenant's own. Changes nothing."""
     return Page(items=[Profile.of(each) for each in profiles.all(caller.tenant_id)], next_cursor=None)
 
 
@@ -100,6 +101,7 @@ async def list_profiles(caller: Caller, profiles: Profiles) -> Page[Profile]:
     response_model_exclude_unset=True,
 )
 async def get_profile(caller: Caller, profiles: Profiles, name: str) -> Profile:
+    """Return one capability profile. Changes nothing."""
     profile = profiles.get(caller.tenant_id, name)
     if profile is None:
         raise ProfileUnknown(f"There is no capability profile {name[:64]}; GET /v1/profiles lists all.")

@@ -82,6 +82,7 @@ async def put_reservation_group(
 async def get_reservation_group(
     depot_id: str, group_id: str, caller: Caller, view: DecisionView, response: Response
 ) -> ReservationGroup:
+    """Return one reservation group, with its version as `ETag`. Changes nothing."""
     shown = ReservationGroup.of(view.book(caller.tenant_id, DepotId(depot_id)), ReservationGroupId(group_id))
     set_etag(response, shown.version)
     return shown

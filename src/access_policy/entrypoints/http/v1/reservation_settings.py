@@ -92,6 +92,7 @@ class ReservationSettingsShown(ResponseModel):
 async def get_reservation_settings(
     depot_id: str, caller: Caller, view: DecisionView, response: Response
 ) -> ReservationSettingsShown:
+    """Return the depot's settings for reservations, with their version as `ETag`. Changes nothing."""
     if view.depot(caller.tenant_id, DepotId(depot_id)) is None:
         raise DepotUnknown.named(DepotId(depot_id))
     shown = ReservationSettingsShown.of(view.book(caller.tenant_id, DepotId(depot_id)))

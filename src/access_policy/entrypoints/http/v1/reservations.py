@@ -62,6 +62,7 @@ async def list_reservations(
 
 @router.get("/reservations/{reservation_id}", operation_id="get_reservation", dependencies=requires(READERS))
 async def get_reservation(reservation_id: str, caller: Caller, plan: Plan, response: Response) -> Reservation:
+    """Return one reservation with its state, with its version as `ETag`. Changes nothing."""
     shown = await plan.one(caller, ReservationId(reservation_id))
     set_etag(response, shown.version)
     return shown

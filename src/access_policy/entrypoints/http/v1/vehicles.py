@@ -87,6 +87,8 @@ async def put_vehicle(
     **_LEAVES_OUT_UNSET,
 )
 async def get_vehicle(call: CommandCall, vehicles: Vehicles, vehicle_id: str, response: Response) -> Vehicle:
+    """Return one vehicle, with its version as `ETag`. If the response shows identifier values, the audit trail records who
+    read them."""
     row = await vehicles.row(call.caller.tenant_id, VehicleId(vehicle_id))
     set_etag(response, row["version"])
     (vehicle,) = await vehicles.shown(call, [row], ShownIn.VEHICLE)
@@ -108,6 +110,8 @@ async def list_vehicles(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> VehiclesFound:
+    """List the vehicles, or those that fit all given filters. If the response shows identifier values, the audit trail
+    records who read them."""
     found = await views.vehicles(
         caller.tenant_id,
         pseudonyms=None if identifier is None else vehicles.spellings(caller.tenant_id, identifier),

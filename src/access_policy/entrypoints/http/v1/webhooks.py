@@ -69,6 +69,7 @@ async def create_webhook(
 
 @router.get("/webhooks", operation_id="list_webhooks", dependencies=requires(ADMINS))
 async def list_webhooks(caller: WholeTenant, registrations: Registrations) -> Page[Webhook]:
+    """List the webhooks. Changes nothing."""
     return Page(items=[Webhook.of(each) for each in await registrations.all(caller.tenant_id)], next_cursor=None)
 
 
@@ -76,6 +77,7 @@ async def list_webhooks(caller: WholeTenant, registrations: Registrations) -> Pa
 async def get_webhook(
     webhook_id: str, caller: WholeTenant, registrations: Registrations, response: Response
 ) -> Webhook:
+    """Return one webhook, with its version as `ETag` and without its secret. Changes nothing."""
     webhook = await registrations.get(caller.tenant_id, webhook_id)
     set_etag(response, webhook.version)
     return Webhook.of(webhook)
