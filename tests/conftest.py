@@ -41,9 +41,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For `-n auto`: a worker for each core, and half as many again for tests that wait for processes and databases."""
+    """For `-n auto`: a worker for each core, and two more for tests that wait for processes and databases."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if _is_of_unit_tests(config) else cores + cores // 2
+    return cores if _is_of_unit_tests(config) else cores + 2
 
 
 @pytest.hookimpl(optionalhook=True)
