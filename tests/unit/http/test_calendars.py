@@ -249,7 +249,7 @@ async def test_the_same_ics_file_again_records_nothing(api: HttpApi) -> None:
         ("", ICS.replace(b"X-WR-CALNAME:Feiertage\n", b""), "name the calendar with ?name="),
         ("?years=2026-2099", ICS, "years must be 1 to 10 years"),
         ("?years=soon", ICS, "/years"),
-        ("?years=2021", ICS.replace(b"RRULE:FREQ=YEARLY\n", b""), "has 1 to 1000 entries, this one 0"),
+        ("?years=2021", ICS.replace(b"RRULE:FREQ=YEARLY\n", b""), "must have 1 to 1000 entries; this one has 0"),
     ],
 )
 async def test_an_ics_file_that_cannot_be_read_says_where(api: HttpApi, query: str, content: bytes, said: str) -> None:

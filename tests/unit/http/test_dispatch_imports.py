@@ -175,7 +175,7 @@ async def test_same_sheet_against_the_same_reservations_is_the_same_plan_and_ano
         ("a-1,,bus-7,bay-1,,2026-12-01 20:00,2026-12-01 18:00,,,,", "until", "ends before it begins"),
         ("a-1,,bus-7,bay-1,,2026-11-01 18:00,2026-11-01 20:00,,,,", "until", "over already"),
         (f"a-1,,bus-7,bay-1,,{EVENING},,lots,,", "needed_kwh", "a number"),
-        (f"a-1,,bus-7,bay-1,,{EVENING},,,140,", "needed_soc", "up to 100"),
+        (f"a-1,,bus-7,bay-1,,{EVENING},,,140,", "needed_soc", "at most 100"),
         (f",,bus-7,bay-1,,{EVENING},,,,", "assignment_id", "empty"),
         (f"a-1,,-,bay-1,,{EVENING},,,,", "vehicle_id", "cannot be cleared"),
         (f"4.12E+12,,bus-7,bay-1,,{EVENING},,,,", "assignment_id", "converted the value to a number"),
