@@ -229,13 +229,13 @@ async def test_a_vehicle_plugged_in_under_managed_access_is_started_when_freeven
 async def test_a_charge_that_was_ended_is_not_started_again_while_the_cable_is_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, look = [], RemoteStarts.look
+    looks, look = [], RemoteStarts.check
 
     def counted(remote_starts: RemoteStarts) -> None:
         look(remote_starts)
         looks.append(remote_starts.monotonic())
 
-    monkeypatch.setattr(RemoteStarts, "look", counted)
+    monkeypatch.setattr(RemoteStarts, "check", counted)
     async with depot_with(tmp_path, "ocpp16-remote-start", AccessMode.FREEVEND, SPEC) as (_, charger):
         await charger.until_ready()
         await charger.plug_in(1, Vehicle())

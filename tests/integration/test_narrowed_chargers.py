@@ -159,7 +159,7 @@ async def test_charge_goes_on_while_an_envelope_narrows_the_charger(tmp_path: Pa
 
         await narrow(service)
         await until(lambda: application(service).applied_mode is MANAGED)
-        service.container.chargers.follow_up().look()
+        service.container.chargers.follow_up().check()
 
         assert charger.connector(1).charging
         managed = OverrideMode(charger_id=BAY, mode=MANAGED, reason="a window of the plan", lasts=timedelta(hours=1))

@@ -191,4 +191,4 @@ class ServiceInMemory:
         self.run(self._sessions.lost.connector_free(key, connector, self.clock.now()))
 
     def look_for_lost_sessions(self) -> None:
-        self.run(self._watch.look())
+        self.run(self._watch.check())

@@ -334,4 +334,4 @@ async def measured(world: OscpWorld, demand_w: int) -> None:
 
 
 async def looked(world: OscpWorld) -> None:
-    await world.api.container.oscp.watch().look()
+    await world.api.container.oscp.watch().check()

@@ -159,7 +159,7 @@ class Yard:
         self.depot.clock.set(instant)
         before = len(self.charger.asked)
         for _ in range(2):  # a trigger may come while a charger is in work
-            self.keeper.look()
+            self.keeper.check()
             await self.keeper.finish()
         await self.depot.follow()
         return self.charger.asked[before:]

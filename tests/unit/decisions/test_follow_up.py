@@ -111,8 +111,8 @@ class Yard:
             )
         )
 
-    async def look(self) -> None:
-        self.follow_up.look()
+    async def check(self) -> None:
+        self.follow_up.check()
         await self.follow_up.finish()
 
     async def facts(self, attempt_id: str) -> list[object]:
@@ -146,7 +146,7 @@ async def test_energy_after_a_refusal_is_recorded_once_and_the_charge_is_stopped
 
     for wh in (1_000, 1_400, 2_000):
         await yard.energy(wh)
-    await yard.look()
+    await yard.check()
 
     seen, stop = await yard.facts(attempt)
     assert isinstance(seen, DenialNotHonoured)
@@ -178,7 +178,7 @@ async def test_energy_of_an_allowed_charge_is_nothing_to_follow_up(yard: Yard) -
     attempt = await yard.started(BUS)
 
     await yard.energy(9_000)
-    await yard.look()
+    await yard.check()
 
     assert await yard.facts(attempt) == []
     assert yard.gateway.asked == []
@@ -197,7 +197,7 @@ async def test_a_charge_that_has_ended_is_not_stopped(yard: Yard) -> None:
     )
     await yard.depot.sessions.end(end)
 
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == []
 
@@ -205,7 +205,7 @@ async def test_a_charge_that_has_ended_is_not_stopped(yard: Yard) -> None:
 async def test_the_end_finds_its_place_after_what_was_followed_up(yard: Yard) -> None:
     attempt = await yard.started(STRANGER)
     await yard.energy(2_000)
-    await yard.look()
+    await yard.check()
     end = EndReport(
         tenant_id=TENANT,
         charger_id=BAY,
@@ -229,11 +229,11 @@ async def test_a_charger_that_is_away_is_asked_when_it_is_back(yard: Yard) -> No
     await yard.started(STRANGER)
     yard.gateway.epoch = None
     await yard.energy(2_000)
-    await yard.look()
+    await yard.check()
     assert yard.gateway.asked == []
 
     yard.gateway.epoch = 2
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == ["101"]
 
@@ -243,12 +243,12 @@ async def test_a_charger_that_does_not_answer_is_asked_again_later_and_recorded_
     yard.gateway.silent = True
     await yard.energy(2_000)
 
-    await yard.look()
-    await yard.look()  # not at once
+    await yard.check()
+    await yard.check()  # not at once
     assert yard.gateway.asked == ["101"]
     for stop in yard.follow_up._stops.values():
         stop.due = 0.0
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == ["101", "101"]
     assert len(await yard.facts(attempt)) == 2
@@ -262,7 +262,7 @@ async def test_by_default_a_charge_goes_on_over_the_start_of_a_managed_window(ya
     await yard.started(STRANGER)
     yard.depot.clock.set(NIGHT)
 
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == []
 
@@ -273,11 +273,11 @@ async def test_where_the_policy_stops_the_unauthorised_only_they_are_stopped(yar
     anonymous = await yard.started(None, "101")
     await yard.started(STRANGER, "102")
     await yard.started(BUS, "103")
-    await yard.look()
+    await yard.check()
     assert yard.gateway.asked == []
     yard.depot.clock.set(NIGHT)
 
-    await yard.look()
+    await yard.check()
 
     assert sorted(yard.gateway.asked) == ["101", "102"]
     (stop,) = await yard.facts(anonymous)
@@ -289,7 +289,7 @@ async def test_an_anonymous_start_in_a_managed_window_is_stopped_by_the_same_pol
     await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
     await yard.started(None)
 
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == ["101"]
 
@@ -298,17 +298,17 @@ async def test_under_observe_nobody_is_stopped(yard: Yard) -> None:
     await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED, enforcement=Enforcement.OBSERVE)
     await yard.started(None)
 
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == []
 
 
 async def test_a_charge_that_was_judged_once_in_a_window_is_not_judged_again_in_it(yard: Yard) -> None:
     await yard.started(None)
-    await yard.look()
+    await yard.check()
     await yard.policy(on_window_start=OnWindowStart.STOP_UNAUTHORISED)
 
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == []
 
@@ -327,11 +327,11 @@ async def test_charge_goes_on_where_energy_narrows_the_charger_until_a_window_of
     depot.narrowing.freshen((TENANT, BAY))
 
     yard.depot.clock.set(DAY + timedelta(minutes=1))
-    await yard.look()
+    await yard.check()
     assert yard.depot.view.charger(TENANT, BAY).expected(DAY + timedelta(minutes=1)).cause.kind is CauseKind.ENVELOPE
     assert yard.gateway.asked == []
     yard.depot.clock.set(NIGHT)
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == ["102"]
 
@@ -370,11 +370,11 @@ async def test_charge_that_runs_into_another_holder_s_window_goes_by_the_policy(
     await yard.policy(on_window_start=policy)
     await reserve(yard, STRANGER)
     await yard.started(BUS, "102")
-    await yard.look()
+    await yard.check()
     assert yard.gateway.asked == []
     yard.depot.clock.set(RESERVED)
 
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == stopped
 
@@ -395,11 +395,11 @@ async def test_charge_of_a_reservation_goes_on_over_its_late_stop_and_then_by_th
     )
     for minutes in (60, 120, 149):
         yard.depot.clock.set(RESERVED + timedelta(minutes=minutes))
-        await yard.look()
+        await yard.check()
         assert yard.gateway.asked == []
 
     yard.depot.clock.set(RESERVED + timedelta(minutes=150))
-    await yard.look()
+    await yard.check()
 
     assert yard.gateway.asked == stopped
 
@@ -430,14 +430,14 @@ async def test_a_stop_whose_record_failed_once_is_recorded_once_and_then_asked_f
     attempt = await yard.started(STRANGER)
     await yard.energy(2_000)
     setattr(store, fault, True)
-    await yard.look()
+    await yard.check()
     assert yard.gateway.asked == []
     setattr(store, fault, False)
 
     for _ in range(2):
         for stop in yard.follow_up._stops.values():
             stop.due = 0.0
-        await yard.look()
+        await yard.check()
 
     assert [type(fact) for fact in await yard.facts(attempt)] == [DenialNotHonoured, SessionStopRequested]
     assert yard.gateway.asked == ["101", "101"]
@@ -446,12 +446,12 @@ async def test_a_stop_whose_record_failed_once_is_recorded_once_and_then_asked_f
 async def test_a_stop_that_an_earlier_process_recorded_is_asked_for_and_not_recorded_again(yard: Yard) -> None:
     attempt = await yard.started(STRANGER)
     await yard.energy(2_000)
-    await yard.look()
+    await yard.check()
     after = await yard_over(yard.depot.store, clock=yard.depot.clock)
     (session,) = yard.depot.live.sessions_at(KEY)
     after.depot.live.started(KEY, replace(session, version=0))
 
-    await after.look()
+    await after.check()
 
     assert after.gateway.asked == ["101"]
     assert len(await yard.facts(attempt)) == 2
@@ -487,7 +487,7 @@ async def test_a_silent_charger_delays_the_stop_at_no_other_and_is_not_asked_twi
     yard, gateway = await with_a_silent_bay()
 
     for _ in range(3):
-        yard.follow_up.look()
+        yard.follow_up.check()
         for _ in range(50):
             await asyncio.sleep(0)
 

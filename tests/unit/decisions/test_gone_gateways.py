@@ -62,7 +62,7 @@ class Installation:
         for _ in range(steps):
             self.seconds += BEAT_EVERY_S
             for each in alive:
-                await each.look()
+                await each.check()
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ async def test_lost_stop_when_the_charger_is_retired_frees_the_vehicle_at_once_a
     await depot.record(policy_stream(*KEY), policy.version, policy.retire(now=retired_at))
 
     assert await reason_at_the_other_bay(depot) is Reason.OWN_VEHICLE
-    await watch(depot).look()
+    await watch(depot).check()
     (end,) = await ends(depot)
     assert (end.reason, end.ended_at) == (LOST, retired_at)
 
@@ -195,13 +195,13 @@ async def test_a_session_without_energy_for_longer_than_the_depot_allows_is_lost
         await depot.record(depot_stream(TENANT, DEPOT), known.version, known.put(settings))
     await begin(chargers)
     watching = watch(depot)
-    await watching.look()
+    await watching.check()
     depot.clock.forward(hours=hours)
-    await watching.look()
+    await watching.check()
     assert await ends(depot) == []
 
     depot.clock.forward(seconds=1)
-    await watching.look()
+    await watching.check()
 
     assert [end.reason for end in await ends(depot)] == [LOST]
 
@@ -210,12 +210,12 @@ async def test_a_session_that_draws_energy_is_kept_however_long_it_lasts(depot: 
     transaction_id = await begin(chargers)
     watching = watch(depot)
     for hours in range(1, 5):
-        await watching.look()
+        await watching.check()
         depot.clock.forward(hours=40)
         value = [{"timestamp": at(depot), "sampledValue": [{"value": str(1_000 + hours)}]}]
         await chargers.say("MeterValues", {"connectorId": 1, "transactionId": transaction_id, "meterValue": value})
 
-    await watching.look()
+    await watching.check()
 
     assert await ends(depot) == []
 
@@ -225,12 +225,12 @@ async def test_the_age_of_a_session_at_a_charger_of_another_gateway_is_judged_th
 ):
     await begin(chargers)
     away = watch(depot, here=(), connected=(KEY,))
-    await away.look()
+    await away.check()
     depot.clock.forward(hours=72)
-    await away.look()
+    await away.check()
     assert await ends(depot) == []
 
-    await watch(depot, here=(), connected=()).look()
+    await watch(depot, here=(), connected=()).check()
 
     assert [end.reason for end in await ends(depot)] == [LOST]
 
@@ -244,10 +244,10 @@ async def test_after_a_restart_a_session_is_watched_for_a_while_before_its_age_c
     depot.clock.forward(hours=72)
     watching = watch(depot)
 
-    await watching.look()
+    await watching.check()
     assert await ends(depot) == []
     depot.clock.set(depot.clock.now() + WATCHED_AT_LEAST)
-    await watching.look()
+    await watching.check()
 
     assert [end.reason for end in await ends(depot)] == [LOST]
 
@@ -269,7 +269,7 @@ async def test_an_end_that_could_not_be_appended_is_appended_by_the_next_look(
     assert await ends(depot) == []
     monkeypatch.undo()
 
-    await watch(depot).look()
+    await watch(depot).check()
 
     (end,) = await ends(depot)
     assert (end.reason, end.ended_at) == (LOST, NIGHT + 5 * MINUTE)
@@ -330,11 +330,11 @@ async def test_a_start_that_was_queued_while_the_connector_became_free_waits_for
     queued = {"connectorId": 1, "idTag": "VID:1A2B3C4D5E6F", "meterStart": 0, "timestamp": begun_at}
     await chargers.say("StartTransaction", queued)
     watching = watch(depot)
-    await watching.look()
+    await watching.check()
     assert await ends(depot) == []
 
     depot.clock.set(NIGHT + END_WITHIN)
-    await watching.look()
+    await watching.check()
 
     assert [end.reason for end in await ends(depot)] == [LOST]
 

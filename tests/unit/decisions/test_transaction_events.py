@@ -106,7 +106,7 @@ async def test_cable_first_of_a_stranger_after_a_reconnect_is_recorded_denied_an
     charger.reconnect()
     answer = await event(charger, "Updated", at=NIGHT + MINUTE, card=STRANGER.value)
     await event(charger, "Updated", at=NIGHT + 2 * MINUTE, wh=(1_400,), chargingState="Charging")
-    charger.follow_up.look()
+    charger.follow_up.check()
     await charger.follow_up.finish()
 
     assert answer["idTokenInfo"]["status"] == "Unknown"

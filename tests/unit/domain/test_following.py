@@ -23,7 +23,7 @@ from access_policy.domain.charger_access_policy.events import (
     ScheduleLeft,
     ScheduleTaken,
 )
-from access_policy.domain.charger_access_policy.following import follow_schedule, keep_up, leave_schedule
+from access_policy.domain.charger_access_policy.following import follow_depot, follow_schedule, leave_schedule
 from access_policy.domain.charger_access_policy.policy import RULES_MAX, ChargerAccessPolicy, fold
 from access_policy.domain.depots import depot as depots
 from access_policy.domain.depots.depot import (
@@ -138,18 +138,18 @@ def test_keep_up_with_an_amended_schedule_takes_it_once() -> None:
     depot = depot_of(put(), later)
     taken = ScheduleTaken(charger_id=BAY, schedule=later.schedule)
 
-    assert keep_up(policy_of(TAKEN), depot) == ((taken,), None)
-    assert keep_up(policy_of(TAKEN, taken), depot) == ((), None)
+    assert follow_depot(policy_of(TAKEN), depot) == ((taken,), None)
+    assert follow_depot(policy_of(TAKEN, taken), depot) == ((), None)
 
 
 def test_keep_up_of_a_charger_that_does_not_follow_emits_nothing() -> None:
-    assert keep_up(policy_of(), depot_of(put())) == ((), None)
+    assert follow_depot(policy_of(), depot_of(put())) == ((), None)
 
 
 def test_keep_up_with_a_removed_schedule_leaves_it() -> None:
     depot = depot_of(put(), ScheduleRemoved(depot_id=NORTH, schedule_id=WEEKDAYS))
 
-    assert keep_up(policy_of(TAKEN), depot) == ((ScheduleLeft(charger_id=BAY, schedule_id=WEEKDAYS),), None)
+    assert follow_depot(policy_of(TAKEN), depot) == ((ScheduleLeft(charger_id=BAY, schedule_id=WEEKDAYS),), None)
 
 
 def test_keep_up_when_one_schedule_does_not_fit_takes_everything_else() -> None:
@@ -163,7 +163,7 @@ def test_keep_up_when_one_schedule_does_not_fit_takes_everything_else() -> None:
     amended = put(rule(rule_id=RuleId("o"), start="23:00"), schedule_id=other, name="Other")
     depot = depot_of(HolidayCalendarPut(depot_id=NORTH, calendar=calendar()), too_many, amended)
 
-    events, refusal = keep_up(policy, depot)
+    events, refusal = follow_depot(policy, depot)
 
     assert events == (
         HolidayCalendarTaken(charger_id=BAY, calendar=calendar()),

@@ -342,7 +342,7 @@ async def test_pairs_report_each_named_charger_when_requests_are_not_held(
 ) -> None:
     async def admit(*_: object, **__: object) -> None: ...
 
-    monkeypatch.setattr(auth, "hold_to_depots", admit)
+    monkeypatch.setattr(auth, "restrict_to_depots", admit)
 
     found = await breaches(api, ["alfa"])
 

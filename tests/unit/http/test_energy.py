@@ -269,7 +269,7 @@ async def test_report_counts_time_above_the_limit_in_force_and_names_silent_feed
     silent = ReportEnergySource(depot_id=DepotId("north"), source="grid", offline_at=NOON)
     await api.container.commands.report_energy_source()(CONTEXT, silent)
     await api.settled()
-    await api.container.chargers.energy_keeper().look((TenantId("acme"), DepotId("north")))
+    await api.container.chargers.energy_keeper().check((TenantId("acme"), DepotId("north")))
     await api.settled()
     query = "/v1/reports/energy?from=2026-11-18T00:00:00Z&until=2026-11-18T20:00:00Z&depot_id=north"
 

@@ -132,7 +132,7 @@ class Yard:
     charger: ScriptedCharger
     reconciler: Reconciler
 
-    async def look(self, trigger: str = "test", *, read_back: bool = False) -> ReconcileResult:
+    async def check(self, trigger: str = "test", *, read_back: bool = False) -> ReconcileResult:
         return await self.reconciler.reconcile(KEY, trigger, read_back=read_back)
 
     def sync(self) -> Sync:
@@ -189,7 +189,7 @@ class yard_of:  # noqa: N801  reads as the sentence it is used in
 
 
 async def test_a_charger_is_asked_written_and_believed_after_reading_back(yard: Yard) -> None:
-    assert await yard.look() is ReconcileResult.SETTLED
+    assert await yard.check() is ReconcileResult.SETTLED
 
     requested, applied = await yard.facts()
     assert isinstance(requested, ModeChangeRequested)
@@ -203,7 +203,7 @@ async def test_the_request_is_on_record_before_anything_is_sent(yard: Yard) -> N
     seen: list[int] = []
     yard.charger.before_write = lambda: seen.append(yard.depot.view.charger(*KEY).policy.application.generation)
 
-    await yard.look()
+    await yard.check()
 
     assert seen == [1]
 
@@ -211,15 +211,15 @@ async def test_the_request_is_on_record_before_anything_is_sent(yard: Yard) -> N
 async def test_a_write_that_waited_until_its_mode_went_out_of_date_is_not_sent(yard: Yard) -> None:
     yard.charger.before_write = lambda: yard.depot.clock.set(DAY + timedelta(days=1))
 
-    assert await yard.look() is ReconcileResult.FAILED
+    assert await yard.check() is ReconcileResult.FAILED
     assert yard.charger.writes == []
-    assert await yard.look("retry") is ReconcileResult.SETTLED
+    assert await yard.check("retry") is ReconcileResult.SETTLED
     assert yard.charger.mode is FREEVEND
 
 
 async def test_looking_again_changes_nothing(yard: Yard) -> None:
-    await yard.look()
-    await yard.look()
+    await yard.check()
+    await yard.check()
 
     assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
     assert yard.charger.writes == [MANAGED]
@@ -228,7 +228,7 @@ async def test_looking_again_changes_nothing(yard: Yard) -> None:
 async def test_what_is_right_already_is_not_written(yard: Yard) -> None:
     yard.charger.mode = MANAGED
 
-    await yard.look()
+    await yard.check()
 
     assert yard.charger.writes == []
     assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
@@ -236,11 +236,11 @@ async def test_what_is_right_already_is_not_written(yard: Yard) -> None:
 
 async def test_a_transition_missed_offline_is_applied_late_and_says_how_late(yard: Yard) -> None:
     yard.charger.epoch = None
-    assert await yard.look() is ReconcileResult.UNREACHABLE
+    assert await yard.check() is ReconcileResult.UNREACHABLE
     assert await yard.facts() == []
 
     yard.charger.epoch = 1
-    await yard.look("connected")
+    await yard.check("connected")
 
     applied = (await yard.facts())[-1]
     assert isinstance(applied, ModeApplied)
@@ -250,9 +250,9 @@ async def test_a_transition_missed_offline_is_applied_late_and_says_how_late(yar
 
 async def test_windows_that_were_missed_are_not_replayed(yard: Yard) -> None:
     yard.depot.clock.set(DAY)
-    await yard.look()
+    await yard.check()
     yard.depot.clock.set(DAY + timedelta(days=5))
-    await yard.look()
+    await yard.check()
 
     assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
 
@@ -271,10 +271,10 @@ async def test_a_failure_is_recorded_once_and_the_request_is_carried_on_with(
     for name, value in defect.items():
         setattr(yard.charger, name, value)
 
-    results = [await yard.look() for _ in range(4)]
+    results = [await yard.check() for _ in range(4)]
     for name, value in defect.items():
         setattr(yard.charger, name, None if isinstance(value, str) else False)
-    await yard.look("retry")
+    await yard.check("retry")
 
     requested, failed, applied = await yard.facts()
     assert results == [ReconcileResult.FAILED] * 4
@@ -287,18 +287,18 @@ async def test_a_failure_is_recorded_once_and_the_request_is_carried_on_with(
 
 async def test_a_write_whose_answer_was_lost_is_found_by_reading(yard: Yard) -> None:
     yard.charger.loses_the_answer = True
-    assert await yard.look() is ReconcileResult.FAILED
-    assert await yard.look("retry") is ReconcileResult.SETTLED
+    assert await yard.check() is ReconcileResult.FAILED
+    assert await yard.check("retry") is ReconcileResult.SETTLED
 
     assert yard.charger.writes == [MANAGED]
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
 
 
 async def test_a_charger_that_forgot_its_mode_at_a_boot_is_seen_and_switched_back(yard: Yard) -> None:
-    await yard.look()
+    await yard.check()
     yard.charger.mode, yard.charger.epoch = FREEVEND, 2
 
-    await yard.look("boot")
+    await yard.check("boot")
 
     assert await yard.kinds() == [
         ModeChangeRequested, ModeApplied, ModeDriftDetected, ModeChangeRequested, ModeApplied
@@ -311,14 +311,14 @@ async def test_a_charger_that_forgot_its_mode_at_a_boot_is_seen_and_switched_bac
 
 async def test_a_value_that_needs_a_reboot_is_believed_after_one(yard: Yard) -> None:
     yard.charger.after_reboot = True
-    assert await yard.look() is ReconcileResult.WAITING
-    assert await yard.look("retry") is ReconcileResult.WAITING  # reads as wanted, and is not in force yet
+    assert await yard.check() is ReconcileResult.WAITING
+    assert await yard.check("retry") is ReconcileResult.WAITING  # reads as wanted, and is not in force yet
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed]
     assert (yard.charger.reboots, yard.charger.writes) == (1, [MANAGED])
 
     await yard.boot()
 
-    assert await yard.look("boot") is ReconcileResult.SETTLED
+    assert await yard.check("boot") is ReconcileResult.SETTLED
     assert await yard.kinds() == [ModeChangeRequested, ModeApplicationFailed, ModeApplied]
 
 
@@ -328,7 +328,7 @@ async def test_a_charger_that_waits_for_its_reboot_is_pending_and_one_that_was_r
     yard.charger.after_reboot = True
     seen = []
     for _ in range(REBOOTS_MAX + 1):
-        await yard.look()
+        await yard.check()
         seen.append(yard.sync())
         yard.charger.mode = FREEVEND
         await yard.boot()
@@ -341,34 +341,34 @@ async def test_a_variable_that_needs_a_reboot_by_its_profile_gets_one_though_the
     control = {**variable, "managed_value": "true", "freevend_value": "false"}
     own = json.dumps({"title": "Ours", "protocols": ["ocpp2.0.1"], "mode_control": control})
     async with yard_of("ours-2.0.1", {"ours-2.0.1": own}) as yard:
-        assert await yard.look() is ReconcileResult.WAITING
+        assert await yard.check() is ReconcileResult.WAITING
         assert (yard.charger.reboots, yard.charger.writes, yard.sync()) == (1, [MANAGED], Sync.PENDING)
         await yard.boot()
 
-        assert await yard.look("boot") is ReconcileResult.SETTLED
+        assert await yard.check("boot") is ReconcileResult.SETTLED
         assert yard.sync() is Sync.IN_SYNC
 
 
 async def test_a_lost_connection_is_no_reboot(yard: Yard) -> None:
     yard.charger.after_reboot = True
-    await yard.look()
+    await yard.check()
     yard.charger.silent = True
     yard.charger.epoch = 2
-    await yard.look("connected")
+    await yard.check("connected")
     yard.charger.silent = False
 
-    assert await yard.look("retry") is ReconcileResult.WAITING
+    assert await yard.check("retry") is ReconcileResult.WAITING
     assert ModeApplied not in await yard.kinds()
 
 
 async def test_nobody_is_cut_off_by_a_reboot(yard: Yard) -> None:
     yard.charger.after_reboot = True
     yard.depot.live.started(KEY, session("tx-1"))
-    assert [await yard.look() for _ in range(3)] == [ReconcileResult.WAITING] * 3
+    assert [await yard.check() for _ in range(3)] == [ReconcileResult.WAITING] * 3
     assert yard.charger.reboots == 0
 
     yard.depot.live.ended(KEY, "tx-1")
-    await yard.look("retry")
+    await yard.check("retry")
 
     assert yard.charger.reboots == 1
 
@@ -377,7 +377,7 @@ async def test_a_charger_that_forgets_at_each_boot_is_not_rebooted_for_ever(yard
     yard.charger.after_reboot = True
     results = []
     for _ in range(REBOOTS_MAX + 2):
-        results.append(await yard.look())
+        results.append(await yard.check())
         yard.charger.mode = FREEVEND
         await yard.boot()
 
@@ -389,11 +389,11 @@ async def test_a_charger_that_forgets_at_each_boot_is_not_rebooted_for_ever(yard
 async def test_a_request_that_is_no_longer_wanted_is_not_rebooted_for(yard: Yard) -> None:
     yard.charger.after_reboot = True
     yard.depot.live.started(KEY, session("tx-1"))
-    await yard.look()
+    await yard.check()
     yard.depot.clock.set(DAY + timedelta(days=1))
     yard.charger.after_reboot = False
 
-    assert await yard.look("transition") is ReconcileResult.SETTLED
+    assert await yard.check("transition") is ReconcileResult.SETTLED
     assert yard.charger.writes == [MANAGED, FREEVEND]
 
 
@@ -411,24 +411,24 @@ def session(transaction_id: str) -> Session:
 
 
 async def test_a_sign_of_drift_makes_it_read_the_charger_even_on_the_same_connection(yard: Yard) -> None:
-    await yard.look()
+    await yard.check()
     yard.charger.mode = FREEVEND
-    await yard.look("resync")
+    await yard.check("resync")
     unseen = len(await yard.facts())
-    await yard.look("a start without authorisation", read_back=True)
+    await yard.check("a start without authorisation", read_back=True)
 
     assert unseen == 2
     assert yard.charger.mode is MANAGED
 
 
 async def test_a_value_that_says_nothing_is_written_again_and_is_no_drift(yard: Yard) -> None:
-    await yard.look()
+    await yard.check()
     yard.charger.mode, yard.charger.lies = None, True
-    result = await yard.look("resync", read_back=True)
+    result = await yard.check("resync", read_back=True)
     yard.charger.lies = False
 
     assert result is ReconcileResult.FAILED
-    assert await yard.look("retry") is ReconcileResult.SETTLED
+    assert await yard.check("retry") is ReconcileResult.SETTLED
     assert yard.charger.writes == [MANAGED, MANAGED, MANAGED]
     assert ModeDriftDetected not in await yard.kinds()
 
@@ -442,7 +442,7 @@ async def test_who_loses_the_race_for_the_version_sends_nothing(yard: Yard) -> N
     current, charger.policy = charger.policy, stale  # as if the other's event had not been seen yet
 
     with pytest.raises(VersionConflict):
-        await yard.look()
+        await yard.check()
 
     charger.policy = current
     assert yard.charger.writes == []
@@ -450,7 +450,7 @@ async def test_who_loses_the_race_for_the_version_sends_nothing(yard: Yard) -> N
 
 async def test_a_charger_that_always_asks_is_in_force_by_decision_without_a_word_to_it() -> None:
     async with yard_of("ocpp16-central") as yard:
-        await yard.look()
+        await yard.check()
 
         assert await yard.kinds() == [ModeChangeRequested, ModeApplied]
         assert yard.charger.writes == []
@@ -458,7 +458,7 @@ async def test_a_charger_that_always_asks_is_in_force_by_decision_without_a_word
 
 async def test_an_unsupported_charger_is_left_alone() -> None:
     async with yard_of("unsupported") as yard:
-        assert await yard.look() is ReconcileResult.SETTLED
+        assert await yard.check() is ReconcileResult.SETTLED
         assert await yard.facts() == []
 
 
@@ -501,8 +501,8 @@ async def told(yard: Yard) -> list[OfflineStartsSet]:
 
 
 async def test_who_may_start_without_asking_is_set_once_a_connection_and_recorded(yard: Yard):
-    await yard.look()
-    await yard.look()
+    await yard.check()
+    await yard.check()
 
     assert yard.charger.made_safe == [OfflineStarts.LIST]
     (seen,) = await told(yard)
@@ -511,9 +511,9 @@ async def test_who_may_start_without_asking_is_set_once_a_connection_and_recorde
 
 
 async def test_it_is_set_again_after_a_boot_and_recorded_only_where_it_differs(yard: Yard):
-    await yard.look()
+    await yard.check()
     yard.charger.epoch = 2
-    await yard.look()
+    await yard.check()
 
     assert len(yard.charger.made_safe) == 2
     assert len(await told(yard)) == 1
@@ -521,20 +521,20 @@ async def test_it_is_set_again_after_a_boot_and_recorded_only_where_it_differs(y
 
 async def test_a_variable_is_watched_from_each_connection_on() -> None:
     async with yard_of("ocpp201-authctrlr") as yard:
-        await yard.look()
-        await yard.look(read_back=True)
+        await yard.check()
+        await yard.check(read_back=True)
         yard.charger.epoch = 2
-        await yard.look("connected")
+        await yard.check("connected")
 
         assert [switch.variable for switch in yard.charger.watched] == ["Enabled", "Enabled"]
 
 
 async def test_a_changed_policy_for_offline_starts_is_followed(yard: Yard):
-    await yard.look()
+    await yard.check()
     policy = yard.depot.view.charger(*KEY).policy
     closed = policy.put(replace(policy.settings, offline_starts=OfflineStarts.CLOSED), policy.enforcement)
     await yard.depot.record(policy_stream(*KEY), policy.version, closed)
-    await yard.look()
+    await yard.check()
 
     assert yard.charger.made_safe == [OfflineStarts.LIST, OfflineStarts.CLOSED]
 
@@ -542,22 +542,22 @@ async def test_a_changed_policy_for_offline_starts_is_followed(yard: Yard):
 async def test_the_cache_is_cleared_at_the_start_of_each_managed_window_and_not_in_freevend() -> None:
     async with yard_of("zaptec-go-1.6") as yard:
         yard.depot.clock.set(DAY)
-        await yard.look()
+        await yard.check()
         assert yard.charger.cache_cleared == 0
         yard.depot.clock.set(NIGHT)
-        await yard.look()
-        await yard.look()
+        await yard.check()
+        await yard.check()
         assert yard.charger.cache_cleared == 1
         yard.depot.clock.set(DAY + timedelta(days=1))
-        await yard.look()
+        await yard.check()
         yard.depot.clock.set(NIGHT + timedelta(days=1))
-        await yard.look()
+        await yard.check()
 
         assert yard.charger.cache_cleared == 2
 
 
 async def test_a_charger_whose_profile_has_no_cache_is_never_asked_to_clear_one(yard: Yard) -> None:
-    await yard.look()
+    await yard.check()
 
     assert yard.charger.made_safe == [OfflineStarts.LIST]
     assert yard.charger.cache_cleared == 0
@@ -565,7 +565,7 @@ async def test_a_charger_whose_profile_has_no_cache_is_never_asked_to_clear_one(
 
 async def test_a_charger_that_always_asks_has_its_cache_cleared_as_well():
     async with yard_of("ocpp16-central") as yard:
-        await yard.look()
+        await yard.check()
 
         assert yard.charger.cache_cleared == 1
         assert yard.charger.made_safe == [OfflineStarts.LIST]
@@ -575,5 +575,5 @@ async def test_a_charger_in_its_mode_that_does_not_answer_is_asked_again_and_has
     async with yard_of("ocpp16-central") as yard:
         yard.charger.silent = True
 
-        assert await yard.look() is ReconcileResult.FAILED
+        assert await yard.check() is ReconcileResult.FAILED
         assert await yard.kinds() == [ModeChangeRequested, ModeApplied]

@@ -22,7 +22,7 @@ OWN_AND_AGREEMENT, OWN_ONLY = GateLevel.OWN_AND_AGREEMENT, GateLevel.OWN_ONLY
 
 async def at(yard: Yard, instant: datetime) -> AccessMode | None:
     yard.depot.clock.set(instant)
-    await yard.look()
+    await yard.check()
     return yard.charger.mode
 
 

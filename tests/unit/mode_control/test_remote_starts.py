@@ -60,7 +60,7 @@ class Yard:
     async def after(self, seconds: float) -> list[int]:
         """The connectors started so far."""
         self.elapsed[0] += seconds
-        self.remote_starts.look()
+        self.remote_starts.check()
         await self.remote_starts.finish()
         return self.charger.starts
 
@@ -210,7 +210,7 @@ async def test_a_silent_charger_delays_the_start_at_no_other_and_is_not_started_
         yard.remote_starts.plug_seen(key, 1, True)
     for _ in range(3):
         yard.elapsed[0] += AGAIN_AFTER_S
-        yard.remote_starts.look()
+        yard.remote_starts.check()
         for _ in range(20):
             await asyncio.sleep(0)
 

@@ -30,7 +30,7 @@ async def reserve(depot: DepotInMemory, reservation: Reservation) -> None:
 
 async def at(yard: Yard, instant: Any) -> AccessMode | None:
     yard.depot.clock.set(instant)
-    await yard.look()
+    await yard.check()
     return yard.charger.mode
 
 

@@ -43,8 +43,8 @@ async def made_at(api: HttpApi, now: datetime) -> list[Any]:
             queries.mode_compliance(),
             api.container.read_side.models().followed_to,
         )
-        await watch.look()
-        await watch.look()
+        await watch.check()
+        await watch.check()
     await api.settled()
     return await api.events_after(before)
 
@@ -83,7 +83,7 @@ async def test_digest_waits_until_the_read_models_have_followed(api: HttpApi) ->
     parts = (api.container.deciding.view(), api.container.stores.store(), api.container.clock())
     watch = DigestWatch(*parts, queries.access_reports(), queries.mode_compliance(), behind)
 
-    await watch.look()
+    await watch.check()
 
     assert await api.position() == before
 

@@ -50,8 +50,8 @@ async def noted(api: HttpApi, at: Any) -> list[Any]:
     api.container.clock().set(at)
     before = await api.position()
     watch = NoticeWatch(api.container.deciding.view(), api.container.stores.store(), api.container.clock())
-    await watch.look()
-    await watch.look()
+    await watch.check()
+    await watch.check()
     return await api.events_after(before)
 
 

@@ -120,7 +120,7 @@ async def there_is_gone(world: DepotWorld) -> None:
     """Another gateway holds the charger, and has not beaten for so long that the next look finds it gone."""
     await world.connections_of("there").connected(KEY, "ocpp1.6")
     for _ in range(3):
-        await world.gone.look()
+        await world.gone.check()
         world.now_s += GONE_AFTER_S / 2
 
 
@@ -222,19 +222,19 @@ DECISIONS: tuple[Story, ...] = (
         "end the charge before on the connector",
         (LostSessions.check, LostSessions.look_at),
         past(starts(BUS), afterwards),
-        in_parts(starts(STRANGER, transaction_ids=("202",)), lambda w: w.lost_watch.look()),
+        in_parts(starts(STRANGER, transaction_ids=("202",)), lambda w: w.lost_watch.check()),
     ),
     Story(
         "end a charge whose connector is free",
-        (LostSessions.connector_free, SessionEnds.lost, LostSessionsWatch.look),
+        (LostSessions.connector_free, SessionEnds.lost, LostSessionsWatch.check),
         past(starts(BUS), afterwards),
-        in_parts(lambda w: w.sessions.lost.connector_free(KEY, 1, w.depot.clock.now()), lambda w: w.lost_watch.look()),
+        in_parts(lambda w: w.sessions.lost.connector_free(KEY, 1, w.depot.clock.now()), lambda w: w.lost_watch.check()),
     ),
     Story(
         "end a charge that has been quiet for too long",
         (LostSessions.end_quiet,),
-        past(starts(BUS), lambda w: w.lost_watch.look(), days_later),
-        lambda w: w.lost_watch.look(),
+        past(starts(BUS), lambda w: w.lost_watch.check(), days_later),
+        lambda w: w.lost_watch.check(),
     ),
     Story(
         "learn the connector of a charge",
@@ -288,7 +288,7 @@ DECISIONS: tuple[Story, ...] = (
     Story("see a refusal not honoured", (FollowUp.energy,), past(starts(STRANGER)), draws_energy),
     Story(
         "stop a charge that is not honoured",
-        (FollowUp.look, FollowUp.finish),
+        (FollowUp.check, FollowUp.finish),
         past(starts(STRANGER), draws_energy),
         lambda world: world.look_at_charges(),
         tries=3,
@@ -296,7 +296,7 @@ DECISIONS: tuple[Story, ...] = (
     ),
     Story(
         "stop unauthorised charges at the start of a window",
-        (FollowUp.look, FollowUp.finish),
+        (FollowUp.check, FollowUp.finish),
         past(by_day, starts(STRANGER), at_night, on_window_start=OnWindowStart.STOP_UNAUTHORISED),
         lambda world: world.look_at_charges(),
         tries=3,
@@ -304,7 +304,7 @@ DECISIONS: tuple[Story, ...] = (
     ),
     Story(
         "start from afar",
-        (RemoteStarts.look, RemoteStarts.finish),
+        (RemoteStarts.check, RemoteStarts.finish),
         past(plugged_in, profile="ocpp16-remote-start"),
         lambda world: world.look_at_plugs(),
         tries=3,
@@ -321,12 +321,12 @@ DECISIONS: tuple[Story, ...] = (
     ),
     Story(
         "note that a gateway is gone",
-        (GoneGateways.look,),
+        (GoneGateways.check,),
         past(there_is_gone),
-        lambda world: world.gone.look(),
+        lambda world: world.gone.check(),
         tries=2,
     ),
-    Story("end a gateway", (GoneGateways.end,), past(lambda world: world.gone.look()), lambda world: world.gone.end()),
+    Story("end a gateway", (GoneGateways.end,), past(lambda world: world.gone.check()), lambda world: world.gone.end()),
     Story(
         "bring a local list up to date",
         (LocalListUpdates.update,),

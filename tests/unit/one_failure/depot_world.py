@@ -345,12 +345,12 @@ class DepotWorld:
     async def look_at_charges(self) -> None:
         for stop in self.follow_up._stops.values():
             stop.due = 0.0
-        self.follow_up.look()
+        self.follow_up.check()
         await self.follow_up.finish()
 
     async def look_at_plugs(self) -> None:
         self.now_s += 60
-        self.remote_starts.look()
+        self.remote_starts.check()
         await self.remote_starts.finish()
 
     async def facts(self) -> Any:

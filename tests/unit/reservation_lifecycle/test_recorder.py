@@ -217,7 +217,7 @@ async def test_two_gateways_at_once_record_each_event_once(depot: DepotInMemory)
     for each in gateways:
         await each.catch_up()
 
-    looks = await asyncio.gather(*(each.outcomes.look(KEY) for each in gateways), return_exceptions=True)
+    looks = await asyncio.gather(*(each.outcomes.check(KEY) for each in gateways), return_exceptions=True)
     assert all(look == 1 or isinstance(look, VersionConflict) for look in looks)
     for each in gateways:
         await each.settle()

@@ -61,11 +61,11 @@ class Process:
         if batch:
             await self.view.follow(batch, batch[-1].position)
 
-    async def look(self) -> list[SiteEnergyEvent]:
+    async def check(self) -> list[SiteEnergyEvent]:
         """What is recorded by this look."""
         await self.follow()
         before = self.view.site_energy(ACME, NORTH).version
-        await self.keeper.look((ACME, NORTH))
+        await self.keeper.check((ACME, NORTH))
         await self.follow()
         return [each.event for each in await self.site.store.load(STREAM, after_version=before)]
 
@@ -112,7 +112,7 @@ SHORT = received(envelope(import_limit_w=KW))
 async def test_narrowed_access_is_recorded_once_for_all_chargers_that_share_the_cause() -> None:
     process = Process(await Site().opened(SHORT))
 
-    [narrowed] = await process.look()
+    [narrowed] = await process.check()
 
     assert isinstance(narrowed, events.AccessNarrowed)
     assert (narrowed.level, narrowed.charger_ids, narrowed.node_id) == (OWN, (BAY, BAY_2), GRID)
@@ -120,50 +120,50 @@ async def test_narrowed_access_is_recorded_once_for_all_chargers_that_share_the_
     assert (narrowed.envelope.envelope_id, narrowed.limit_source) == (E1, LimitSource.FRESH_ENVELOPE)
     assert (narrowed.effective_w, narrowed.committed_w, narrowed.threshold_w) == (KW, 0, 50 * KW)
     assert narrowed.narrowed_at == NOON
-    assert await process.look() == []
+    assert await process.check() == []
 
 
 async def test_widened_access_is_recorded_when_the_dwell_is_over() -> None:
     site = await Site().opened(SHORT)
     process = Process(site)
-    await process.look()
+    await process.check()
     site.clock.set(NOON + MINUTE)
     await site.record(withdrawn(NOON + MINUTE))
-    assert await process.look() == []
+    assert await process.check() == []
 
     site.clock.set(NOON + 7 * MINUTE)
-    [widened] = await process.look()
+    [widened] = await process.check()
 
     assert isinstance(widened, events.AccessWidened)
     assert (widened.level, widened.charger_ids, widened.widened_at) == (OPEN, (BAY, BAY_2), NOON + 6 * MINUTE)
-    assert await process.look() == []
+    assert await process.check() == []
 
 
 async def test_switching_the_policy_off_widens_what_was_narrowed_and_restores_what_was_degraded() -> None:
     site = await Site().opened(SHORT, offline(NOON))
     process = Process(site)
-    assert [type(each) for each in await process.look()] == [events.AccessNarrowed, events.EnergyControlDegraded]
+    assert [type(each) for each in await process.check()] == [events.AccessNarrowed, events.EnergyControlDegraded]
 
     await site.record(policy_put(enabled=False))
-    found = await process.look()
+    found = await process.check()
 
     assert [type(each) for each in found] == [events.AccessWidened, events.EnergyControlRestored]
-    assert await process.look() == []
+    assert await process.check() == []
 
 
 async def test_a_silent_source_degrades_the_control_until_it_is_heard() -> None:
     site = await Site().opened(received(envelope(import_limit_w=400 * KW)), offline(NOON + MINUTE, reported_at=NOON))
     process = Process(site)
-    assert await process.look() == []
+    assert await process.check() == []
 
     site.clock.set(NOON + 2 * MINUTE)
-    [degraded] = await process.look()
+    [degraded] = await process.check()
 
     assert degraded == events.EnergyControlDegraded(
         depot_id=NORTH, reason=DegradedReason.SOURCE_OFFLINE, source="dso", node_id=None, since=NOON + MINUTE
     )
     await site.record(heard(NOON + 2 * MINUTE))
-    [restored] = await process.look()
+    [restored] = await process.check()
     assert isinstance(restored, events.EnergyControlRestored)
     assert (restored.source, restored.restored_at) == ("dso", NOON + 2 * MINUTE)
 
@@ -172,13 +172,13 @@ async def test_a_stale_measurement_of_an_idle_node_degrades_nothing() -> None:
     site = await Site().opened(measured(demand(0)))
     site.clock.set(NOON + MINUTE)
 
-    assert await Process(site).look() == []
+    assert await Process(site).check() == []
 
 
 async def test_a_silent_source_without_an_envelope_in_force_degrades_nothing() -> None:
     process = Process(await Site().opened(measured(demand(0)), offline(NOON)))
 
-    assert await process.look() == []
+    assert await process.check() == []
 
 
 async def test_a_stale_measurement_degrades_the_control_until_the_next_one() -> None:
@@ -186,20 +186,20 @@ async def test_a_stale_measurement_degrades_the_control_until_the_next_one() -> 
     process = Process(site)
     site.clock.set(NOON + MINUTE)
 
-    [degraded] = await process.look()
+    [degraded] = await process.check()
 
     assert degraded == events.EnergyControlDegraded(
         depot_id=NORTH, reason=DegradedReason.MEASUREMENT_STALE, source=None, node_id=GRID, since=NOON + MINUTE
     )
     await site.record(measured(demand(0, NOON + MINUTE)))
-    assert [type(each) for each in await process.look()] == [events.EnergyControlRestored]
+    assert [type(each) for each in await process.check()] == [events.EnergyControlRestored]
 
 
 async def test_two_processes_record_one_narrowing_and_agree_on_the_widening() -> None:
     site = await Site().opened(SHORT)
     one, other = Process(site), Process(site)
-    assert len(await one.look()) == 1
-    assert await other.look() == []
+    assert len(await one.check()) == 1
+    assert await other.check() == []
     site.clock.set(NOON + MINUTE)
     await site.record(withdrawn(NOON + MINUTE))
     await one.follow()
@@ -210,16 +210,16 @@ async def test_two_processes_record_one_narrowing_and_agree_on_the_widening() ->
     await restarted.follow()
     assert restarted.level() is OWN
     site.clock.set(NOON + 6 * MINUTE)
-    assert [type(each) for each in await one.look()] == [events.AccessWidened]
+    assert [type(each) for each in await one.check()] == [events.AccessWidened]
 
-    assert await restarted.look() == []
+    assert await restarted.check() == []
     assert restarted.level() is OPEN
 
 
 async def test_a_process_takes_over_a_narrowing_that_another_one_has_recorded() -> None:
     site = await Site().opened(measured(demand(0)))
     process = Process(site)
-    assert await process.look() == []
+    assert await process.check() == []
     assert process.level() is OPEN
 
     await site.record(
@@ -238,10 +238,10 @@ async def test_a_process_takes_over_a_narrowing_that_another_one_has_recorded() 
         )
     )
 
-    assert await process.look() == []
+    assert await process.check() == []
     assert (process.level(), process.level(BAY_2)) == (OWN, OPEN)
     site.clock.set(NOON + 5 * MINUTE)
-    assert [type(each) for each in await process.look()] == [events.AccessWidened]
+    assert [type(each) for each in await process.check()] == [events.AccessWidened]
 
 
 async def test_the_running_keeper_records_and_the_running_gates_tell_what_the_time_alone_changes() -> None:

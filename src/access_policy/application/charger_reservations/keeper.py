@@ -55,7 +55,7 @@ class ReservationKeeper:
                     resync_at = time.monotonic() + RESYNC_S
                     async for key in cooperatively(self.chargers.connected_chargers(), at_a_time=AT_A_TIME):
                         self.trigger(key)
-                self.look()
+                self.check()
                 await self._rest()
         finally:
             await self._tasks.cancel()
@@ -77,7 +77,7 @@ class ReservationKeeper:
         self.reconciler.ended(key, number, status)
         self.trigger(key)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Start to reconcile the chargers that are due. Returns at once."""
         self._dirty.update(self._alarms.ring(self.clock.now()))
         for key in list(self._dirty):

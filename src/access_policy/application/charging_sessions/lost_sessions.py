@@ -87,14 +87,14 @@ class LostSessionsWatch:
         """Check until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except StoreUnavailable as outage:
                 log.warning("lost sessions wait for the store: %s", outage)
             except Exception:  # the edge of the loop: one session's failure must not end it
                 log.exception("ending lost sessions failed and continues")
             await asyncio.sleep(TICK_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Check all open sessions once. Raises `StoreUnavailable`: the next check retries."""
         now = self._clock.now()
         for _, session in self._live.all_sessions():

@@ -17,7 +17,7 @@ from access_policy.application.decision_view.view import DecisionView
 from access_policy.application.errors import TooBusy
 from access_policy.application.event_loop import cooperatively
 from access_policy.application.ports.event_store import StoreUnavailable
-from access_policy.domain.charger_access_policy.following import keep_up
+from access_policy.domain.charger_access_policy.following import follow_depot
 from access_policy.domain.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -39,11 +39,11 @@ class KeepingUp:
         while True:
             await asyncio.sleep(CHECK_INTERVAL_S)
             try:
-                await self.look()
+                await self.check()
             except StoreUnavailable as trouble:
                 log.warning("chargers follow their depots later: %s", trouble)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Check all chargers once. Raises `StoreUnavailable`: check again later."""
         async for charger in cooperatively(list(self._view.chargers()), at_a_time=AT_A_TIME):
             if self._is_behind(charger):
@@ -51,7 +51,7 @@ class KeepingUp:
 
     def _is_behind(self, charger: ChargerView) -> bool:
         depot = self._view.depot(charger.tenant_id, charger.policy.settings.depot_id)
-        return depot is not None and bool(keep_up(charger.policy, depot)[0])
+        return depot is not None and bool(follow_depot(charger.policy, depot)[0])
 
     async def _level(self, charger: ChargerView) -> None:
         context = Context(tenant_id=charger.tenant_id, actor=SYSTEM, correlation_id=new_id())

@@ -13,7 +13,7 @@ from access_policy.application.ports.directories import ChargersOfDepot
 from access_policy.application.repositories.charger_access_policies import ChargerAccessPolicies
 from access_policy.application.repositories.depots import Depots
 from access_policy.application.retrying import retrying
-from access_policy.domain.charger_access_policy.following import keep_up
+from access_policy.domain.charger_access_policy.following import follow_depot
 from access_policy.domain.errors import Refused
 from access_policy.domain.ids import ChargerId, DepotId, ScheduleId
 
@@ -83,7 +83,7 @@ class ChargersFollow:
         changes it first."""
         policy = await self.policies.get(context.tenant_id, follower.charger_id)
         depot = await self.depots.get(context.tenant_id, follower.depot_id)
-        events, refusal = keep_up(policy, depot)
+        events, refusal = follow_depot(policy, depot)
         done = await self.policies.record(
             context, follower.charger_id, events, expected_version=policy.version, now=self.clock.now()
         )

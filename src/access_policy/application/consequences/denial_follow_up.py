@@ -88,12 +88,12 @@ class FollowUp:
         """Run until cancelled; running tasks are then cancelled and awaited."""
         try:
             while True:
-                self.look()
+                self.check()
                 await self._rest()
         finally:
             await self._tasks.cancel()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check all open charges once, and start to stop those that are due. Returns at once."""
         for key, under_way in self._live.all_sessions():
             try:

@@ -68,12 +68,12 @@ class DigestWatch:
         """Check until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except StoreUnavailable as trouble:
                 log.warning("digests are made later: %s", trouble)
             await asyncio.sleep(CHECK_INTERVAL_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Record the digests that are due and not recorded yet. Raises `StoreUnavailable`: check again later."""
         now = self._clock.now()
         due: set[StreamId] = set()

@@ -73,7 +73,7 @@ class RemoteStarts:
         try:
             while True:
                 try:
-                    self.look()
+                    self.check()
                 except Exception:  # the edge of the loop: one charger's failure must not end it
                     log.exception("remote starts failed and continue")
                 await asyncio.sleep(TICK_S)
@@ -95,7 +95,7 @@ class RemoteStarts:
         else:
             self._plugged.pop((key, connector_id), None)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Start to request the statuses of chargers that reconnected, and to start vehicles that are due. Returns at once."""
         due: defaultdict[ChargerKey, list[tuple[int, _PluggedIn]]] = defaultdict(list)
         for spot, waiting in self._plugged.items():

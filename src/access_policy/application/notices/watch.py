@@ -40,12 +40,12 @@ class NoticeWatch:
         """Check until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except StoreUnavailable as trouble:
                 log.warning("notices are recorded later: %s", trouble)
             await asyncio.sleep(CHECK_INTERVAL_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Record the noteworthy states that are not recorded yet. Raises `StoreUnavailable`: check again later."""
         now = self._clock.now()
         found: dict[StreamId, tuple[TenantId, Notice]] = {}

@@ -73,7 +73,7 @@ class OscpWatch:
         try:
             while True:
                 try:
-                    await self.look()
+                    await self.check()
                 except (StoreUnavailable, TooBusy, Refused) as trouble:
                     log.warning("OSCP providers could not be notified: %s", trouble)
                 await asyncio.sleep(CHECK_INTERVAL_S)
@@ -83,7 +83,7 @@ class OscpWatch:
                 task.cancel()
             await asyncio.gather(*beating, return_exceptions=True)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Send everything that is due once. Raises `StoreUnavailable`, `TooBusy` or `Refused`; the next call sends the
         rest."""
         providers = [each for each in self.watched() if each.state is ConnectionState.CONNECTED]

@@ -52,12 +52,12 @@ class GoneGateways:
         """Check until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except StoreUnavailable as trouble:
                 log.warning("cannot check whether other gateways are gone: %s", trouble)
             await self._sleep(BEAT_EVERY_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Send a heartbeat, and disconnect the chargers of gateways that stopped sending theirs. Raises
         `StoreUnavailable`.
         """

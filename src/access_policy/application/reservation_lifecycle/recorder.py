@@ -101,7 +101,7 @@ class OutcomeRecorder:
                 await asyncio.sleep(self.timings.rest_s)
             await self._wait(look_at)
 
-    async def look(self, depot: DepotKey) -> int:
+    async def check(self, depot: DepotKey) -> int:
         """Record everything that is due at the depot now; return the number of reservations concerned. Raises
         `StoreUnavailable`, `VersionConflict` or `NotCaughtUp`: check again later."""
         now, ended = self.clock.now(), self.charges.ended(depot, self.view.position)
@@ -114,7 +114,7 @@ class OutcomeRecorder:
 
     async def settle(self, depot: DepotKey) -> None:
         """Check until nothing is due. Raises what `look` raises."""
-        while await self.look(depot):
+        while await self.check(depot):
             pass
 
     # --- a check
@@ -164,7 +164,7 @@ class OutcomeRecorder:
 
     async def _look_or_try_again(self, depot: DepotKey) -> None:
         try:
-            if await self.look(depot):
+            if await self.check(depot):
                 self.trigger(depot)
         except (StoreUnavailable, VersionConflict, NotCaughtUp) as trouble:
             log.info("the outcomes of reservations at depot %s will be recorded later: %r", depot[1], trouble)

@@ -50,7 +50,7 @@ class EnergyKeeper:
             await asyncio.sleep(REST_S)
             await self._wait()
 
-    async def look(self, depot: DepotKey) -> int:
+    async def check(self, depot: DepotKey) -> int:
         """Record what is due at the depot; return the number of events. Raises `StoreUnavailable` or `VersionConflict`:
         check again later."""
         context = Context(tenant_id=depot[0], actor=SYSTEM, correlation_id=new_id())
@@ -78,7 +78,7 @@ class EnergyKeeper:
 
     async def _record_or_try_again(self, depot: DepotKey) -> None:
         try:
-            await self.look(depot)
+            await self.check(depot)
         except (StoreUnavailable, VersionConflict) as trouble:
             log.info("the changes of access at depot %s will be recorded later: %r", depot[1], trouble)
         except Exception:  # the edge of the loop: one depot's failure must not end it

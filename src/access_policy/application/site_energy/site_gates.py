@@ -165,10 +165,10 @@ class SiteGates:
             if self._widenings and self._widenings[0][0] == at:
                 self._widen(heapq.heappop(self._widenings)[1])
             else:
-                self.look(heapq.heappop(self._turns)[1])
+                self.check(heapq.heappop(self._turns)[1])
         self.now = max(self.now, now)
 
-    def look(self, node_id: EnergyNodeId) -> None:
+    def check(self, node_id: EnergyNodeId) -> None:
         """Evaluate a node again whose limit or demand may have changed."""
         own = slack_of(self._nodes[node_id], self._policy, self.now)
         self._schedule(node_id)
@@ -183,7 +183,7 @@ class SiteGates:
         """Take the node's envelopes and demand from the site. `with_limits` False: only its demand has changed."""
         here = self._site.node_here(node_id, self._below, self.one_at_a_time)
         self._nodes[node_id] = here if with_limits else replace(here, known=self._nodes[node_id].known)
-        self.look(node_id)
+        self.check(node_id)
 
     def start(self, charger_id: ChargerId, *, is_running: bool) -> None:
         """Note that charges run at the charger from now on, or that none runs."""
@@ -199,7 +199,7 @@ class SiteGates:
             below = RunningBelow(watts + sign * (draw_w or 0), unlimited + sign * (draw_w is None))
             self._below[node.node_id] = below
             self._nodes[node.node_id] = replace(self._nodes[node.node_id], running=below)
-            self.look(node.node_id)
+            self.check(node.node_id)
 
     def reload_sources(self) -> None:
         """Evaluate the nodes of sources again that have become silent or have reported again."""

@@ -48,7 +48,7 @@ def leave_schedule(policy: ChargerAccessPolicy, schedule_id: ScheduleId) -> tupl
     return (ScheduleLeft(charger_id=policy.charger_id, schedule_id=schedule_id),)
 
 
-def keep_up(policy: ChargerAccessPolicy, depot: Depot) -> tuple[tuple[PolicyEvent, ...], Refused | None]:
+def follow_depot(policy: ChargerAccessPolicy, depot: Depot) -> tuple[tuple[PolicyEvent, ...], Refused | None]:
     """Return the events that bring the charger's zone, calendars and schedules up to date with its depot, and the first
     refusal: if a schedule does not fit, the charger keeps its old copy, and everything else is updated. A charger that is
     retired, belongs to another depot or is up to date produces no event.

@@ -13,7 +13,7 @@ from fastapi.security import HTTPBearer
 from access_policy.application.ports.identity import Identity, Role, TokenRefused, VerifierUnavailable
 from access_policy.entrypoints.http.browsers import require_same_origin, session_in
 from access_policy.entrypoints.http.dependencies import container_of
-from access_policy.entrypoints.http.depot_scope import hold_to_depots
+from access_policy.entrypoints.http.depot_scope import restrict_to_depots
 from access_policy.entrypoints.http.problems import ApiProblem
 from access_policy.entrypoints.http.rate_limits import limited
 from access_policy.entrypoints.http.urls import url_must_be_understood
@@ -103,7 +103,7 @@ class Allowed:
             )
         if container_of(request).deciding.view().is_erased(caller.tenant_id):
             raise ApiProblem(HTTPStatus.FORBIDDEN, "tenant-erased", "The tenant of this token was erased.")
-        await hold_to_depots(request, caller, some_depots=self.some_depots)
+        await restrict_to_depots(request, caller, some_depots=self.some_depots)
 
 
 def requires(roles: Iterable[Role], *, some_depots: bool = False) -> list[Any]:

@@ -40,7 +40,7 @@ IN_BODIES: Final = frozenset({"charger_id", "charger_ids", "depot_id", "depot_id
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-async def hold_to_depots(request: Request, caller: Identity, *, some_depots: bool) -> None:
+async def restrict_to_depots(request: Request, caller: Identity, *, some_depots: bool) -> None:
     """Refuse a request that concerns other depots. Raises `ApiProblem` (403), or `ChargerUnknown`, `DepotUnknown` or
     `ApiProblem` (404) for something that belongs to another depot."""
     if caller.depots is None:

@@ -138,7 +138,7 @@ async def test_keeping_up_completes_an_interrupted_amendment_and_then_changes_no
     await office.depot.follow()
     before = await office.store.last_position()
 
-    await KeepingUp(office.depot.view, office.follow).look()
+    await KeepingUp(office.depot.view, office.follow).check()
 
     recorded = await office.store.read_log(after=before, limit=10)
     assert [each.event for each in recorded] == [
@@ -147,7 +147,7 @@ async def test_keeping_up_completes_an_interrupted_amendment_and_then_changes_no
     ]
     assert {each.envelope.actor for each in recorded} == {"system"}
     await office.depot.follow()
-    await KeepingUp(office.depot.view, office.follow).look()
+    await KeepingUp(office.depot.view, office.follow).check()
     assert await office.store.last_position() == recorded[-1].position
 
 

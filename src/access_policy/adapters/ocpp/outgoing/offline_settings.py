@@ -40,7 +40,7 @@ class ChargerSettings(Protocol):
         ...
 
 
-async def bring_about(settings: ChargerSettings, wanted: WantedSettings) -> SettingsSeen:
+async def apply_settings(settings: ChargerSettings, wanted: WantedSettings) -> SettingsSeen:
     """Write the settings that differ from `wanted`, and return the settings that the charger then reports. Raises
     `ChargerDidNotAnswer`.
     """

@@ -13,7 +13,7 @@ from ocpp.v16.enums import MessageTrigger, ResetType
 from access_policy.adapters.ocpp.outgoing.base import VersionCommands
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.local_list import ListMessages
-from access_policy.adapters.ocpp.outgoing.offline_settings import bring_about
+from access_policy.adapters.ocpp.outgoing.offline_settings import apply_settings
 from access_policy.adapters.ocpp.outgoing.reservations import ReservationMessages
 from access_policy.adapters.ocpp.outgoing.v16 import reservations, settings, switch
 from access_policy.adapters.ocpp.outgoing.v16.local_list import ListMessages16
@@ -51,7 +51,7 @@ class Ocpp16Commands(VersionCommands):
         return await self.reset(Reset(type=ResetType.soft), "Soft")
 
     async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
-        return await bring_about(settings.ConfigurationKeys(self.connection), settings.wanted_settings(offline))
+        return await apply_settings(settings.ConfigurationKeys(self.connection), settings.wanted_settings(offline))
 
     async def clear_cache(self) -> str:
         return await status_of(self.connection, ClearCache())

@@ -15,7 +15,7 @@ from access_policy.adapters.ocpp.driver_texts.catalogue import PERSONAL_MESSAGE_
 from access_policy.adapters.ocpp.outgoing.base import VersionCommands
 from access_policy.adapters.ocpp.outgoing.calling import call, status_of
 from access_policy.adapters.ocpp.outgoing.local_list import ListMessages
-from access_policy.adapters.ocpp.outgoing.offline_settings import bring_about
+from access_policy.adapters.ocpp.outgoing.offline_settings import apply_settings
 from access_policy.adapters.ocpp.outgoing.reservations import ReservationMessages
 from access_policy.adapters.ocpp.outgoing.v201 import display, reservations, switch, variables
 from access_policy.adapters.ocpp.outgoing.v201.local_list import ListMessages201
@@ -56,7 +56,7 @@ class Ocpp201Commands(VersionCommands):
         return await self.reset(Reset(type=ResetEnumType.on_idle), "OnIdle")
 
     async def make_safe(self, offline: OfflineStarts) -> SettingsSeen:
-        return await bring_about(variables.Variables(self.connection), variables.wanted_settings(offline))
+        return await apply_settings(variables.Variables(self.connection), variables.wanted_settings(offline))
 
     async def clear_cache(self) -> str:
         return await status_of(self.connection, ClearCache())
