@@ -134,7 +134,7 @@ class OcpiTokens(Protocol):
     async def find(self, key: PartnerKey, ref: IdentifierRef) -> DriverToken | None: ...
 
     async def find_many(self, key: PartnerKey, refs: Sequence[IdentifierRef]) -> list[DriverToken]:
-        """Return those of these tokens that the partner has pushed, in any order."""
+        """Return the tokens among these that the partner has pushed, in any order."""
         ...
 
     async def put(self, token: DriverToken, *, tokens_max: int) -> bool:

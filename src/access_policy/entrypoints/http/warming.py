@@ -24,6 +24,6 @@ async def warm_up(app: FastAPI) -> None:
 
 
 def build(route: BaseRoute) -> None:
-    """Build what an included router would build when it first compares a path with its routes."""
+    """Make an included router build its routes now, which it otherwise does at the first request that it compares with them."""
     beginning = getattr(getattr(route, "original_router", None), "beginning", "/")
     route.matches({**_NOWHERE, "path": beginning})

@@ -20,8 +20,8 @@ from access_policy.entrypoints.http.console.here import Visit
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One override with the chargers that have it. `changing` are those whose mode would change if it were lifted now, by
-    the mode that they would have, and `charges` the number of charges under way at them.
+    """One override with the chargers that have it. `changing` groups the chargers whose mode would change if the override
+    were lifted now by their new mode. `charges` is the number of charges under way at these chargers.
     """
 
     override: Override
