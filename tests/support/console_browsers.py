@@ -56,7 +56,7 @@ WINDOW: Final[ViewportSize] = {"width": 1280, "height": 900}
 
 
 class Watcher(Protocol):
-    """Is notified of what the tabs of a context request, log and throw."""
+    """Receives the requests, console messages and errors of the tabs of a context."""
 
     def watch(self, request: Request) -> None: ...
 

@@ -1,6 +1,6 @@
-"""The OpenAPI document is true: schemathesis asks what it describes, and what it does not, and reads each answer by it.
+"""The OpenAPI document is true: schemathesis sends requests that fit it and others, and checks each response by it.
 
-Each operation is asked of a service of its own that holds a depot, a charger, an agreement and vehicles, so that a run is
+Each operation is requested from a service of its own that holds a depot, a charger, an agreement and vehicles, so that a run is
 the same whatever ran before. Generated ids and texts are often exchanged for those that are there.
 """
 
@@ -106,7 +106,7 @@ def api(loop: asyncio.AbstractEventLoop, directory: Path) -> Iterator[HttpApi]:
 
 @pytest.fixture
 def there(api: HttpApi) -> dict[str, Any]:
-    """What is there to be named in a request, by the names of parameters and fields."""
+    """Return the ids and values of existing things, by the parameters and fields that may name them."""
     made = zip(MADE_FIRST, api.given[len(GIVEN) :], strict=True)
     return THERE | {name: answer[name] for (*_, name), answer in made}
 

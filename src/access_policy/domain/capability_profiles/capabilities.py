@@ -129,7 +129,7 @@ class CapabilityProfile:
     vendors: tuple[str, ...] = ()
     tags_are: str = "rfid"
     base32_macs: bool = False
-    # False: ClearCache is not sent, because there is no cache and the call may delete other data
+    # if False, the service does not send ClearCache: the charger has no cache, and the call may delete other data
     has_cache: bool = True
     autocharge: Autocharge = Autocharge.UNKNOWN
     personal_message: bool = False
